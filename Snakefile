@@ -1,0 +1,30 @@
+"""Flow equivariant recurrent neural networks: data → tuning → training → results."""
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        figures(),
+        tables(),
+        f"results/{BUDGET}/tracking.json",
+
+
+include: "workflow/rules/synthesis.smk"
+include: "workflow/rules/tuning.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/tracking.smk"

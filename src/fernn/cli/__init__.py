@@ -1,0 +1,50 @@
+"""Flow equivariant recurrent neural networks: the stages and tools of the pipeline."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from fernn.errors import UserError
+
+
+def commands() -> dict[str, ModuleType]:
+    """The subcommands by name: the modules of this package, found by file name."""
+    found = [module.name for module in pkgutil.iter_modules(__path__)]
+    public = sorted(name for name in found if not name.startswith("_"))
+    return {name: importlib.import_module(f"fernn.cli.{name}") for name in public}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; each module's docstring is its help."""
+    top = argparse.ArgumentParser(prog="fernn", description=__doc__)
+    subparsers = top.add_subparsers(title="commands", metavar="command", required=True)
+    for name, module in commands().items():
+        text = module.__doc__ or ""
+        sub = subparsers.add_parser(
+            name,
+            help=text.splitlines()[0],
+            description=text,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(sub)
+        sub.set_defaults(run=module.run)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command: 0, or 2 with one line for what the user can mend."""
+    args = parser().parse_args(argv)
+    try:
+        args.run(args)
+    except UserError as error:
+        for line in str(error).splitlines():
+            print(f"fernn: {line}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 141
+    return 0

@@ -1,0 +1,25 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def mapping(text: str) -> dict[str, Any]:
+    """A mapping typed as JSON or as a YAML flow mapping: ``{kind: idx, shrink: 2}``.
+
+    Raises:
+        argparse.ArgumentTypeError: it is neither.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        value = YAML(typ="safe").load(text)
+    except YAMLError as error:
+        raise argparse.ArgumentTypeError(f"not YAML or JSON: {text!r}") from error
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"a mapping is needed, got {text!r}")
+    return value
+

@@ -1,0 +1,145 @@
+"""The lineage an artefact carries, read without torch or matplotlib."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fernn.errors import UserError
+
+# What netCDF, JSON, PNG and PDF readers raise on a damaged file.
+DAMAGE = (
+    AttributeError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a file tells of its making; all empty if it tells nothing."""
+
+    commit: str = ""
+    version: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)
+    source: str = ""
+    sha256: str = ""
+
+
+def read(path: Path) -> Record:
+    """The record inside an artefact or, for a checkpoint, beside it.
+
+    Raises:
+        UserError: the file cannot be read, or what should be a lineage is none.
+    """
+    reader = READERS.get(path.suffix)
+    if reader is None:
+        return Record()
+    try:
+        return reader(path)
+    except DAMAGE as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path}: its lineage cannot be read: {reason}") from None
+
+
+def _record(lineage: str | dict | None, source: str = "", sha256: str = "") -> Record:
+    if isinstance(lineage, str):
+        lineage = json.loads(lineage)
+    if lineage is None:
+        return Record(source=source, sha256=sha256)
+    if not isinstance(lineage, dict) or not isinstance(lineage.get("inputs"), dict):
+        raise ValueError("there are no `inputs` in it")
+    commit, version = (str(lineage.get(key, "")) for key in ("commit", "version"))
+    return Record(commit, version, lineage["inputs"], source, sha256)
+
+
+def _cube(path: Path) -> Record:
+    import netCDF4
+
+    with netCDF4.Dataset(path) as dataset:
+        attributes = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
+    source = "" if "lineage" in attributes else str(attributes.get("source", ""))
+    return _record(attributes.get("lineage"), source=source)
+
+
+def _checkpoint(path: Path) -> Record:
+    sidecar = json.loads(path.with_name(path.name + ".json").read_text("utf-8"))
+    return _record(sidecar["lineage"], sha256=sidecar.get("sha256", ""))
+
+
+def _json(path: Path) -> Record:
+    content = json.loads(path.read_text("utf-8"))
+    return _record(content.get("lineage") if isinstance(content, dict) else None)
+
+
+def _table(path: Path) -> Record:
+    """The JSON after the last ``lineage:``, whatever marks a comment around it."""
+    _, found, rest = path.read_text("utf-8").rpartition("lineage: {")
+    if not found:
+        return Record()
+    return _record(json.JSONDecoder().raw_decode("{" + rest)[0])
+
+
+def _png(path: Path) -> Record:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        image.load()
+        return _record(image.info.get("lineage"))
+
+
+def _pdf(path: Path) -> Record:
+    """The JSON in the last ``/Keywords``; other people's keywords are no lineage."""
+    content = path.read_bytes()
+    for match in reversed(list(KEYWORDS.finditer(content))):
+        text = _pdf_text(match)
+        if text.startswith("{"):
+            return _record(text)
+    return Record()
+
+
+KEYWORDS = re.compile(
+    rb"/Keywords\s*(?:\((?P<literal>(?:[^\\()]|\\.)*)\)|<(?P<hex>[0-9A-Fa-f\s]*)>)",
+    re.DOTALL,
+)
+ESCAPE = re.compile(rb"\\(\r\n|[0-7]{1,3}|.)", re.DOTALL)
+CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
+
+
+def _pdf_text(match: re.Match[bytes]) -> str:
+    """A PDF string: escapes undone, UTF-16 if it says so."""
+    if match["hex"] is not None:
+        raw = bytes.fromhex(match["hex"].decode())
+    else:
+        raw = ESCAPE.sub(_unescape, match["literal"])
+    if raw.startswith(b"\xfe\xff"):
+        return raw[2:].decode("utf-16-be")
+    return raw.decode("latin-1")
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    code = match[1]
+    if code in (b"\r\n", b"\r", b"\n"):
+        return b""
+    if code.isdigit():
+        return bytes([int(code, 8) & 0xFF])
+    return CONTROLS.get(code, code)
+
+
+READERS: dict[str, Callable[[Path], Record]] = {
+    ".nc": _cube,
+    ".pt": _checkpoint,
+    ".json": _json,
+    ".csv": _table,
+    ".md": _table,
+    ".tex": _table,
+    ".png": _png,
+    ".pdf": _pdf,
+}

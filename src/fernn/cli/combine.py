@@ -1,0 +1,33 @@
+"""Join the shards of an experiment's models on one axis into a cube."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from fernn.cli._arguments import mapping
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--shards", nargs="+", required=True, type=Path)
+    parser.add_argument("--axis", required=True)
+    parser.add_argument(
+        "--attrs", type=mapping, default={}, help="JSON or YAML: the cube's attributes"
+    )
+    parser.add_argument("--output", required=True, type=Path, metavar="CUBE.nc")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Join, describe, write."""
+    import json
+
+    from fernn.evaluation.cubes import combine
+    from fernn.lineage import stamp
+    from fernn.storage import read_dataset, write_dataset
+
+    shards = [read_dataset(path) for path in args.shards]
+    lineage = stamp(args.shards)
+    attrs = {**args.attrs, "axis": args.axis, "commit": lineage["commit"]}
+    attrs["lineage"] = json.dumps(lineage)
+    write_dataset(combine(shards, attrs), args.output)

@@ -1,0 +1,59 @@
+"""Check the configuration and print the plan it resolves to.
+
+All mistakes are told at once, each in one line with file, line and column; exit 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("files", nargs="*", type=Path, default=[Path("config.yaml")])
+    parser.add_argument("--budget", help="in place of the file's")
+    parser.add_argument(
+        "--merged",
+        action="store_true",
+        help="read the merged configuration as JSON from standard input;"
+        " the files then only tell positions",
+    )
+    parser.add_argument(
+        "--schema", action="store_true", help="print the JSON schema and stop"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Check, resolve, print."""
+    from fernn.config.check import checked
+    from fernn.config.plan import plan
+    from fernn.config.positions import read
+    from fernn.config.schema import Config
+
+    if args.schema:
+        print(json.dumps(Config.model_json_schema(), indent=1, sort_keys=True))
+        return
+    sources = [read(path) for path in args.files]
+    raw = json.load(sys.stdin) if args.merged else _merge(sources)
+    if args.budget:
+        raw["budget"] = args.budget
+    print(json.dumps(plan(checked(raw, sources)), indent=1))
+
+
+def _merge(sources: list) -> dict:
+    """Later files win, key by key, as in the workflow."""
+    merged: dict = {}
+    for source in sources:
+        _update(merged, json.loads(json.dumps(source.content)))
+    return merged
+
+
+def _update(base: dict, other: dict) -> None:
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _update(base[key], value)
+        else:
+            base[key] = value

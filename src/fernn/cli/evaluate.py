@@ -1,0 +1,67 @@
+"""Measure one statistic of one model, all its seeds, on one test set."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from fernn.cli._arguments import mapping
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--name", required=True, help="the model's name in the cube")
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--checkpoints", nargs="+", type=Path, metavar="model.pt")
+    model.add_argument("--baseline", type=mapping, metavar="SPEC")
+    parser.add_argument("--seeds", nargs="+", type=int, required=True)
+    parser.add_argument("--statistic", required=True, help="a module of fernn.evaluation")
+    parser.add_argument(
+        "--spec",
+        type=mapping,
+        default={},
+        metavar="SPEC",
+        help="JSON or YAML: context, horizon, batch",
+    )
+    parser.add_argument("--recipe", type=Path, help="of the test set")
+    parser.add_argument("--atlas", type=Path, metavar="ATLAS.nc")
+    parser.add_argument("--output", required=True, type=Path, metavar="SHARD.nc")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure every seed and write the shard; a baseline is equal for all seeds."""
+    import json
+
+    from fernn.evaluation.cubes import shard
+    from fernn.lineage import stamp
+    from fernn.modules import load
+    from fernn.storage import write_dataset
+
+    statistic = load("fernn.evaluation", args.statistic)
+    subjects = _subjects(args)
+    measured = [statistic.measure(subject, args.spec) for subject in subjects]
+    if args.baseline:
+        measured *= len(args.seeds)
+    joined = shard(measured, args.seeds, args.name)
+    inputs = [*(args.checkpoints or []), args.recipe, args.atlas]
+    if args.checkpoints:
+        from fernn.models import parameters
+
+        model = subjects[0].model
+        joined.attrs["parameters"] = parameters(model)
+        joined.attrs["velocities"] = json.dumps(model.cell.flow.velocities)
+    joined.attrs["lineage"] = json.dumps(stamp(filter(None, inputs)))
+    write_dataset(joined, args.output)
+
+
+def _subjects(args: argparse.Namespace) -> list[Any]:
+    from fernn.data.recipes import open_sequences
+    from fernn.evaluation._subject import Subject
+    from fernn.training.loop import device
+
+    place, sequences = device(), None
+    if args.recipe:
+        sequences = open_sequences(args.recipe, args.atlas, place)
+    checkpoints = args.checkpoints or [None]
+    return [Subject(path, args.baseline, sequences, place) for path in checkpoints]

@@ -1,0 +1,148 @@
+"""Print what an artefact was made from, and check every file against its SHA-256.
+
+Exit code 1, with one line a file, if a file has changed since or is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fernn.cli._artefacts import Record, read
+from fernn.errors import UserError
+from fernn.lineage import sha256
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+SHORT = 8
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "file", type=Path, help="figure, table, cube, checkpoint or data"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the tree on stdout and what does not match on stderr."""
+    path = args.file
+    if not path.is_file():
+        raise UserError(f"no such file: {path}")
+    record = read(path)
+    if not record.inputs and not record.commit and not record.source:
+        raise UserError(f"{path} carries no lineage")
+    walk = Walk(_workflow_folder(path, record.inputs))
+    _show(walk.node(str(path), path))
+    for problem in walk.problems:
+        print(problem, file=sys.stderr)
+    if walk.problems:
+        raise SystemExit(1)
+
+
+@dataclass
+class Node:
+    """One file of the tree and what it was made from."""
+
+    text: str
+    children: list[Node] = field(default_factory=list)
+
+
+class Walk:
+    """A walk from an artefact to its sources, each file hashed and told once.
+
+    Args:
+        folder: what the recorded paths are relative to.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.problems: list[str] = []
+        self.hashes: dict[Path, str] = {}
+
+    def node(self, name: str, path: Path, recorded: str = "") -> Node:
+        """The tree below a file whose SHA-256 should be `recorded`, if known."""
+        if not path.is_file():
+            self._report(f"{name}: recorded {recorded}, missing")
+            return Node(f"{name}  MISSING")
+        path = path.resolve()
+        above = path in self.hashes
+        found = self.hashes[path] = self.hashes.get(path) or sha256(path)
+        text = f"{name}  {found[:SHORT]}"
+        if not self._matches(name, recorded, found):
+            text += f"  CHANGED, was {recorded[:SHORT]}"
+        if above:
+            return Node(f"{text}  (see above)")
+        record = self._read(path)
+        self._matches(name, record.sha256, found)
+        children = [
+            self.node(child, self.folder / child, hashed)
+            for child, hashed in record.inputs.items()
+        ]
+        return Node(text + _made(record), children)
+
+    def _matches(self, name: str, recorded: str, found: str) -> bool:
+        if recorded in ("", found):
+            return True
+        self._report(f"{name}: recorded {recorded}, found {found}")
+        return False
+
+    def _read(self, path: Path) -> Record:
+        try:
+            return read(path)
+        except UserError as error:
+            self._report(str(error))
+            return Record()
+
+    def _report(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+def _made(record: Record) -> str:
+    if record.source:
+        return f"  source {record.source}"
+    if not record.commit:
+        return ""
+    commit, plus, changes = record.commit.partition("+")
+    return f"  commit {commit[:SHORT]}{plus}{changes}  version {record.version}"
+
+
+def _workflow_folder(path: Path, inputs: dict[str, str]) -> Path:
+    """Where most inputs are found: a folder above the file, nearest first, or here.
+
+    The file's own folders go first, so that the results of another checkout are not
+    compared with files of the same names here.
+    """
+    folders = [*path.resolve().parents, Path.cwd()]
+    return max(folders, key=lambda folder: sum((folder / n).exists() for n in inputs))
+
+
+def _show(tree: Node) -> None:
+    if not sys.stdout.isatty():
+        _print_indented(tree, 0)
+        return
+    from rich.console import Console
+    from rich.text import Text
+    from rich.tree import Tree
+
+    root = Tree(Text(tree.text))
+    _add(tree, root)
+    Console().print(root)
+
+
+def _print_indented(node: Node, depth: int) -> None:
+    print("  " * depth + node.text)
+    for child in node.children:
+        _print_indented(child, depth + 1)
+
+
+def _add(node: Node, branch: Tree) -> None:
+    from rich.text import Text
+
+    for child in node.children:
+        _add(child, branch.add(Text(child.text)))

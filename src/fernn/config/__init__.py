@@ -1,0 +1,1 @@
+"""The configuration: read with positions, checked whole, resolved to a plan."""

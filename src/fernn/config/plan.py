@@ -1,0 +1,180 @@
+"""The configuration resolved for its budget: all that the workflow needs to know.
+
+The workflow is computed from this plan, before any job, so a dry run tells the truth.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fernn.config import options
+from fernn.config.schema import Budget, Config, Experiment
+
+SPLITS = ("train", "val")
+
+
+def plan(config: Config) -> dict[str, Any]:
+    """Sources, recipes, models, axes, figures and tables of the chosen budget."""
+    budget = config.budgets[config.budget]
+    experiments = {
+        name: _experiment(config, budget, name, config.experiments[name])
+        for name in budget.experiments
+    }
+    return {
+        "budget": config.budget,
+        "seeds": budget.seeds,
+        "source": {"name": budget.source, **config.sources[budget.source]},
+        "workers": budget.tuning.workers,
+        "experiments": experiments,
+        "figures": _items(config.figures, experiments),
+        "tables": _items(config.tables, experiments),
+    }
+
+
+def _items(
+    items: dict[str, list[str]], experiments: dict[str, Any]
+) -> dict[str, list[str]]:
+    """Figures or tables with the cubes this budget has; none without any."""
+    kept = {
+        name: [cube for cube in cubes if cube.split("/")[0] in experiments]
+        for name, cubes in items.items()
+    }
+    return {name: cubes for name, cubes in kept.items() if cubes}
+
+
+def _experiment(
+    config: Config, budget: Budget, name: str, experiment: Experiment
+) -> dict[str, Any]:
+    axes = {axis: _axis(config, budget, axis) for axis in experiment.axes}
+    return {
+        "recipes": _recipes(config, budget, experiment, axes),
+        "models": {
+            model: _trained(config, budget, experiment, model)
+            for model in experiment.models
+        },
+        "baselines": {
+            model: _spec(config, budget, experiment, model)
+            for model in experiment.baselines
+        },
+        "axes": {
+            axis: {
+                "statistic": spec["statistic"],
+                "recipe": spec["draw"] is not None,
+                "spec": {
+                    "context": budget.context,
+                    "horizon": spec["horizon"],
+                    "batch": budget.batch,
+                },
+            }
+            for axis, spec in axes.items()
+        },
+        "attrs": _attrs(config, budget, name, experiment),
+    }
+
+
+def _axis(config: Config, budget: Budget, name: str) -> dict[str, Any]:
+    """The axis with the budget's sizes; the horizon is the trained one by default."""
+    merged = {**config.axes[name].model_dump(), **budget.axes.get(name, {})}
+    return {**merged, "horizon": merged["horizon"] or budget.horizon}
+
+
+def _recipes(
+    config: Config, budget: Budget, experiment: Experiment, axes: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """The specification of every split's recipe."""
+    base = {
+        **experiment.dataset,
+        "frame_size": budget.frame_size,
+        "digits": budget.digits,
+        "seed": config.seed,
+    }
+    longest = budget.context + budget.long_horizon
+    sizes = {"train": budget.sequences, "val": budget.validation}
+    recipes = {
+        split: {
+            **base,
+            "split": split,
+            "pool": split,
+            "draw": "sampled",
+            "sequences": sizes[split],
+            "frames": longest,
+        }
+        for split in SPLITS
+    }
+    for name, axis in axes.items():
+        if axis["draw"] is None:
+            continue
+        rest = {k: v for k, v in axis.items() if k not in ("statistic", "horizon")}
+        frames = budget.context + axis["horizon"]
+        recipes[name] = {**base, **rest, "split": name, "pool": "test", "frames": frames}
+    return recipes
+
+
+def _spec(
+    config: Config, budget: Budget, experiment: Experiment, name: str
+) -> dict[str, Any]:
+    """A model's options: the budget's sizes, the protocol, then its own entry."""
+    model = config.models[name]
+    protocol = config.protocols[experiment.protocol]
+    general = {**budget.model_dump(), "rollout": protocol.rollout}
+    wanted = options.names("models", model.kind)
+    given = {key: value for key, value in general.items() if key in wanted}
+    return {"kind": model.kind, **given, **(model.model_extra or {})}
+
+
+def _trained(
+    config: Config, budget: Budget, experiment: Experiment, name: str
+) -> dict[str, Any]:
+    """A model with its training settings and what is tuned."""
+    protocol = config.protocols[experiment.protocol].model_dump()
+    share = config.models[name].cost if budget.match == "compute" else 1.0
+    sizes = ("batch", "sequences", "context", "horizon", "long_horizon")
+    training = {key: getattr(budget, key) for key in (*sizes, "precision", "devices")}
+    training |= {key: value for key, value in protocol.items() if key != "rollout"}
+    training["epochs"] = round(budget.epochs / share)
+    return {
+        "model": _spec(config, budget, experiment, name),
+        "frame_size": budget.frame_size,
+        "training": training,
+        "tuning": {
+            **config.tuning.model_dump(),
+            "trials": budget.tuning.trials,
+            "epochs": round(budget.tuning.epochs / share),
+        },
+    }
+
+
+def _attrs(
+    config: Config, budget: Budget, name: str, experiment: Experiment
+) -> dict[str, Any]:
+    """What every cube of the experiment tells about itself."""
+    protocol = config.protocols[experiment.protocol]
+    longest = budget.long_horizon if protocol.extend_horizon else budget.horizon
+    share = {
+        model: config.models[model].cost if budget.match == "compute" else 1.0
+        for model in experiment.models
+    }
+    return {
+        "experiment": name,
+        "title": experiment.title,
+        "budget": config.budget,
+        "context": budget.context,
+        "horizon": budget.horizon,
+        "long_horizon": longest,
+        "digits": budget.digits,
+        "frame_size": budget.frame_size,
+        "max_speed": experiment.dataset.get("max_speed"),
+        "published_size": int(budget.published_size),
+        "protocol": experiment.protocol,
+        "rollout": protocol.rollout,
+        "models": {
+            model: {
+                "label": config.models[model].label,
+                "kind": config.models[model].kind,
+                "baseline": model in experiment.baselines,
+                "cost": config.models[model].cost,
+                "epochs": round(budget.epochs / share[model]) if model in share else 0,
+            }
+            for model in (*experiment.models, *experiment.baselines)
+        },
+    }

@@ -1,0 +1,129 @@
+"""The configuration's shape; `fernn config --schema` writes it as a JSON schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1)]
+Amount = Annotated[float, Field(gt=0)]
+Options = dict[str, Any]
+
+
+class Strict(BaseModel):
+    """No unknown key, no silent conversion."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Open(Strict):
+    """Further keys are options of the kind; they are checked against its module."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+
+class Experiment(Strict):
+    """A data set and the models compared on it: one experiment of the paper."""
+
+    title: str = Field(description="shown in figures, tables and the tracker")
+    dataset: Options = Field(description="`kind` (a module of fernn.data) and options")
+    models: Annotated[list[str], Field(min_length=1)]
+    baselines: list[str] = Field([], description="models without weights")
+    protocol: str = Field(description="how its models are trained")
+    axes: Annotated[list[str], Field(min_length=1)]
+
+
+class Model(Open):
+    """A model's label and cost, and the options of its kind."""
+
+    label: str
+    kind: str = Field(description="a module of fernn.models")
+    cost: Amount = Field(1.0, description="of a training step, relative to the largest")
+
+
+class Protocol(Strict):
+    """What the paper, or we, decide about training apart from sizes."""
+
+    rollout: str
+    learning_rate: Amount
+    schedule: str
+    clip: Amount
+    extend_horizon: bool
+
+
+class Axis(Open):
+    """One test set and one statistic; further keys override the data set's."""
+
+    statistic: str = Field(description="a module of fernn.evaluation")
+    draw: Literal["sampled", "grid", "flowed"] | None = Field(
+        None, description="how its velocities are chosen; without, it has no test set"
+    )
+    sequences: Count = Field(1, description="for a grid, of each velocity")
+    horizon: Count | None = Field(None, description="frames; default the trained one")
+
+
+class Range(Strict):
+    """A search interval."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+class Search(Strict):
+    """What is tuned. Trial 0 is the protocol as it stands."""
+
+    ranges: dict[str, Range]
+    first: list[dict[str, float]] = Field([], description="trials 1, 2, …")
+
+
+class Trials(Strict):
+    """How much is tuned."""
+
+    trials: Count
+    epochs: Count
+    workers: Count = 1
+
+
+class Budget(Strict):
+    """Sizes. A budget changes no science."""
+
+    published_size: bool = Field(False, description="comparable with the paper")
+    source: str
+    experiments: Annotated[list[str], Field(min_length=1)]
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    frame_size: Count = Field(description="pixels; the frame is a torus")
+    digits: Count
+    context: Count = Field(description="observed frames")
+    horizon: Count = Field(description="predicted frames")
+    long_horizon: Count = Field(description="longest horizon of an extended training")
+    hidden: Count
+    decoder_layers: Annotated[int, Field(ge=0)]
+    batch: Count
+    sequences: Count = Field(description="in an epoch")
+    epochs: Count = Field(description="of a model of cost 1")
+    match: Literal["epochs", "compute"] = Field(
+        description="what models share; compute: epochs / cost"
+    )
+    validation: Count = Field(description="sequences")
+    tuning: Trials
+    axes: dict[str, Options] = Field({}, description="sizes of axes")
+    precision: str = "32-true"
+    devices: Count = 1
+
+
+class Config(Strict):
+    """The whole file."""
+
+    budget: str
+    seed: Annotated[int, Field(ge=0)] = Field(description="of the data")
+    sources: dict[str, Options] = Field(description="`kind` of fernn.data.sources, options")
+    experiments: dict[str, Experiment]
+    models: dict[str, Model]
+    protocols: dict[str, Protocol]
+    axes: dict[str, Axis]
+    tuning: Search
+    budgets: dict[str, Budget]
+    figures: dict[str, list[str]] = Field(description="cubes, as experiment/axis")
+    tables: dict[str, list[str]] = Field(description="cubes, as experiment/axis")

@@ -1,0 +1,1 @@
+"""Digits and the sequences made from them."""

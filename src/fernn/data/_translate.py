@@ -1,0 +1,61 @@
+"""Frames of digits in translation, rendered from a recipe as windows of a torus."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+CHUNK = 16  # sequences at a time, so that their tiles stay in cache
+
+
+def translate(
+    digits: UInt8[Tensor, "sample digit tall wide"],
+    offset: Int[Tensor, "sample digit 2"],
+    velocity: Int[Tensor, "sample digit 2"],
+    frames: int,
+    size: int,
+    scale: float,
+) -> Float[Tensor, "sample frame 1 height width"]:
+    r"""The sum of each sample's moving digits, clamped to [0, 1], section 5.1.
+
+    .. math:: f_t(x) = \min\bigl(1, \sum_d I_d(x - o_d - t \nu_d)\bigr)
+
+    Args:
+        digits: the images of each sample.
+        offset: of a digit's corner at frame 0, (rows, columns), pixels.
+        velocity: (rows, columns), pixels per frame.
+        frames: how many.
+        size: height and width of the frame, a torus, pixels.
+        scale: the value of full ink.
+    """
+    video = torch.empty(len(digits), frames, size, size, device=digits.device)
+    chunks = zip(
+        video.split(CHUNK),
+        digits.split(CHUNK),
+        offset.split(CHUNK),
+        velocity.split(CHUNK),
+        strict=True,
+    )
+    time = torch.arange(frames, device=digits.device)[:, None]
+    for part, images, start, speed in chunks:
+        corner = start[:, :, None] + time * speed[:, :, None]
+        moved = _windows(images, -corner % size, size, scale)
+        torch.sum(moved, 1, out=part).clamp_(max=1)
+    return video[:, :, None]
+
+
+def _windows(
+    images: Tensor, corner: Int[Tensor, "sample digit frame 2"], size: int, scale: float
+) -> Float[Tensor, "sample digit frame height width"]:
+    """Cut frames out of the torus laid twice along both axes: no index per pixel."""
+    rows, columns = images.shape[-2:]
+    torus = F.pad(images, (0, size - columns, 0, size - rows)).float() / scale
+    tiles = torus.tile(2, 2).flatten(0, 1)
+    side = 2 * size
+    tile = torch.arange(len(tiles), device=images.device).view(*images.shape[:2], 1)
+    first = (tile * side + corner[..., 0]) * side + corner[..., 1]
+    places = tiles.numel() - (size - 1) * (side + 1)
+    windows = tiles.view(-1).as_strided((places, size, size), (1, side, 1))
+    return windows[first]

@@ -1,0 +1,211 @@
+"""Digits that flow over a torus: translating MNIST and its relatives, section 5.1.
+
+A split is a recipe: which digits, from where, how fast. Frames are rendered from it
+on the device that trains. A recipe is redrawn for any epoch from its own attributes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float
+from torch import Tensor
+
+from fernn.data._random import below, words
+from fernn.data._translate import translate
+from fernn.errors import UserError, nearest
+from fernn.flows import Velocity
+from fernn.flows.translation import square
+
+AXES = ("rows", "columns")
+
+
+def synthesize(
+    atlas: xr.Dataset,
+    *,
+    split: str,
+    pool: str,
+    draw: str,
+    seed: int,
+    sequences: int,
+    frames: int,
+    frame_size: int,
+    digits: int,
+    max_speed: int,
+    flow: str = "translation",
+    grid_speed: int = 0,
+    flows: list[list[int]] | None = None,
+) -> xr.Dataset:
+    """The recipe of a split.
+
+    Args:
+        atlas: images of the digits; see `fernn.data.sources`.
+        split: the recipe's name; with the seed it decides what is drawn.
+        pool: the atlas's digits: train, val or test.
+        draw: how velocities are chosen: sampled, grid or flowed.
+        seed: of the data.
+        sequences: how many; for a grid of each velocity, for flowed under each flow.
+        frames: how many the sequences have.
+        frame_size: height and width of the frame, pixels.
+        digits: in a sequence.
+        max_speed: of the digits along each axis, pixels per frame.
+        flow: translation.
+        grid_speed: of a grid or of the flows: a square of velocities.
+        flows: a list of velocities, in place of `grid_speed`.
+
+    Returns:
+        Integers ``digit_index``, ``offset_*`` and ``velocity_*`` (sample × digit).
+
+    Raises:
+        UserError: the digits do not fit the frame, the pool is empty, or a name is
+            unknown.
+    """
+    if flow != "translation":
+        raise UserError(f"flowing_digits flows by translation, got {flow!r}")
+    if draw not in DRAWS:
+        raise UserError(f"no draw {draw!r}; {nearest(draw, DRAWS)}")
+    if max(atlas.image.shape[1:]) > frame_size:
+        raise UserError(
+            f"digits of {atlas.image.shape[1]}×{atlas.image.shape[2]} pixels do not fit"
+            f" a frame of {frame_size}×{frame_size} (frame_size)"
+        )
+    spec = {
+        "kind": "flowing_digits",
+        "split": split,
+        "pool": pool,
+        "draw": draw,
+        "seed": seed,
+        "sequences": sequences,
+        "frames": frames,
+        "frame_size": frame_size,
+        "digits": digits,
+        "max_speed": max_speed,
+        "grid_speed": grid_speed,
+    }
+    recipe = DRAWS[draw]({**spec, "flows": flows}, _pool(spec, atlas))
+    return recipe.assign_attrs(spec, source=atlas.attrs.get("source", ""))
+
+
+class Sequences:
+    """Videos rendered from a recipe.
+
+    Args:
+        recipe: from `synthesize`.
+        atlas: the same one.
+        device: where the frames are made.
+    """
+
+    def __init__(
+        self, recipe: xr.Dataset, atlas: xr.Dataset, device: torch.device | str = "cpu"
+    ):
+        self.recipe = recipe
+        self.size = int(recipe.attrs["frame_size"])
+        self._pool = _pool(recipe.attrs, atlas)
+        self._images = torch.as_tensor(atlas.image.values, device=device)
+        self._scale = float(atlas.image.attrs["scale"])
+
+    def __len__(self) -> int:
+        return self.recipe.sizes["sample"]
+
+    def video(
+        self, first: int, count: int, frames: int, epoch: int = 0
+    ) -> Float[Tensor, "sample frame 1 height width"]:
+        """Frames 0 … `frames` - 1 of the samples ``first … first + count`` of an epoch.
+
+        Epoch 0 is the recipe's own table; later ones are drawn as it was.
+        """
+        recipe = self.recipe.isel(sample=slice(first, first + count))
+        if epoch:
+            attrs = self.recipe.attrs
+            recipe = _sampled(attrs, self._pool, epoch, first, recipe.sizes["sample"])
+        device = self._images.device
+        digit = torch.as_tensor(recipe.digit_index.values.astype(np.int64)).to(device)
+        return translate(
+            self._images[digit],
+            _pairs(recipe, "offset").to(device),
+            _pairs(recipe, "velocity").to(device),
+            frames,
+            self.size,
+            self._scale,
+        )
+
+
+def _pool(spec: dict[str, Any], atlas: xr.Dataset) -> np.ndarray:
+    pool = np.flatnonzero(atlas.split.values == spec["pool"])
+    if not len(pool):
+        raise UserError(f"the atlas has no digits for {spec['pool']!r}")
+    return pool
+
+
+def _pairs(recipe: xr.Dataset, name: str) -> Tensor:
+    pair = [recipe[f"{name}_{axis}"].values.astype(np.int64) for axis in AXES]
+    return torch.as_tensor(np.stack(pair, axis=-1))
+
+
+def _sampled(
+    spec: dict[str, Any],
+    pool: np.ndarray,
+    epoch: int = 0,
+    first: int = 0,
+    count: int | None = None,
+) -> xr.Dataset:
+    """Every digit with its own velocity, uniform in the square of the data's speeds."""
+    count = spec["sequences"] if count is None else count
+    digits, speed = spec["digits"], spec["max_speed"]
+    drawn = words(spec["seed"], spec["split"], epoch, first, count, 5 * digits)
+    which, row, column, down, across = drawn.reshape(count, digits, 5).transpose(2, 0, 1)
+    return _recipe(
+        pool[below(which, len(pool))],
+        [below(start, spec["frame_size"]) for start in (row, column)],
+        [below(step, 2 * speed + 1) - speed for step in (down, across)],
+    )
+
+
+def _grid(spec: dict[str, Any], pool: np.ndarray) -> xr.Dataset:
+    """Every velocity of a square with the same digits; both digits share it."""
+    still = _sampled({**spec, "max_speed": 0}, pool)
+    return _moved(still, square(spec["grid_speed"]))
+
+
+def _flowed(spec: dict[str, Any], pool: np.ndarray) -> xr.Dataset:
+    """Every sequence as drawn, then once more under each flow.
+
+    A flow adds its velocity to that of every digit. The unflowed copies come first.
+    """
+    flows = [tuple(flow) for flow in spec["flows"] or square(spec["grid_speed"])]
+    moving = [flow for flow in flows if any(flow)]
+    return _moved(_sampled(spec, pool), [(0, 0), *moving])
+
+
+def _moved(base: xr.Dataset, flows: list[Velocity]) -> xr.Dataset:
+    copies = []
+    for flow in flows:
+        copy = base.copy()
+        for axis, speed in zip(AXES, flow, strict=True):
+            copy[f"velocity_{axis}"] = base[f"velocity_{axis}"] + speed
+            copy[f"flow_{axis}"] = ("sample", np.full(base.sizes["sample"], speed))
+        copies.append(copy)
+    joined = xr.concat(copies, "sample", combine_attrs="override")
+    return joined.assign_coords(sample=np.arange(joined.sizes["sample"]))
+
+
+def _recipe(
+    digit: np.ndarray, offset: list[np.ndarray], velocity: list[np.ndarray]
+) -> xr.Dataset:
+    dims = ("sample", "digit")
+    table = {"digit_index": (dims, digit.astype(np.int32), {"long_name": "atlas row"})}
+    for name, pair, units in (
+        ("offset", offset, "pixel"),
+        ("velocity", velocity, "pixel/frame"),
+    ):
+        for axis, values in zip(AXES, pair, strict=True):
+            attrs = {"units": units, "long_name": f"{name} along {axis}"}
+            table[f"{name}_{axis}"] = (dims, values.astype(np.int16), attrs)
+    samples = np.arange(len(digit))
+    return xr.Dataset(table, coords={"sample": samples})
+
+
+DRAWS = {"sampled": _sampled, "grid": _grid, "flowed": _flowed}

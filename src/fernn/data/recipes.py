@@ -1,0 +1,43 @@
+"""Recipes on disk, and the videos they stand for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import xarray as xr
+from torch import Tensor
+
+from fernn.modules import load
+from fernn.storage import read_dataset
+
+
+class Sequences(Protocol):
+    """Videos of a split; each kind of data has its own."""
+
+    recipe: xr.Dataset
+    size: int
+
+    def __len__(self) -> int:
+        """The number of sequences."""
+        ...
+
+    def video(self, first: int, count: int, frames: int, epoch: int = 0) -> Tensor:
+        """Frames of the samples ``first … first + count``, a pure function of both."""
+        ...
+
+
+def synthesize(spec: dict[str, Any], atlas: xr.Dataset) -> xr.Dataset:
+    """The recipe that a specification asks for; ``kind`` names its module."""
+    options = dict(spec)
+    return load("fernn.data", options.pop("kind")).synthesize(atlas, **options)
+
+
+def open_sequences(
+    recipe: Path | str, atlas: Path | str, device: torch.device | str = "cpu"
+) -> Sequences:
+    """The videos of a recipe file, on a device."""
+    table = read_dataset(recipe)
+    kind = load("fernn.data", table.attrs["kind"])
+    return kind.Sequences(table, read_dataset(atlas), device)

@@ -1,0 +1,141 @@
+"""Raw files: from the user's folder, else from the cache, else from a mirror."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fernn.errors import UserError
+from fernn.storage import atomic
+
+Decoded = TypeVar("Decoded")
+Decode = Callable[[bytes, str], Decoded]
+
+
+def from_folder(
+    folder: Path, label: str, name: str, decode: Decode[Decoded]
+) -> Decoded:
+    """Read and decode a file of the user's own folder.
+
+    The sub-folder named as the data set goes first: MNIST and its relatives give
+    their files the same names.
+
+    Args:
+        folder: where the user keeps data sets.
+        label: name of the data set.
+        name: name of the file, without ``.gz``.
+        decode: makes a value of (bytes, place), or raises UserError.
+
+    Raises:
+        UserError: there is no such file, or it is not what it should be.
+    """
+    for place in (folder / label, folder / label.lower(), folder):
+        for path in (place / name, place / f"{name}.gz"):
+            if path.is_file():
+                return decode(path.read_bytes(), str(path))
+    raise UserError(f"{folder} has no {name}[.gz], nor has its sub-folder {label}")
+
+
+def from_mirrors(
+    urls: Sequence[str], name: str, checksum: str | None, decode: Decode[Decoded]
+) -> Decoded:
+    """Decode a file of the cache, or download it from the first mirror that has it.
+
+    Only what `decode` accepts is returned or kept.
+
+    Args:
+        urls: addresses of folders, tried in turn for `name`.gz.
+        name: name of the file, without ``.gz``.
+        checksum: names the file in the cache, or the mirrors do if it is None.
+        decode: makes a value of (bytes, place), or raises UserError.
+
+    Raises:
+        UserError: no mirror had it; each one's reason is told.
+    """
+    import pooch
+
+    key = checksum or hashlib.sha256("\n".join(urls).encode()).hexdigest()
+    cached = Path(pooch.os_cache("fernn")) / f"{key[:16].lower()}-{name}.gz"
+    with contextlib.suppress(OSError, UserError):
+        return decode(cached.read_bytes(), str(cached))
+    reasons = []
+    for url in urls:
+        address = f"{url.rstrip('/')}/{name}.gz"
+        try:
+            content = _download(address)
+            decoded = decode(content, address)
+        except UserError as error:
+            reasons.append(str(error))
+            continue
+        except (OSError, ValueError) as error:
+            reasons.append(f"{address}: {_reason(error)}")
+            continue
+        # A cache that cannot be written costs a download next time, no more.
+        with contextlib.suppress(OSError), atomic(cached) as temporary:
+            temporary.write_bytes(content)
+        return decoded
+    raise UserError(f"no mirror gave {name}: {'; '.join(reasons) or 'none is named'}")
+
+
+def _download(address: str) -> bytes:
+    import pooch
+
+    content = io.BytesIO()
+    with _progress(address.rpartition("/")[2]) as bar:
+        pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16)(
+            address, content, pooch=None
+        )
+    return content.getvalue()
+
+
+@contextlib.contextmanager
+def _progress(name: str) -> Iterator[Any]:
+    """What pooch takes for a progress bar; False if nobody watches."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield False
+        return
+    with Progress(console=console, transient=True) as progress:
+        yield _Bar(progress, name)
+
+
+class _Bar:
+    """The four members pooch asks of a progress bar."""
+
+    def __init__(self, progress: Any, name: str):
+        self.progress = progress
+        self.task = progress.add_task(name, total=None)
+
+    @property
+    def total(self) -> int | None:
+        return self.progress.tasks[0].total
+
+    @total.setter
+    def total(self, size: int) -> None:
+        self.progress.update(self.task, total=size or None)
+
+    def update(self, size: int) -> None:
+        self.progress.update(self.task, advance=size)
+
+    def reset(self) -> None:
+        self.progress.update(self.task, completed=0)
+
+    def close(self) -> None:
+        self.progress.stop_task(self.task)
+
+
+def _reason(error: BaseException) -> str:
+    """The status a server gave, or the first cause below the layers of the client."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"HTTP {response.status_code} {response.reason}"
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,0 +1,5 @@
+"""Evaluation: statistics of each sample, gathered in labelled cubes.
+
+A statistic is a module with ``measure(subject, spec) -> xr.Dataset`` for one trained
+model or baseline; the dimensions ``model`` and ``seed`` are added outside.
+"""

@@ -1,0 +1,163 @@
+"""Summaries of cubes: over samples, seeds and velocities. Pure xarray and numpy.
+
+Errors are averaged first and transformed after. Seeds differ by factors rather than
+by amounts, and one that drifts must not decide a figure: lines are geometric means
+with intervals of the logarithm, and medians count what is not a number as the worst.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import xarray as xr
+
+from fernn.errors import UserError
+
+
+def require(cubes: Sequence[xr.Dataset], axes: Iterable[str]) -> None:
+    """Refuse cubes of another axis.
+
+    Raises:
+        UserError: a cube's axis is none of `axes`.
+    """
+    allowed = tuple(axes)
+    for cube in cubes:
+        axis = cube.attrs.get("axis")
+        if axis not in allowed:
+            name = cube.attrs.get("experiment", "?")
+            known = " or ".join(allowed)
+            raise UserError(f"the cube of {name!r} has axis {axis!r}; needed: {known}")
+
+
+def models(cube: xr.Dataset, baselines: bool = True) -> dict[str, dict]:
+    """The cube's models in display order: name -> label, velocities, cost, ...
+
+    Args:
+        cube: any cube.
+        baselines: whether to list those that are not trained.
+    """
+    present = set(cube["model"].values.tolist())
+    described = json.loads(cube.attrs["models"])
+    return {
+        name: about
+        for name, about in described.items()
+        if name in present and (baselines or not about["baseline"])
+    }
+
+
+def geometric_mean(values: xr.DataArray, dim: str = "seed") -> xr.DataArray:
+    """The exponential of the mean logarithm; 0 if a value is, NaN if one is."""
+    mean = _log(values).mean(dim=dim, skipna=False)
+    return mean.copy(data=np.exp(mean.values))
+
+
+def _log(values: xr.DataArray) -> xr.DataArray:
+    with np.errstate(divide="ignore"):  # of 0, an exact forecast
+        return values.copy(data=np.log(values.values))
+
+
+def t_interval(
+    values: xr.DataArray, dim: str = "seed", level: float = 0.95
+) -> tuple[xr.DataArray, xr.DataArray]:
+    r"""Student's interval of the mean, :math:`\bar x \pm t_{n-1} s / \sqrt n`.
+
+    Returns:
+        The lower and the upper bound; NaN for a single value.
+    """
+    from scipy.special import stdtrit  # the quantile, without all of scipy.stats
+
+    count = values.sizes[dim]
+    mean = values.mean(dim, skipna=False)
+    if count < 2:
+        return mean * np.nan, mean * np.nan
+    error = values.std(dim, ddof=1, skipna=False) / np.sqrt(count)
+    half = stdtrit(count - 1, (1 + level) / 2) * error
+    return mean - half, mean + half
+
+
+def geometric_interval(
+    values: xr.DataArray, dim: str = "seed", level: float = 0.95
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """`t_interval` of the logarithm, as values again: positive, and by factors."""
+    low, high = t_interval(_log(values), dim, level)
+    return low.copy(data=np.exp(low.values)), high.copy(data=np.exp(high.values))
+
+
+def median(values: xr.DataArray, dims: Sequence[str]) -> xr.DataArray:
+    """The median over each of `dims` in turn; NaN counts as the worst, infinity.
+
+    Over samples and then over seeds it is unmoved by a few samples that explode and
+    by a minority of seeds that do.
+    """
+    values = worst(values)
+    for dim in dims:
+        values = values.median(dim)
+    return values
+
+
+def worst(values: xr.DataArray) -> xr.DataArray:
+    """The errors, with infinity for what is not a number: a network that diverged."""
+    return values.where(values.notnull(), np.inf)
+
+
+def trained_frames(cube: xr.Dataset) -> xr.Dataset:
+    """The predicted frames up to the trained horizon, frames 1..horizon."""
+    return cube.sel(frame=slice(1, int(cube.attrs["horizon"])))
+
+
+def by_velocity(cube: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
+    """Mean over the samples of each velocity, on the grid of velocities.
+
+    Args:
+        cube: a cube in which all digits of a sample move alike.
+        values: one of its variables, with dimension ``sample``.
+
+    Returns:
+        `values` with ``velocity_rows, velocity_columns`` (pixel/frame) in place of
+        ``sample``; NaN where the grid has no sample.
+
+    Raises:
+        ValueError: the digits of a sample move differently.
+    """
+    axes = ("velocity_rows", "velocity_columns")
+    speeds = {}
+    for axis in axes:
+        digits = cube[axis].transpose("sample", "digit").values
+        if (digits != digits[:, :1]).any():
+            raise ValueError(f"`{axis}` differs between the digits of a sample")
+        speeds[axis] = digits[:, 0]
+    grids = [np.unique(speeds[axis]) for axis in axes]
+    values = values.transpose(..., "sample")
+    result = np.full((*values.shape[:-1], *map(len, grids)), np.nan)
+    for i, row in enumerate(grids[0]):
+        for j, column in enumerate(grids[1]):
+            chosen = (speeds[axes[0]] == row) & (speeds[axes[1]] == column)
+            if chosen.any():
+                result[..., i, j] = values.values[..., chosen].mean(axis=-1)
+    coords = {str(d): values[d] for d in values.dims[:-1] if d in values.coords}
+    coords |= dict(zip(axes, grids, strict=True))
+    return xr.DataArray(result, coords=coords, dims=(*values.dims[:-1], *axes))
+
+
+def velocity_mask(
+    rows: np.ndarray, columns: np.ndarray, velocities: Iterable, size: int
+) -> np.ndarray:
+    """True on the cells of a grid of velocities that are in `velocities`.
+
+    Args:
+        rows: rows of the grid, pixel/frame.
+        columns: columns of the grid, pixel/frame.
+        velocities: pairs (rows, columns), pixel/frame.
+        size: of the frame, a torus: velocities are the same modulo `size`.
+    """
+    cells = {(int(row) % size, int(column) % size) for row, column in velocities}
+    grid = [[(int(r) % size, int(c) % size) in cells for c in columns] for r in rows]
+    return np.array(grid, dtype=bool)
+
+
+def square(speed: int) -> set[tuple[int, int]]:
+    """All velocities of up to `speed` pixels per frame along each axis."""
+    steps = range(-int(speed), int(speed) + 1)
+    return {(row, column) for row in steps for column in steps}

@@ -1,0 +1,62 @@
+"""The state while the same digit rests and moves: Figures 2 and 9 of the paper."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from fernn.errors import UserError
+from fernn.evaluation._slots import slot_axes
+from fernn.evaluation._subject import Subject
+
+MOTIONS = ("still", "moving")
+
+
+@torch.no_grad()
+def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
+    """The mean over channels of every slot after each observed frame.
+
+    Args:
+        subject: a trained model and one sequence, at rest and under one flow.
+        spec: ``context``.
+
+    Returns:
+        ``hidden`` (motion × slot × frame × row × column), NaN for slots not in V, and
+        ``video`` (motion × frame × row × column).
+
+    Raises:
+        UserError: the recipe does not hold one resting and one moving sequence.
+    """
+    model, sequences = subject.model, subject.sequences
+    assert sequences is not None
+    if len(sequences) != len(MOTIONS):
+        raise UserError(
+            f"hidden_state needs one sequence at rest and one moving, got {len(sequences)};"
+            " set sequences: 1 and one flow"
+        )
+    video = sequences.video(0, 2, spec["context"])
+    rows, columns, place = slot_axes(model.cell.flow.velocities)
+    states = torch.stack([state.mean(2) for state in model.encode(video)], dim=2)
+    shape = (len(MOTIONS), len(rows), len(columns), *states.shape[2:])
+    hidden = np.full(shape, np.nan, dtype=np.float32)
+    for slot, at in enumerate(place):
+        hidden[:, at[0], at[1]] = states[:, slot].cpu().numpy()
+    units = {"units": "pixel/frame"}
+    pixels = ("frame", "row", "column")
+    moved = sequences.recipe.isel(sample=1)
+    return xr.Dataset(
+        {
+            "hidden": (("motion", "slot_rows", "slot_columns", *pixels), hidden),
+            "video": (("motion", *pixels), video[:, :, 0].cpu().numpy()),
+        },
+        coords={
+            "motion": list(MOTIONS),
+            "slot_rows": ("slot_rows", rows, units),
+            "slot_columns": ("slot_columns", columns, units),
+            "frame": ("frame", np.arange(1 - spec["context"], 1), {"units": "frame"}),
+        },
+        attrs={name: int(moved[name]) for name in ("flow_rows", "flow_columns")},
+    )

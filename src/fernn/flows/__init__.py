@@ -1,0 +1,21 @@
+"""Flows: one-parameter groups, the velocities V a model knows, and their action."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fernn.flows._base import Flow, Velocity
+from fernn.modules import load
+
+__all__ = ["Flow", "Velocity", "build"]
+
+
+def build(spec: dict[str, Any], size: int) -> Flow:
+    """The flow a specification names, on frames of ``size × size`` pixels.
+
+    Args:
+        spec: ``{"kind": ..., **arguments}``; the kind is a module of this package.
+        size: height and width of the frame in pixels.
+    """
+    arguments = dict(spec)
+    return load("fernn.flows", arguments.pop("kind")).build(size=size, **arguments)

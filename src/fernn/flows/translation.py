@@ -1,0 +1,88 @@
+"""Integer translations of the torus."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fernn.errors import UserError
+from fernn.flows._base import Flow, Velocity
+
+
+class Translation(Flow):
+    r"""Translations by whole pixels per frame on a torus of ``size × size`` pixels.
+
+    .. math:: (\psi_t(\nu) \cdot f)(x) = f(x - t \nu)
+
+    The action is exact and invertible. Velocities are (rows, columns) in pixels per
+    frame and are the same modulo `size`.
+
+    Args:
+        velocities: the set V, in the order of the velocity axis.
+        size: height and width of the frame, pixels.
+
+    Raises:
+        UserError: V is empty, or two velocities are equal on this torus.
+    """
+
+    def __init__(self, velocities: Iterable[Velocity], size: int):
+        self.velocities = tuple((int(rows), int(cols)) for rows, cols in velocities)
+        self.size = size
+        self._slots = {self._wrap(v): slot for slot, v in enumerate(self.velocities)}
+        if not self.velocities:
+            raise UserError("a flow needs at least one velocity; V is empty")
+        if len(self._slots) < len(self.velocities):
+            raise UserError(
+                f"two velocities of V are equal on a frame of {size} pixels;"
+                f" V has {len(self.velocities)}, of which {len(self._slots)} differ"
+            )
+
+    def _wrap(self, velocity: Velocity) -> Velocity:
+        return tuple(component % self.size for component in velocity)
+
+    def act(
+        self,
+        signal: Float[Tensor, "*batch height width"],
+        velocity: Velocity,
+        time: int = 1,
+    ) -> Float[Tensor, "*batch height width"]:
+        rows, columns = velocity
+        return torch.roll(signal, (time * rows, time * columns), dims=(-2, -1))
+
+    def difference(self, left: Velocity, right: Velocity) -> int | None:
+        apart = tuple(a - b for a, b in zip(left, right, strict=True))
+        return self._slots.get(self._wrap(apart))
+
+
+def square(max_speed: int) -> list[Velocity]:
+    r""":math:`V_r = \{-r, \dots, r\}^2`, rows outermost."""
+    speeds = range(-max_speed, max_speed + 1)
+    return list(itertools.product(speeds, speeds))
+
+
+def build(
+    size: int,
+    max_speed: int | None = None,
+    velocities: Iterable[Velocity] | None = None,
+    closed: bool = False,
+) -> Translation:
+    """V as ``max_speed`` (a square), as a list, or ``closed``: all of the torus.
+
+    Raises:
+        UserError: none or several of the three are given.
+    """
+    given = [max_speed is not None, velocities is not None, closed]
+    if sum(given) != 1:
+        raise UserError(
+            "a translation flow takes one of max_speed, velocities and closed,"
+            f" got {sum(given)} of them"
+        )
+    if closed:
+        return Translation(itertools.product(range(size), range(size)), size)
+    if max_speed is not None:
+        return Translation(square(max_speed), size)
+    return Translation(velocities or (), size)

@@ -1,0 +1,125 @@
+"""Encode the observed frames, roll out, decode the predicted ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fernn import cells, flows
+from fernn.cells import FlowEquivariantCell
+from fernn.cells.flow_equivariant import circular
+from fernn.errors import UserError, nearest
+from fernn.models._rollout import ROLLOUTS
+
+POOLINGS = {
+    "max": lambda state: state.amax(1),
+    "mean": lambda state: state.mean(1),
+    "sum": lambda state: state.sum(1),
+}
+
+
+class Forecaster(nn.Module):
+    r"""A cell, a pooling over V and a convolutional decoder, section 5.1 of the paper.
+
+    .. math:: \hat f_t(x) = \mathrm{Dec}\bigl(\max_{\nu \in V} h_t(\nu, \cdot)\bigr)(x)
+
+    At the published size (128 hidden channels, 4 decoder layers, 3×3 kernels) it has
+    739,584 parameters for every V.
+
+    Args:
+        cell: the recurrent cell.
+        decoder_layers: hidden layers of the decoder, before its linear output.
+        rollout: ``repeat``, ``warped``, ``shifted`` or ``free``.
+        pooling: over V: ``max``, ``mean`` or ``sum``.
+
+    Raises:
+        UserError: an unknown roll-out or pooling, or a negative number of layers.
+    """
+
+    def __init__(
+        self,
+        cell: FlowEquivariantCell,
+        decoder_layers: int = 4,
+        rollout: str = "free",
+        pooling: str = "max",
+    ):
+        super().__init__()
+        if rollout not in ROLLOUTS:
+            raise UserError(f"no rollout {rollout!r}; {nearest(rollout, ROLLOUTS)}")
+        if pooling not in POOLINGS:
+            raise UserError(f"no pooling {pooling!r}; {nearest(pooling, POOLINGS)}")
+        if decoder_layers < 0:
+            raise UserError(f"decoder_layers must not be negative, got {decoder_layers}")
+        self.cell = cell
+        self.rollout = rollout
+        self.pooling = pooling
+        channels, hidden = cell.conv_u.in_channels, cell.conv_u.out_channels
+        kernel = cell.conv_h.kernel_size[0]
+        layers: list[nn.Module] = []
+        for _ in range(decoder_layers):
+            layers += [circular(hidden, hidden, kernel), nn.ReLU()]
+        self.decoder = nn.Sequential(*layers, circular(hidden, channels, kernel))
+
+    def encode(
+        self, video: Float[Tensor, "batch time channel height width"]
+    ) -> Iterator[Float[Tensor, "batch velocity hidden height width"]]:
+        """The state after each observed frame, in order."""
+        drives = self.cell.lift(rearrange(video, "b t c h w -> (b t) c h w"))
+        drives = rearrange(drives, "(b t) v c h w -> t b v c h w", b=len(video))
+        state = None
+        for drive in drives:
+            state = self.cell(drive, state)
+            yield state
+
+    def decode(
+        self, state: Float[Tensor, "batch velocity hidden height width"]
+    ) -> Float[Tensor, "batch channel height width"]:
+        """Pool over V, then decode; a linear output, not bounded to [0, 1]."""
+        return self.decoder(POOLINGS[self.pooling](state))
+
+    def predict(
+        self, video: Float[Tensor, "batch time channel height width"], horizon: int
+    ) -> Iterator[Float[Tensor, "batch channel height width"]]:
+        """The predicted frames one by one; memory does not grow with `horizon`.
+
+        Raises:
+            UserError: no frame is observed, or none is asked for.
+        """
+        if video.shape[1] < 1 or horizon < 1:
+            raise UserError(
+                "at least one frame must be observed and one predicted,"
+                f" got {video.shape[1]} and {horizon}"
+            )
+        state = None
+        for encoded in self.encode(video):
+            state = encoded
+        return ROLLOUTS[self.rollout](self, state, video[:, -1], horizon)
+
+    def forward(
+        self, video: Float[Tensor, "batch time channel height width"], horizon: int
+    ) -> Float[Tensor, "batch horizon channel height width"]:
+        """The `horizon` frames after the observed `video`."""
+        return torch.stack(list(self.predict(video, horizon)), dim=1)
+
+
+def build(
+    size: int,
+    flow: dict[str, Any],
+    hidden: int = 128,
+    decoder_layers: int = 4,
+    kernel: int = 3,
+    activation: str = "relu",
+    rollout: str = "free",
+    pooling: str = "max",
+    execution: str = "fused",
+) -> Forecaster:
+    """A forecaster from a specification; see `Forecaster` and the cell."""
+    cell = cells.execution(execution)(
+        flows.build(flow, size), hidden=hidden, kernel=kernel, activation=activation
+    )
+    return Forecaster(cell, decoder_layers, rollout, pooling)

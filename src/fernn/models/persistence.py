@@ -1,0 +1,59 @@
+"""Copies of the last frame: how easy the task is without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from fernn.errors import UserError, nearest
+
+MOTIONS = ("still", "oracle")
+
+
+class Persistence(nn.Module):
+    """The last observed frame, as it is or moved on by a true velocity.
+
+    Args:
+        motion: ``still`` repeats the frame. ``oracle`` moves the whole frame by the
+            true velocity of its first digit, which is exact when all digits share one.
+
+    Raises:
+        UserError: an unknown motion.
+    """
+
+    def __init__(self, motion: str):
+        super().__init__()
+        if motion not in MOTIONS:
+            raise UserError(f"no motion {motion!r}; {nearest(motion, MOTIONS)}")
+        self.motion = motion
+
+    def predict(
+        self,
+        video: Float[Tensor, "batch time channel height width"],
+        horizon: int,
+        velocity: Int[Tensor, "batch digit 2"],
+    ) -> Iterator[Float[Tensor, "batch channel height width"]]:
+        """The predicted frames one by one; `velocity` in pixels per frame."""
+        last = video[:, -1]
+        for ahead in range(1, horizon + 1):
+            yield last if self.motion == "still" else roll(last, ahead * velocity[:, 0])
+
+
+def roll(
+    frame: Float[Tensor, "batch channel height width"], shift: Int[Tensor, "batch 2"]
+) -> Float[Tensor, "batch channel height width"]:
+    """Each sample rolled by its own (rows, columns)."""
+    height, width = frame.shape[-2:]
+    rows = (torch.arange(height, device=frame.device) - shift[:, :1]) % height
+    columns = (torch.arange(width, device=frame.device) - shift[:, 1:]) % width
+    sample = torch.arange(len(frame), device=frame.device)[:, None, None]
+    moved = frame.movedim(1, -1)[sample, rows[:, :, None], columns[:, None, :]]
+    return moved.movedim(-1, 1)
+
+
+def build(size: int, motion: str) -> Persistence:
+    """A baseline from a specification."""
+    return Persistence(motion)

@@ -1,0 +1,79 @@
+"""Rolling training states: two kept, each checked by its SHA-256 before use."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fernn.lineage import fingerprint, sha256
+from fernn.storage import atomic, write_text
+
+KEPT = 2
+
+
+class RollingStates:
+    """Saved states of one run, beside its outputs but not among them.
+
+    A workflow deletes the outputs of a failed job; these files stay, so that the next
+    attempt goes on.
+
+    Args:
+        folder: where the states lie.
+        identity: all that the result is a function of; a state of another identity is
+            never continued.
+    """
+
+    def __init__(self, folder: Path, identity: dict[str, Any]):
+        self.folder = folder
+        self.fingerprint = fingerprint(identity)
+
+    def save(self, step: int, state: dict[str, Any]) -> None:
+        """Write the state after `step` and drop all but the newest two."""
+        path = self.folder / f"state-{step:09d}.pt"
+        with atomic(path) as temporary:
+            torch.save({**state, "step": step, "fingerprint": self.fingerprint}, temporary)
+        write_text(sha256(path) + "\n", _sidecar(path))
+        for old in self._newest_first()[KEPT:]:
+            _remove(old)
+
+    def load(self) -> dict[str, Any] | None:
+        """The newest state that is whole and of this identity, or None.
+
+        A damaged file is set aside as ``*.damaged`` and named on standard error.
+        """
+        for path in self._newest_first():
+            if not _whole(path):
+                print(f"{path} is damaged; going back to an older one", file=sys.stderr)
+                path.replace(path.with_suffix(".damaged"))
+                continue
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            if state["fingerprint"] == self.fingerprint:
+                return state
+            print(f"{path} is of other settings; starting anew", file=sys.stderr)
+            _remove(path)
+        return None
+
+    def clear(self) -> None:
+        """Remove all states: the run has ended."""
+        for path in self._newest_first():
+            _remove(path)
+
+    def _newest_first(self) -> list[Path]:
+        return sorted(self.folder.glob("state-*.pt"), reverse=True)
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_suffix(".sha256")
+
+
+def _whole(path: Path) -> bool:
+    recorded = _sidecar(path)
+    return recorded.exists() and recorded.read_text().strip() == sha256(path)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    _sidecar(path).unlink(missing_ok=True)

@@ -1,0 +1,109 @@
+"""The numbers that a training run is a function of."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from fernn.data._random import below, words
+from fernn.errors import UserError, nearest
+
+WARM_UP = 0.05  # share of a one-cycle schedule
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is trained; with the data and the seed, all that decides the result.
+
+    Attributes:
+        batch: sequences in an optimiser step.
+        sequences: fresh sequences in an epoch.
+        epochs: how many.
+        context: observed frames.
+        horizon: predicted frames.
+        long_horizon: the longest training horizon, if `extend_horizon`.
+        extend_horizon: in the second half, draw each step's horizon uniformly from
+            ``horizon … long_horizon``.
+        learning_rate: Adam's, at its peak.
+        schedule: ``constant`` or ``one_cycle`` (warm-up, then cosine to zero).
+        clip: the gradient's largest norm.
+        seed: of the weights and of the horizons.
+        precision: Lightning Fabric's name for it.
+        devices: how many to train on.
+    """
+
+    batch: int
+    sequences: int
+    epochs: int
+    context: int
+    horizon: int
+    long_horizon: int = 0
+    extend_horizon: bool = False
+    learning_rate: float = 1e-3
+    schedule: str = "constant"
+    clip: float = 1.0
+    seed: int = 0
+    precision: str = "32-true"
+    devices: int = 1
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in an epoch; the last batch is as large as the others."""
+        return self.sequences // self.batch
+
+    @property
+    def steps(self) -> int:
+        """All optimiser steps."""
+        return self.steps_per_epoch * self.epochs
+
+    def rate(self, step: int) -> float:
+        """The learning rate of an optimiser step."""
+        return self.learning_rate * SCHEDULES[self.schedule](step, self.steps)
+
+    def frames_ahead(self, step: int) -> int:
+        """The training horizon of an optimiser step, a pure function of seed and step."""
+        if not self.extend_horizon or step < self.steps // 2:
+            return self.horizon
+        drawn = words(self.seed, "horizon", 0, step, 1, 1)[0]
+        longer = self.long_horizon - self.horizon + 1
+        return self.horizon + int(below(drawn, longer)[0])
+
+
+def _constant(step: int, steps: int) -> float:
+    return 1.0
+
+
+def _one_cycle(step: int, steps: int) -> float:
+    warm = max(1, round(WARM_UP * steps))
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+SCHEDULES = {"constant": _constant, "one_cycle": _one_cycle}
+
+
+def settings(spec: dict[str, Any], seed: int) -> Settings:
+    """Settings from a specification.
+
+    Raises:
+        UserError: an unknown name or schedule, a missing number, or no full batch.
+    """
+    known = Settings.__dataclass_fields__
+    for name in spec:
+        if name not in known:
+            raise UserError(f"no training setting {name!r}; {nearest(name, known)}")
+    try:
+        made = Settings(**{**spec, "seed": seed})
+    except TypeError as error:
+        raise UserError(f"training settings: {error}") from None
+    if made.schedule not in SCHEDULES:
+        hint = nearest(made.schedule, SCHEDULES)
+        raise UserError(f"no schedule {made.schedule!r}; {hint}")
+    if made.steps < 1:
+        raise UserError(
+            f"{made.sequences} sequences in {made.epochs} epochs give no step of"
+            f" {made.batch} sequences"
+        )
+    return made

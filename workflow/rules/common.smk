@@ -1,0 +1,135 @@
+"""The plan, look-ups into it, and paths: the only functions of the workflow.
+
+`fernn config` checks the configuration, tells all its mistakes and resolves it; a
+mistake ends the run with exit code 2 before any job.
+"""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+# Jobs find the `fernn` that belongs to this Snakemake; a conda environment wins.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+def resolved(merged):
+    files = [os.path.relpath(path) for path in workflow.configfiles]
+    command = [sys.executable, "-m", "fernn", "config", "--merged", *files]
+    done = subprocess.run(command, input=json.dumps(merged), text=True, stdout=subprocess.PIPE)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+    return json.loads(done.stdout)
+
+
+PLAN = resolved(config)
+BUDGET = PLAN["budget"]
+SOURCE = PLAN["source"]["name"]
+EXPERIMENTS = PLAN["experiments"]
+SEEDS = PLAN["seeds"]
+WORKERS = range(PLAN["workers"])
+
+
+def any_of(names):
+    return "|".join(sorted({str(name) for name in names})) or "none"
+
+
+wildcard_constraints:
+    experiment=any_of(EXPERIMENTS),
+    split=any_of(split for e in EXPERIMENTS.values() for split in e["recipes"]),
+    model=any_of(m for e in EXPERIMENTS.values() for m in (*e["models"], *e["baselines"])),
+    axis=any_of(axis for e in EXPERIMENTS.values() for axis in e["axes"]),
+    seed=any_of(SEEDS),
+    worker=any_of(WORKERS),
+    figure=any_of(PLAN["figures"]),
+    table=any_of(PLAN["tables"]),
+
+
+def entry(*keys):
+    """A look-up of one entry of the plan as JSON; `{name}` in a key is a wildcard."""
+
+    def look_up(wildcards):
+        node = EXPERIMENTS
+        for key in keys:
+            node = node[key.format(**wildcards)]
+        return json.dumps(node)
+
+    return look_up
+
+
+def trained(wildcards):
+    return wildcards.model in EXPERIMENTS[wildcards.experiment]["models"]
+
+
+def checkpoints(wildcards, name="model.pt"):
+    """One file of each seed of a model; none of a baseline."""
+    folder = f"results/{BUDGET}/runs/{wildcards.experiment}/{wildcards.model}"
+    return [f"{folder}/{seed}/{name}" for seed in SEEDS if trained(wildcards)]
+
+
+def histories(wildcards):
+    return checkpoints(wildcards, "history.nc")
+
+
+def test_set(wildcards):
+    """The recipe of an axis and the atlas it points into; none for training curves."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    if not experiment["axes"][wildcards.axis]["recipe"]:
+        return []
+    recipe = f"results/{BUDGET}/data/{wildcards.experiment}/{wildcards.axis}.nc"
+    return [recipe, f"results/{BUDGET}/data/{SOURCE}.nc"]
+
+
+def subject(wildcards, input):
+    """The model to evaluate, as arguments of the command."""
+    if trained(wildcards):
+        return ["--checkpoints", *input.checkpoints]
+    spec = EXPERIMENTS[wildcards.experiment]["baselines"][wildcards.model]
+    return ["--baseline", json.dumps(spec)]
+
+
+def shards(wildcards):
+    """Every model of an experiment on an axis, baselines only where they predict."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    predicts = experiment["axes"][wildcards.axis]["statistic"] in ("squared_error", "frames")
+    models = [*experiment["models"], *(experiment["baselines"] if predicts else [])]
+    folder = f"results/{BUDGET}/shards/{wildcards.experiment}/{wildcards.axis}"
+    return [f"{folder}/{model}.nc" for model in models]
+
+
+def cubes(group):
+    def look_up(wildcards):
+        names = PLAN[group][wildcards[group[:-1]]]
+        return [f"results/{BUDGET}/cubes/{name}.nc" for name in names]
+
+    return look_up
+
+
+def module(group):
+    """The source of a figure or table: its change redraws that one, and no other."""
+    return f"{workflow.basedir}/src/fernn/{group}/{{{group[:-1]}}}.py"
+
+
+def caption(wildcards, input):
+    """A figure's or table's docstring."""
+    tree = ast.parse(Path(input.module).read_text(encoding="utf-8"))
+    return ast.get_docstring(tree)
+
+
+def figures():
+    return expand(f"results/{BUDGET}/figures/{{figure}}.png", figure=PLAN["figures"])
+
+
+def tables():
+    return expand(f"results/{BUDGET}/tables/{{table}}.csv", table=PLAN["tables"])
+
+
+def watch():
+    """Start the tracker beside the workflow; it ends with it."""
+    log_file = Path(f"results/{BUDGET}/logs/watch.log")
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    command = ["fernn", "track", "--watch", "--until-pid", str(os.getpid())]
+    with log_file.open("a") as stream:
+        subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True)

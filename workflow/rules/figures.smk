@@ -1,0 +1,62 @@
+"""Figures and tables.
+
+REQUIRED INPUTS: results/{budget}/cubes/
+OUTPUTS: results/{budget}/figures/{figure}.png and .pdf, tables/{table}.csv, .md and .tex
+"""
+
+
+rule figure:
+    input:
+        cubes=cubes("figures"),
+        module=module("figures"),
+    output:
+        png=report(
+            f"results/{BUDGET}/figures/{{figure}}.png",
+            caption="../report/item.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+        pdf=f"results/{BUDGET}/figures/{{figure}}.pdf",
+    log:
+        f"results/{BUDGET}/logs/figure/{{figure}}.log",
+    benchmark:
+        f"results/{BUDGET}/benchmarks/figure/{{figure}}.tsv"
+    conda:
+        "../../envs/fernn.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        caption=caption,
+    shell:
+        "fernn figure {wildcards.figure} --cubes {input.cubes:q}"
+        " --output {output.pdf:q} {output.png:q} 2> {log:q}"
+
+
+rule table:
+    input:
+        cubes=cubes("tables"),
+        module=module("tables"),
+    output:
+        csv=report(
+            f"results/{BUDGET}/tables/{{table}}.csv",
+            caption="../report/item.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
+        markdown=f"results/{BUDGET}/tables/{{table}}.md",
+        latex=f"results/{BUDGET}/tables/{{table}}.tex",
+    log:
+        f"results/{BUDGET}/logs/table/{{table}}.log",
+    benchmark:
+        f"results/{BUDGET}/benchmarks/table/{{table}}.tsv"
+    conda:
+        "../../envs/fernn.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        caption=caption,
+    shell:
+        "fernn table {wildcards.table} --cubes {input.cubes:q}"
+        " --output {output.csv:q} {output.markdown:q} {output.latex:q} 2> {log:q}"

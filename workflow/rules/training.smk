@@ -1,0 +1,37 @@
+"""Trained models.
+
+REQUIRED INPUTS: results/{budget}/data/, results/{budget}/studies/
+OUTPUTS: results/{budget}/runs/{experiment}/{model}/{seed}/model.pt and history.nc
+"""
+
+
+rule train:
+    input:
+        train=f"results/{BUDGET}/data/{{experiment}}/train.nc",
+        val=f"results/{BUDGET}/data/{{experiment}}/val.nc",
+        atlas=f"results/{BUDGET}/data/{SOURCE}.nc",
+        best=f"results/{BUDGET}/studies/{{experiment}}/{{model}}/best.json",
+    output:
+        model=f"results/{BUDGET}/runs/{{experiment}}/{{model}}/{{seed}}/model.pt",
+        described=f"results/{BUDGET}/runs/{{experiment}}/{{model}}/{{seed}}/model.pt.json",
+        history=f"results/{BUDGET}/runs/{{experiment}}/{{model}}/{{seed}}/history.nc",
+    log:
+        f"results/{BUDGET}/logs/train/{{experiment}}.{{model}}.{{seed}}.log",
+    benchmark:
+        f"results/{BUDGET}/benchmarks/train/{{experiment}}.{{model}}.{{seed}}.tsv"
+    conda:
+        "../../envs/fernn.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime=lambda wildcards, attempt: 1440 * attempt,
+    params:
+        model=entry("{experiment}", "models", "{model}", "model"),
+        training=entry("{experiment}", "models", "{model}", "training"),
+        key=f"{BUDGET}/{{experiment}}/{{model}}/seed-{{seed}}",
+    shell:
+        "fernn train --train {input.train:q} --val {input.val:q} --atlas {input.atlas:q}"
+        " --model {params.model:q} --training {params.training:q} --best {input.best:q}"
+        " --seed {wildcards.seed} --key {params.key:q} --output {output.model:q}"
+        " 2> {log:q}"

@@ -1,0 +1,64 @@
+"""Hyperparameters.
+
+REQUIRED INPUTS: results/{budget}/data/
+OUTPUTS: results/{budget}/studies/{experiment}/{model}/best.json
+"""
+
+
+rule tune:
+    input:
+        train=f"results/{BUDGET}/data/{{experiment}}/train.nc",
+        val=f"results/{BUDGET}/data/{{experiment}}/val.nc",
+        atlas=f"results/{BUDGET}/data/{SOURCE}.nc",
+    output:
+        done=f"results/{BUDGET}/studies/{{experiment}}/{{model}}/worker-{{worker}}.json",
+    log:
+        f"results/{BUDGET}/logs/tune/{{experiment}}.{{model}}.{{worker}}.log",
+    benchmark:
+        f"results/{BUDGET}/benchmarks/tune/{{experiment}}.{{model}}.{{worker}}.tsv"
+    conda:
+        "../../envs/fernn.yaml"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=lambda wildcards, attempt: 720 * attempt,
+    params:
+        model=entry("{experiment}", "models", "{model}", "model"),
+        training=entry("{experiment}", "models", "{model}", "training"),
+        tuning=entry("{experiment}", "models", "{model}", "tuning"),
+        study=lambda wildcards, output: Path(output.done).parent,
+        workers=len(WORKERS),
+        key=f"{BUDGET}/{{experiment}}/{{model}}",
+    shell:
+        "fernn tune --train {input.train:q} --val {input.val:q} --atlas {input.atlas:q}"
+        " --model {params.model:q} --training {params.training:q}"
+        " --tuning {params.tuning:q} --study {params.study:q} --key {params.key:q}"
+        " --worker {wildcards.worker} --workers {params.workers}"
+        " --output {output.done:q} 2> {log:q}"
+
+
+rule select:
+    input:
+        workers=expand(
+            f"results/{BUDGET}/studies/{{{{experiment}}}}/{{{{model}}}}/worker-{{worker}}.json",
+            worker=WORKERS,
+        ),
+    output:
+        best=f"results/{BUDGET}/studies/{{experiment}}/{{model}}/best.json",
+    log:
+        f"results/{BUDGET}/logs/select/{{experiment}}.{{model}}.log",
+    benchmark:
+        f"results/{BUDGET}/benchmarks/select/{{experiment}}.{{model}}.tsv"
+    conda:
+        "../../envs/fernn.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        trials=lambda wildcards: EXPERIMENTS[wildcards.experiment]["models"][
+            wildcards.model
+        ]["tuning"]["trials"],
+    shell:
+        "fernn select --workers {input.workers:q} --trials {params.trials}"
+        " --output {output.best:q} 2> {log:q}"
