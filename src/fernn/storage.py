@@ -42,6 +42,7 @@ def write_text(text: str, path: Path | str) -> None:
 
 def write_dataset(dataset: xr.Dataset, path: Path | str) -> None:
     """Write netCDF4 with zlib and fletcher32, so that a damaged byte is noticed."""
+    dataset = dataset.drop_encoding()  # else a name is cut to its old file's width
     encoding: dict[str, dict] = {}
     for name, variable in dataset.variables.items():
         if variable.ndim and variable.dtype.kind in "iufb":

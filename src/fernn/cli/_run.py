@@ -47,7 +47,7 @@ def prepare(args: argparse.Namespace, seed: int, changes: dict[str, Any]) -> tup
     from fernn import models
     from fernn.config.options import require
     from fernn.data.recipes import open_sequences
-    from fernn.training.loop import device
+    from fernn.devices import device
     from fernn.training.settings import settings
 
     chosen = settings({**args.training, **changes}, seed)

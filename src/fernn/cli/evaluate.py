@@ -57,8 +57,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _subjects(args: argparse.Namespace) -> list[Any]:
     from fernn.data.recipes import open_sequences
+    from fernn.devices import device
     from fernn.evaluation._subject import Subject
-    from fernn.training.loop import device
 
     place, sequences = device(), None
     if args.recipe:

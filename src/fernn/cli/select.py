@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> None:
 
     from fernn.lineage import stamp
     from fernn.storage import write_text
-    from fernn.tuning import best
+    from fernn.tuning.study import best
 
     journals = {json.loads(path.read_text())["journal"] for path in args.workers}
     if len(journals) > 1:

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> None:
     from fernn.lineage import stamp
     from fernn.models import parameters
     from fernn.progress import progress
-    from fernn.training import Diverged, Interrupted, train
+    from fernn.training.loop import Diverged, Interrupted, train
     from fernn.training.rolling import RollingStates
 
     tuned = json.loads(args.best.read_text())["params"] if args.best else {}
@@ -68,8 +68,8 @@ def _write(
     import numpy as np
     import xarray as xr
 
+    from fernn import checkpoint
     from fernn.storage import write_dataset
-    from fernn.training import checkpoint
 
     columns = {name: [record[name] for record in records] for name in records[0]}
     epochs = np.array(columns.pop("epoch"))

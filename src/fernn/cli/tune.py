@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
 
     from fernn.lineage import stamp
     from fernn.storage import write_text
-    from fernn.tuning import run_slots
+    from fernn.tuning.study import run_slots
 
     spec = args.tuning
     published = {name: args.training[name] for name in spec["ranges"]}
@@ -70,7 +70,7 @@ def _trial(
     import optuna
 
     from fernn.progress import progress
-    from fernn.training import train
+    from fernn.training.loop import train
 
     model, train_split, val_split, settings = _run.prepare(args, 0, changes)
     name = f"trial-{trial.user_attrs['slot']:02d}"

@@ -12,11 +12,10 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from fernn import models
+from fernn import checkpoint, models
 from fernn.data.recipes import Sequences
 from fernn.errors import UserError
 from fernn.storage import read_dataset
-from fernn.training import checkpoint
 
 
 @dataclass

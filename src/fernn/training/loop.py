@@ -102,11 +102,6 @@ def make_fabric(settings: Settings) -> Fabric:
     return fabric
 
 
-def device() -> torch.device:
-    """Where models run: the first accelerator, or the processor."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def _step(
     fabric: Fabric,
     network: Any,
