@@ -43,7 +43,9 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> nn.Module:
         raise UserError(f"no such checkpoint: {path}")
     recorded, found = describe(path)["sha256"], sha256(path)
     if recorded != found:
-        raise UserError(f"{path} is damaged: expected SHA-256 {recorded}, found {found}")
+        raise UserError(
+            f"{path} is damaged: expected SHA-256 {recorded}, found {found}"
+        )
     content = torch.load(path, map_location=device, weights_only=True)
     spec = dict(content["spec"])
     model = models.build(spec["model"], spec["frame_size"]).to(device)
@@ -59,7 +61,9 @@ def describe(path: Path | str) -> dict[str, Any]:
     """
     beside = sidecar(Path(path))
     if not beside.exists():
-        raise UserError(f"no {beside.name} beside {path}; it tells what the weights are")
+        raise UserError(
+            f"no {beside.name} beside {path}; it tells what the weights are"
+        )
     return json.loads(beside.read_text())
 
 

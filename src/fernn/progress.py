@@ -61,6 +61,10 @@ def _lines(what: str, total: int) -> Advance:
         share = done - first
         left = (now - started) / share * (total - done) if share else 0
         ending = f", {left:.0f} s left" if share and done < total else ""
-        print(f"{what}: {done}/{total}{ending} {detail}".rstrip(), file=sys.stderr, flush=True)
+        print(
+            f"{what}: {done}/{total}{ending} {detail}".rstrip(),
+            file=sys.stderr,
+            flush=True,
+        )
 
     return advance

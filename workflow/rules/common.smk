@@ -63,6 +63,14 @@ def trained(wildcards):
     return wildcards.model in EXPERIMENTS[wildcards.experiment]["models"]
 
 
+def shown(wildcards):
+    """The tags of a model's runs in the tracker."""
+    about = EXPERIMENTS[wildcards.experiment]["attrs"]
+    model = about["models"][wildcards.model]
+    tags = {"title": about["title"], "label": model["label"]}
+    return json.dumps({**tags, "mlflow.runColor": model["color"]})
+
+
 def checkpoints(wildcards, name="model.pt"):
     """One file of each seed of a model; none of a baseline."""
     folder = f"results/{BUDGET}/runs/{wildcards.experiment}/{wildcards.model}"

@@ -33,9 +33,12 @@ rule evaluate:
         statistic=entry("{experiment}", "axes", "{axis}", "statistic"),
         spec=entry("{experiment}", "axes", "{axis}", "spec"),
         seeds=SEEDS,
+        shown=shown,
+        key=f"{BUDGET}/{{experiment}}/{{model}}/test",
     shell:
         "fernn evaluate --name {wildcards.model} {params.subject:q} {params.test_set:q}"
         " --seeds {params.seeds} --statistic {params.statistic} --spec {params.spec:q}"
+        " --key {params.key:q} --shown {params.shown:q}"
         " --output {output.shard:q} 2> {log:q}"
 
 

@@ -21,6 +21,7 @@ rule train:
         f"results/{BUDGET}/benchmarks/train/{{experiment}}.{{model}}.{{seed}}.tsv"
     conda:
         "../../envs/fernn.yaml"
+    priority: 5
     threads: 1
     resources:
         gpu=1,
@@ -29,9 +30,10 @@ rule train:
     params:
         model=entry("{experiment}", "models", "{model}", "model"),
         training=entry("{experiment}", "models", "{model}", "training"),
+        shown=shown,
         key=f"{BUDGET}/{{experiment}}/{{model}}/seed-{{seed}}",
     shell:
         "fernn train --train {input.train:q} --val {input.val:q} --atlas {input.atlas:q}"
         " --model {params.model:q} --training {params.training:q} --best {input.best:q}"
-        " --seed {wildcards.seed} --key {params.key:q} --output {output.model:q}"
-        " 2> {log:q}"
+        " --seed {wildcards.seed} --key {params.key:q} --shown {params.shown:q}"
+        " --output {output.model:q} 2> {log:q}"

@@ -18,6 +18,7 @@ rule tune:
         f"results/{BUDGET}/benchmarks/tune/{{experiment}}.{{model}}.{{worker}}.tsv"
     conda:
         "../../envs/fernn.yaml"
+    priority: 10
     threads: 1
     resources:
         gpu=1,
@@ -29,11 +30,13 @@ rule tune:
         tuning=entry("{experiment}", "models", "{model}", "tuning"),
         study=lambda wildcards, output: Path(output.done).parent,
         workers=len(WORKERS),
-        key=f"{BUDGET}/{{experiment}}/{{model}}",
+        shown=shown,
+        key=f"{BUDGET}/{{experiment}}/{{model}}/tune",
     shell:
         "fernn tune --train {input.train:q} --val {input.val:q} --atlas {input.atlas:q}"
         " --model {params.model:q} --training {params.training:q}"
-        " --tuning {params.tuning:q} --study {params.study:q} --key {params.key:q}"
+        " --tuning {params.tuning:q} --study {params.study:q}"
+        " --key {params.key:q} --shown {params.shown:q}"
         " --worker {wildcards.worker} --workers {params.workers}"
         " --output {output.done:q} 2> {log:q}"
 

@@ -68,7 +68,7 @@ class FlowEquivariantCell(nn.Module):
 
     def forward(
         self,
-        drive: Float[Tensor, "batch #velocity hidden height width"] | None,
+        drive: Float[Tensor, "batch slots hidden height width"] | None,
         state: Float[Tensor, "batch velocity hidden height width"] | None,
     ) -> Float[Tensor, "batch velocity hidden height width"]:
         """The next state from the lifted input and the state.
@@ -79,9 +79,13 @@ class FlowEquivariantCell(nn.Module):
         """
         if state is None:
             assert drive is not None
-            return self._activate(drive).expand(-1, len(self.flow.velocities), *3 * [-1])
+            return self._activate(drive).expand(
+                -1, len(self.flow.velocities), *3 * [-1]
+            )
         recurrent = self.conv_h(rearrange(state, "b v c h w -> (b v) c h w"))
-        moved = self.move(rearrange(recurrent, "(b v) c h w -> b v c h w", b=len(state)))
+        moved = self.move(
+            rearrange(recurrent, "(b v) c h w -> b v c h w", b=len(state))
+        )
         return self._activate(moved if drive is None else moved + drive)
 
     def move(

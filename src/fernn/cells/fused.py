@@ -31,6 +31,11 @@ class FusedCell(FlowEquivariantCell):
         UserError: the flow is not a translation.
     """
 
+    ahead: Tensor
+    back: Tensor
+    moved: Tensor
+    spread: Tensor
+
     def __init__(self, flow: Flow, *args: Any, **kwargs: Any):
         super().__init__(flow, *args, **kwargs)
         if not isinstance(flow, Translation):
@@ -51,7 +56,7 @@ class FusedCell(FlowEquivariantCell):
 
     def forward(
         self,
-        drive: Float[Tensor, "batch #velocity hidden height width"] | None,
+        drive: Float[Tensor, "batch slots hidden height width"] | None,
         state: Float[Tensor, "batch velocity hidden height width"] | None,
     ) -> Float[Tensor, "batch velocity hidden height width"]:
         """See `FlowEquivariantCell.forward`."""
@@ -59,7 +64,9 @@ class FusedCell(FlowEquivariantCell):
             return super().forward(drive, state)
         if state.shape[1] > 1 and state.stride(1) == 0:
             recurrent = self.conv_h(state[:, 0])[:, None]
-            moved = gather(pixels_last(recurrent), self.spread, len(self.flow.velocities))
+            moved = gather(
+                pixels_last(recurrent), self.spread, len(self.flow.velocities)
+            )
             moved = rearrange(moved, "b v h w c -> b v c h w")
             return self._activate(moved if drive is None else moved + drive)
         lifted = None if drive is None else pixels_last(drive)
@@ -155,7 +162,9 @@ def convolve(
 ) -> Float[Tensor, "batch velocity height width hidden"]:
     """Convolve padded slots without further padding."""
     weight = weight.contiguous(memory_format=torch.channels_last)
-    return rearrange(F.conv2d(images(padded), weight), "(b v) c h w -> b v h w c", b=batch)
+    return rearrange(
+        F.conv2d(images(padded), weight), "(b v) c h w -> b v h w c", b=batch
+    )
 
 
 def images(

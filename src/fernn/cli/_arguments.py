@@ -22,4 +22,3 @@ def mapping(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError(f"a mapping is needed, got {text!r}")
     return value
-

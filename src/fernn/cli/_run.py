@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from fernn.cli._arguments import mapping
+from fernn.errors import UserError
 from fernn.lineage import fingerprint
 from fernn.spool import Spool
 
@@ -33,7 +35,23 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SPEC",
         help="JSON or YAML: batch, sequences, epochs, context, horizon, …",
     )
-    parser.add_argument("--key", default="run", help="of the run in the tracker")
+    add_tracking_arguments(parser)
+
+
+def add_tracking_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the run's place in the tracker."""
+    parser.add_argument(
+        "--key",
+        default="local/by-hand/model/run",
+        help="of the run in the tracker: budget/experiment/model/name",
+    )
+    parser.add_argument(
+        "--shown",
+        type=mapping,
+        default={},
+        metavar="TAGS",
+        help="JSON or YAML: tags of the run, such as title and label",
+    )
 
 
 def prepare(args: argparse.Namespace, seed: int, changes: dict[str, Any]) -> tuple:
@@ -59,7 +77,7 @@ def prepare(args: argparse.Namespace, seed: int, changes: dict[str, Any]) -> tup
     return models.build(spec, splits[0].size), *splits, chosen
 
 
-def listeners(spool: Spool, advance: Callable) -> dict[str, Callable]:
+def listeners(spool: Spool, advance: Callable) -> tuple[Callable, Callable]:
     """Tell the spool and the terminal of each epoch, the spool of every tenth step."""
 
     def on_epoch(record: dict[str, float]) -> None:
@@ -70,7 +88,9 @@ def listeners(spool: Spool, advance: Callable) -> dict[str, Callable]:
             "train/epoch": record["epoch"],
         }
         spool.metrics(int(record["updates"]), values)
-        detail = f"train {record['train_loss']:.4g} val {record['validation_error']:.4g}"
+        detail = (
+            f"train {record['train_loss']:.4g} val {record['validation_error']:.4g}"
+        )
         advance(int(record["updates"]), detail)
 
     def on_step(record: dict[str, float]) -> None:
@@ -79,35 +99,56 @@ def listeners(spool: Spool, advance: Callable) -> dict[str, Callable]:
             spool.metrics(step, {"train/batch_loss": record["train/batch_loss"]})
         advance(step)
 
-    return {"on_epoch": on_epoch, "on_step": on_step}
+    return on_epoch, on_step
 
 
 def announced(
-    folder: Path, key: str, stage: str, params: dict[str, Any], lineage: dict[str, Any]
+    folder: Path, args: argparse.Namespace, stage: str, params: dict, lineage: dict
 ) -> Spool:
-    """A spool whose first event is the run: ``budget/experiment/model/name``.
+    """The spool of a run, opened with the run's event.
 
     Runs of other settings or data are other runs, in files of their own.
     """
-    budget, experiment, model, name = ([""] * 4 + key.split("/"))[-4:]
     own = fingerprint({"params": params, "data": lineage["inputs"]})[:12]
     spool = Spool(folder / f"{own}.events.jsonl")
     hashes = {f"sha256.{Path(k).stem}": v for k, v in lineage["inputs"].items()}
-    spool.run(
-        key=f"{key}/{own}",
-        experiment=f"{experiment} ({budget})" if experiment else "runs",
-        parent=key.rpartition("/")[0] or None,
-        name=f"{model}.{name}" if model else name,
-        tags={
-            "budget": budget,
-            "experiment": experiment,
-            "model": model,
-            "stage": stage,
-            "fingerprint": own,
-            "git_commit": lineage["commit"],
-            **hashes,
-        },
-        params=params,
-        note=None,
-    )
+    tags = {"fingerprint": own, "git_commit": lineage["commit"], **hashes}
+    tell_run(spool, args.key, stage, {**args.shown, **tags}, params, own)
     return spool
+
+
+def tell_run(
+    spool: Spool,
+    key: str,
+    stage: str,
+    tags: dict[str, Any],
+    params: dict[str, Any],
+    own: str = "",
+) -> None:
+    """The event of a run with the key ``budget/experiment/model/name``.
+
+    Args:
+        spool: where it is told.
+        key: the run's place in the tracker; its parent is the model's sweep.
+        stage: the subcommand.
+        tags: what is shown beside the key's parts.
+        params: what the run was made with.
+        own: tells runs of one key apart.
+
+    Raises:
+        UserError: the key has another form.
+    """
+    parts = key.split("/")
+    if len(parts) != 4 or not all(parts):
+        raise UserError(f"--key is budget/experiment/model/name, got {key!r}")
+    budget, experiment, model, name = parts
+    place = {"budget": budget, "experiment": experiment, "model": model}
+    spool.run(
+        key=f"{key}/{own}" if own else key,
+        experiment=experiment,
+        parent=f"{budget}/{experiment}/{model}",
+        name=f"{model}.{name}",
+        tags={**place, "stage": stage, **{k: v for k, v in tags.items() if v}},
+        params=params,
+        note=f"`fernn {stage}`; files beside `{os.path.relpath(spool.path)}`",
+    )

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from fernn.cli import _run
 from fernn.cli._arguments import mapping
 
 
@@ -16,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--checkpoints", nargs="+", type=Path, metavar="model.pt")
     model.add_argument("--baseline", type=mapping, metavar="SPEC")
     parser.add_argument("--seeds", nargs="+", type=int, required=True)
-    parser.add_argument("--statistic", required=True, help="a module of fernn.evaluation")
+    parser.add_argument(
+        "--statistic", required=True, help="a module of fernn.evaluation"
+    )
     parser.add_argument(
         "--spec",
         type=mapping,
@@ -26,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--recipe", type=Path, help="of the test set")
     parser.add_argument("--atlas", type=Path, metavar="ATLAS.nc")
+    _run.add_tracking_arguments(parser)
     parser.add_argument("--output", required=True, type=Path, metavar="SHARD.nc")
 
 
@@ -53,6 +57,23 @@ def run(args: argparse.Namespace) -> None:
         joined.attrs["velocities"] = json.dumps(model.cell.flow.velocities)
     joined.attrs["lineage"] = json.dumps(stamp(filter(None, inputs)))
     write_dataset(joined, args.output)
+    if "clamped_squared_error" in joined:
+        _tell(args, joined.clamped_squared_error)
+
+
+def _tell(args: argparse.Namespace, error: Any) -> None:
+    """Show the test errors of an axis in the tracker, as one run of the sweep."""
+    from fernn.spool import Spool
+
+    axis = args.output.parent.name
+    with Spool(args.output.with_suffix(".events.jsonl"), resume=False) as spool:
+        _run.tell_run(spool, args.key, "evaluate", args.shown, {})
+        by_seed = error.mean(["model", "sample", "frame"]).values
+        values = {f"test/{axis}": by_seed.mean()}
+        for seed, value in zip(args.seeds, by_seed, strict=True):
+            values[f"test/{axis}/seed-{seed}"] = value
+        spool.metrics(0, values)
+        spool.status("FINISHED")
 
 
 def _subjects(args: argparse.Namespace) -> list[Any]:

@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from fernn import modules
+from fernn.cli._items import show
 
 PACKAGE = "fernn.figures"
 
@@ -38,7 +39,9 @@ def run(args: argparse.Namespace) -> None:
     from fernn.lineage import stamp
     from fernn.storage import read_dataset
 
-    figure = module.draw([read_dataset(path) for path in args.cubes])
+    cubes = [read_dataset(path) for path in args.cubes]
+    figure = module.draw(cubes)
     lineage = stamp(args.cubes)
     for path in args.output:
         _style.save(figure, path, lineage)
+    show(args.name, cubes, args.output[-1], "figures")

@@ -10,8 +10,12 @@ from fernn.errors import UserError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--workers", nargs="+", required=True, type=Path, metavar="DONE.json")
-    parser.add_argument("--trials", required=True, type=int, help="expected of all workers")
+    parser.add_argument(
+        "--workers", nargs="+", required=True, type=Path, metavar="DONE.json"
+    )
+    parser.add_argument(
+        "--trials", required=True, type=int, help="expected of all workers"
+    )
     parser.add_argument("--output", required=True, type=Path, metavar="best.json")
 
 

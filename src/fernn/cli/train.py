@@ -35,18 +35,26 @@ def run(args: argparse.Namespace) -> None:
     tuned = json.loads(args.best.read_text())["params"] if args.best else {}
     model, train_split, val_split, settings = _run.prepare(args, args.seed, tuned)
     lineage = stamp(filter(None, [args.train, args.val, args.atlas, args.best]))
-    identity = {"model": args.model, "settings": vars(settings), "data": lineage["inputs"]}
+    identity = {
+        "model": args.model,
+        "settings": vars(settings),
+        "data": lineage["inputs"],
+    }
     folder = args.output.parent
     states = RollingStates(folder, identity)
     params = {**args.model, **vars(settings), "parameters": parameters(model)}
     with (
-        _run.announced(folder, args.key, "train", params, lineage) as spool,
+        _run.announced(folder, args, "train", params, lineage) as spool,
         progress(args.key, settings.steps) as advance,
     ):
         try:
-            told = _run.listeners(spool, advance)
             records, weights = train(
-                model, train_split, val_split, settings, states, **told
+                model,
+                train_split,
+                val_split,
+                settings,
+                states,
+                *_run.listeners(spool, advance),
             )
         except Diverged as error:
             spool.status("FAILED", str(error))

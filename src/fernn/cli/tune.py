@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SPEC",
         help="JSON or YAML: trials, epochs, ranges, first",
     )
-    parser.add_argument("--study", required=True, type=Path, help="folder of the journal")
+    parser.add_argument(
+        "--study", required=True, type=Path, help="folder of the journal"
+    )
     parser.add_argument("--worker", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--output", required=True, type=Path, metavar="DONE.json")
@@ -74,14 +76,14 @@ def _trial(
 
     model, train_split, val_split, settings = _run.prepare(args, 0, changes)
     name = f"trial-{trial.user_attrs['slot']:02d}"
-    key, folder = f"{args.key}/{name}", args.study / "trials" / name
+    place, folder = args.key.rpartition("/")[0], args.study / "trials" / name
+    own = argparse.Namespace(key=f"{place}/{name}", shown=args.shown)
     params = {**args.model, **vars(settings)}
     with (
-        _run.announced(folder, key, "tune", params, lineage) as spool,
-        progress(key, settings.steps) as advance,
+        _run.announced(folder, own, "tune", params, lineage) as spool,
+        progress(own.key, settings.steps) as advance,
     ):
-        told = _run.listeners(spool, advance)
-        tell = told["on_epoch"]
+        tell, on_step = _run.listeners(spool, advance)
 
         def on_epoch(record: dict[str, float]) -> None:
             tell(record)
@@ -89,9 +91,10 @@ def _trial(
             if trial.should_prune():
                 raise optuna.TrialPruned
 
-        told["on_epoch"] = on_epoch
         try:
-            records, _ = train(model, train_split, val_split, settings, **told)
+            records, _ = train(
+                model, train_split, val_split, settings, None, on_epoch, on_step
+            )
         except optuna.TrialPruned:
             spool.tags({"pruned": "true"})
             spool.status("FINISHED", "pruned")

@@ -55,7 +55,9 @@ def _with_hint(problem: Problem, raw: dict[str, Any]) -> Problem:
     known = getattr(model, "model_fields", {})
     if not known:
         return problem
-    return Problem(problem.path, f"unknown key; {nearest(str(problem.path[-1]), known)}")
+    return Problem(
+        problem.path, f"unknown key; {nearest(str(problem.path[-1]), known)}"
+    )
 
 
 def _problems(config: Config) -> Iterator[Problem]:
@@ -157,7 +159,7 @@ def _overrides(config: Config, name: str) -> Iterator[Problem]:
         return
     for axis in config.axes.keys() & set(experiment.axes):
         own = config.axes[axis].model_extra or {}
-        places = [(("axes", axis), own)]
+        places: list[tuple[tuple, dict]] = [(("axes", axis), own)]
         for budget, sizes in config.budgets.items():
             changed = dict(sizes.axes.get(axis, {}))
             for size in ("sequences", "horizon"):
@@ -227,10 +229,14 @@ def _budget(config: Config, name: str, budget: Budget) -> Iterator[Problem]:
         budget.experiments, config.experiments, (*path, "experiments"), "experiment"
     )
     if budget.sequences < budget.batch:
-        message = f"an epoch of {budget.sequences} is smaller than a batch of {budget.batch}"
+        message = (
+            f"an epoch of {budget.sequences} is smaller than a batch of {budget.batch}"
+        )
         yield Problem((*path, "sequences"), message)
     if budget.long_horizon < budget.horizon:
-        message = f"must be at least the horizon, {budget.horizon}, got {budget.long_horizon}"
+        message = (
+            f"must be at least the horizon, {budget.horizon}, got {budget.long_horizon}"
+        )
         yield Problem((*path, "long_horizon"), message)
     for axis in budget.axes:
         if axis not in config.axes:

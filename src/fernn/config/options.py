@@ -59,7 +59,9 @@ def _model(package: str, kind: str) -> type[BaseModel]:
     for argument, default in pairs:
         value = ... if default is None else None
         fields[argument.arg] = (_annotation(argument.annotation), value)
-    return create_model(kind, __config__=ConfigDict(extra="forbid", strict=True), **fields)
+    return create_model(
+        kind, __config__=ConfigDict(extra="forbid", strict=True), **fields
+    )
 
 
 def _annotation(node: ast.expr | None) -> Any:

@@ -106,7 +106,13 @@ def _recipes(
             continue
         rest = {k: v for k, v in axis.items() if k not in ("statistic", "horizon")}
         frames = budget.context + axis["horizon"]
-        recipes[name] = {**base, **rest, "split": name, "pool": "test", "frames": frames}
+        recipes[name] = {
+            **base,
+            **rest,
+            "split": name,
+            "pool": "test",
+            "frames": frames,
+        }
     return recipes
 
 
@@ -171,6 +177,7 @@ def _attrs(
             model: {
                 "label": config.models[model].label,
                 "kind": config.models[model].kind,
+                "color": config.models[model].color,
                 "baseline": model in experiment.baselines,
                 "cost": config.models[model].cost,
                 "epochs": round(budget.epochs / share[model]) if model in share else 0,

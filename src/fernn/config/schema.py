@@ -39,6 +39,7 @@ class Model(Open):
 
     label: str
     kind: str = Field(description="a module of fernn.models")
+    color: str | None = Field(None, description="in figures and the tracker, #rrggbb")
     cost: Amount = Field(1.0, description="of a training step, relative to the largest")
 
 
@@ -118,7 +119,9 @@ class Config(Strict):
 
     budget: str
     seed: Annotated[int, Field(ge=0)] = Field(description="of the data")
-    sources: dict[str, Options] = Field(description="`kind` of fernn.data.sources, options")
+    sources: dict[str, Options] = Field(
+        description="`kind` of fernn.data.sources, options"
+    )
     experiments: dict[str, Experiment]
     models: dict[str, Model]
     protocols: dict[str, Protocol]

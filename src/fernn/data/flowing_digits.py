@@ -150,13 +150,15 @@ def _sampled(
     pool: np.ndarray,
     epoch: int = 0,
     first: int = 0,
-    count: int | None = None,
+    count: int = 0,
 ) -> xr.Dataset:
     """Every digit with its own velocity, uniform in the square of the data's speeds."""
-    count = spec["sequences"] if count is None else count
+    count = count or spec["sequences"]
     digits, speed = spec["digits"], spec["max_speed"]
     drawn = words(spec["seed"], spec["split"], epoch, first, count, 5 * digits)
-    which, row, column, down, across = drawn.reshape(count, digits, 5).transpose(2, 0, 1)
+    which, row, column, down, across = drawn.reshape(count, digits, 5).transpose(
+        2, 0, 1
+    )
     return _recipe(
         pool[below(which, len(pool))],
         [below(start, spec["frame_size"]) for start in (row, column)],
@@ -196,7 +198,9 @@ def _recipe(
     digit: np.ndarray, offset: list[np.ndarray], velocity: list[np.ndarray]
 ) -> xr.Dataset:
     dims = ("sample", "digit")
-    table = {"digit_index": (dims, digit.astype(np.int32), {"long_name": "atlas row"})}
+    table: dict[str, Any] = {
+        "digit_index": (dims, digit.astype(np.int32), {"long_name": "atlas row"})
+    }
     for name, pair, units in (
         ("offset", offset, "pixel"),
         ("velocity", velocity, "pixel/frame"),

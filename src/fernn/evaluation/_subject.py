@@ -60,11 +60,17 @@ class Subject:
         assert self.sequences is not None
         for first in range(0, len(self.sequences), batch):
             video = self.sequences.video(first, batch, context + horizon)
-            extra = {} if self.baseline is None else {"velocity": self._velocity(first, batch)}
+            extra = (
+                {}
+                if self.baseline is None
+                else {"velocity": self._velocity(first, batch)}
+            )
             yield video, self.model.predict(video[:, :context], horizon, **extra)
 
     def _velocity(self, first: int, count: int) -> Tensor:
         assert self.sequences is not None
         recipe = self.sequences.recipe.isel(sample=slice(first, first + count))
-        pair = [torch.as_tensor(recipe[f"velocity_{a}"].values) for a in ("rows", "columns")]
+        pair = [
+            torch.as_tensor(recipe[f"velocity_{a}"].values) for a in ("rows", "columns")
+        ]
         return torch.stack(pair, dim=-1).long().to(self.device)

@@ -63,7 +63,9 @@ def combine(shards: Sequence[xr.Dataset], attrs: dict[str, Any]) -> xr.Dataset:
     cube = cube.transpose(*first, ..., missing_dims="ignore")
     described = _describe(attrs.get("models", {}), shards)
     attrs = {**attrs, "models": described}
-    plain = {k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in attrs.items()}
+    plain = {
+        k: json.dumps(v) if isinstance(v, dict | list) else v for k, v in attrs.items()
+    }
     return cube.assign_attrs({k: v for k, v in plain.items() if v is not None})
 
 

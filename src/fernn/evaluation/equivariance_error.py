@@ -93,7 +93,9 @@ def _dataset(
 ) -> xr.Dataset:
     flow = ("flow_rows", "flow_columns")
     units = {"units": "pixel/frame"}
-    coords = dict(zip((*flow, "slot_rows", "slot_columns"), (*grid, *axes), strict=True))
+    coords = dict(
+        zip((*flow, "slot_rows", "slot_columns"), (*grid, *axes), strict=True)
+    )
     return xr.Dataset(
         {
             "slot_error": (

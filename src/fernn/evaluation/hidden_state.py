@@ -34,8 +34,8 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
     assert sequences is not None
     if len(sequences) != len(MOTIONS):
         raise UserError(
-            f"hidden_state needs one sequence at rest and one moving, got {len(sequences)};"
-            " set sequences: 1 and one flow"
+            "hidden_state needs one sequence at rest and one moving,"
+            f" got {len(sequences)}; set sequences: 1 and one flow"
         )
     video = sequences.video(0, 2, spec["context"])
     rows, columns, place = slot_axes(model.cell.flow.velocities)

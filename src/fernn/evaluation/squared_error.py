@@ -27,7 +27,9 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
         with predictions limited to [0, 1]; frame 1 follows the last observed one.
     """
     errors = []
-    for video, frames in subject.forecasts(spec["context"], spec["horizon"], spec["batch"]):
+    for video, frames in subject.forecasts(
+        spec["context"], spec["horizon"], spec["batch"]
+    ):
         future = video[:, spec["context"] :]
         pairs = [_errors(frame, future[:, ahead]) for ahead, frame in enumerate(frames)]
         errors.append(torch.stack(pairs, dim=-1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -29,7 +29,7 @@ class Translation(Flow):
         UserError: V is empty, or two velocities are equal on this torus.
     """
 
-    def __init__(self, velocities: Iterable[Velocity], size: int):
+    def __init__(self, velocities: Iterable[Sequence[int]], size: int):
         self.velocities = tuple((int(rows), int(cols)) for rows, cols in velocities)
         self.size = size
         self._slots = {self._wrap(v): slot for slot, v in enumerate(self.velocities)}
@@ -50,10 +50,12 @@ class Translation(Flow):
         velocity: Velocity,
         time: int = 1,
     ) -> Float[Tensor, "*batch height width"]:
+        r""":math:`\psi_t(\nu)\cdot f`, exactly."""
         rows, columns = velocity
         return torch.roll(signal, (time * rows, time * columns), dims=(-2, -1))
 
     def difference(self, left: Velocity, right: Velocity) -> int | None:
+        """The slot of ``left - right`` modulo `size`, or None."""
         apart = tuple(a - b for a, b in zip(left, right, strict=True))
         return self._slots.get(self._wrap(apart))
 
@@ -67,7 +69,7 @@ def square(max_speed: int) -> list[Velocity]:
 def build(
     size: int,
     max_speed: int | None = None,
-    velocities: Iterable[Velocity] | None = None,
+    velocities: Iterable[Sequence[int]] | None = None,
     closed: bool = False,
 ) -> Translation:
     """V as ``max_speed`` (a square), as a list, or ``closed``: all of the torus.

@@ -22,7 +22,9 @@ Frame = Float[Tensor, "batch channel height width"]
 RollOut = Callable[["Forecaster", State, Frame, int], Iterator[Frame]]
 
 
-def repeat(model: Forecaster, state: State, last: Frame, horizon: int) -> Iterator[Frame]:
+def repeat(
+    model: Forecaster, state: State, last: Frame, horizon: int
+) -> Iterator[Frame]:
     """Feed the last frame again, then each prediction, without its gradient."""
     fed = last
     for _ in range(horizon):
@@ -32,7 +34,9 @@ def repeat(model: Forecaster, state: State, last: Frame, horizon: int) -> Iterat
         fed = prediction.detach()
 
 
-def warped(model: Forecaster, state: State, last: Frame, horizon: int) -> Iterator[Frame]:
+def warped(
+    model: Forecaster, state: State, last: Frame, horizon: int
+) -> Iterator[Frame]:
     r"""Feed slot :math:`\nu` the previous frame moved by its own velocity."""
     fed = last
     for _ in range(horizon):
@@ -43,7 +47,9 @@ def warped(model: Forecaster, state: State, last: Frame, horizon: int) -> Iterat
         fed = prediction.clamp(0, 1)
 
 
-def shifted(model: Forecaster, state: State, last: Frame, horizon: int) -> Iterator[Frame]:
+def shifted(
+    model: Forecaster, state: State, last: Frame, horizon: int
+) -> Iterator[Frame]:
     r"""Decode :math:`\max_\nu \psi_1(\nu) \cdot h(\nu)`, then feed that."""
     for ahead in range(1, horizon + 1):
         prediction = model.decode(model.cell.move(state))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,7 +55,9 @@ class Forecaster(nn.Module):
         if pooling not in POOLINGS:
             raise UserError(f"no pooling {pooling!r}; {nearest(pooling, POOLINGS)}")
         if decoder_layers < 0:
-            raise UserError(f"decoder_layers must not be negative, got {decoder_layers}")
+            raise UserError(
+                f"decoder_layers must not be negative, got {decoder_layers}"
+            )
         self.cell = cell
         self.rollout = rollout
         self.pooling = pooling
@@ -95,9 +98,7 @@ class Forecaster(nn.Module):
                 "at least one frame must be observed and one predicted,"
                 f" got {video.shape[1]} and {horizon}"
             )
-        state = None
-        for encoded in self.encode(video):
-            state = encoded
+        state = deque(self.encode(video), maxlen=1).pop()
         return ROLLOUTS[self.rollout](self, state, video[:, -1], horizon)
 
     def forward(

@@ -34,7 +34,9 @@ class RollingStates:
         """Write the state after `step` and drop all but the newest two."""
         path = self.folder / f"state-{step:09d}.pt"
         with atomic(path) as temporary:
-            torch.save({**state, "step": step, "fingerprint": self.fingerprint}, temporary)
+            torch.save(
+                {**state, "step": step, "fingerprint": self.fingerprint}, temporary
+            )
         write_text(sha256(path) + "\n", _sidecar(path))
         for old in self._newest_first()[KEPT:]:
             _remove(old)

@@ -62,7 +62,7 @@ class Settings:
         return self.learning_rate * SCHEDULES[self.schedule](step, self.steps)
 
     def frames_ahead(self, step: int) -> int:
-        """The training horizon of an optimiser step, a pure function of seed and step."""
+        """The training horizon of a step, a pure function of seed and step."""
         if not self.extend_horizon or step < self.steps // 2:
             return self.horizon
         drawn = words(self.seed, "horizon", 0, step, 1, 1)[0]

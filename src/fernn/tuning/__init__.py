@@ -1,2 +1,1 @@
 """Tuning: Optuna trials of a model, in slots that fix their number."""
-

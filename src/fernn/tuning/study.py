@@ -44,7 +44,9 @@ class Fixed(optuna.samplers.BaseSampler):
         """Nothing is sampled jointly."""
         return {}
 
-    def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict) -> dict:
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict
+    ) -> dict:
         """Nothing is sampled jointly."""
         return {}
 
@@ -139,7 +141,9 @@ def best(journal: Path, trials: int) -> tuple[FrozenTrial, list[FrozenTrial]]:
     slots = [_slot(trial) for trial in ended]
     if slots != list(range(trials)):
         raise UserError(f"{journal}: expected trials {trials}, found slots {slots}")
-    finite = [t for t in ended if t.state == TrialState.COMPLETE and t.value is not None]
+    finite = [
+        t for t in ended if t.state == TrialState.COMPLETE and t.value is not None
+    ]
     finite = [trial for trial in finite if trial.value != float("inf")]
     if not finite:
         raise UserError(f"{journal}: no trial ended with a finite error")

@@ -1,0 +1,1 @@
+"""Figures, one module each: `draw(cubes)`, its docstring is the caption."""

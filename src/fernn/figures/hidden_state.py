@@ -1,0 +1,142 @@
+"""A moving input permutes the slots of a FERNN; it smears the state of a G-RNN.
+
+The hidden state (mean over channels, first seed) while a still and a moving copy of one
+digit are observed. The G-RNN has one state, which trails behind the moving digit. The
+FERNN has a slot for each velocity: the moving digit finds in slot ν what the still one
+finds in slot ν − ν̂ (arrows), shifted with the digit. On the right, the moving state
+shifted back minus the still state it should equal, and its relative error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from fernn.evaluation import aggregate
+from fernn.figures import _slots, _style
+
+AXES = ("hidden_state",)
+FRAMES = 4  # shown, the last ones
+PITCH = 1.12  # from cell to cell, in cells
+LEFT, ARROWS, RIGHT, ABOVE = 1.9, 1.9, 0.9, 0.85  # margins and arrows, in cells
+HEADING = 0.55  # above each model, in cells
+FAINT = "0.45"
+ROUNDING = 1e-5  # relative errors below it are rounding of float32
+
+# Left edges of the still frames, the moving ones and the difference.
+STILL, END = 0.0, FRAMES * PITCH
+MOVING = END + ARROWS
+DIFFERENCE = MOVING + END + 0.3
+WIDTH = LEFT + DIFFERENCE + PITCH + RIGHT
+CENTER: dict[str, Any] = {"ha": "center", "va": "bottom"}
+
+
+@_style.theme
+def draw(cubes: Sequence[xr.Dataset]) -> Figure:
+    """A block for each `hidden_state` cube (the paper's Figs. 2 and 9).
+
+    The G-RNN stands above the model with the most velocities.
+
+    Raises:
+        UserError: a cube of another axis.
+    """
+    aggregate.require(cubes, AXES)
+    blocks = [_slots.collect(cube, FRAMES) for cube in cubes]
+    tall = [ABOVE + PITCH + sum(map(_height, block)) for block in blocks]
+    inches = _style.PAGE / WIDTH * sum(tall) + 0.3 * len(cubes)
+    figure = Figure(figsize=(_style.PAGE, inches))
+    grid = figure.subplots(len(cubes), squeeze=False, height_ratios=tall).ravel()
+    for axes, cube, block, height in zip(grid, cubes, blocks, tall, strict=True):
+        axes.axis("off")
+        axes.set_title(_style.title(cube))
+        _inputs(axes, cube, block[0].velocity)
+        top = PITCH + HEADING
+        for slots in block:
+            _model(axes, slots, top)
+            top += _height(slots)
+        axes.set(xlim=(-LEFT, WIDTH - LEFT), ylim=(height - ABOVE, -ABOVE))
+        axes.set_aspect("equal")
+    return figure
+
+
+def _height(slots: _slots.Slots) -> float:
+    return len(slots.steps) * PITCH + HEADING
+
+
+def _inputs(axes: Axes, cube: xr.Dataset, velocity: tuple[int, int]) -> None:
+    middle = (END + 1 - PITCH) / 2
+    flow = ", ".join(map(_style.signed, velocity))
+    axes.text(STILL + middle, -0.35, "still input", **CENTER)
+    text = f"moving input, ν̂ = ({flow}) pixel/frame"
+    axes.text(MOVING + middle, -0.35, text, **CENTER)
+    for left, motion in ((STILL, "still"), (MOVING, "moving")):
+        video = cube["video"].sel(motion=motion).isel(frame=slice(-FRAMES, None))
+        for column, image in enumerate(video.transpose("frame", "row", "column")):
+            x = left + column * PITCH
+            _style.cell(axes, image, x, 0, "gray")
+            number = _style.signed(int(image["frame"]))
+            axes.text(x + 0.5, -0.08, number, size=5.5, color=FAINT, **CENTER)
+    axes.text(-0.2, -0.08, "frame", size=5.5, color=FAINT, ha="right", va="bottom")
+    axes.text(-0.2, 0.5, "input", size=6.5, ha="right", va="center")
+    note = "difference,\nrelative error"
+    axes.text(DIFFERENCE + 0.5, PITCH + HEADING - 0.1, note, size=6, **CENTER)
+
+
+def _model(axes: Axes, slots: _slots.Slots, top: float) -> None:
+    what = "one state" if slots.single else "a slot for each velocity ν"
+    heading: dict[str, Any] = {"weight": "bold", "color": slots.color, "va": "bottom"}
+    axes.text(STILL, top - 0.1, f"{slots.label}: {what}", **heading)
+    high = float(slots.hidden.max())
+    for row, step in enumerate(slots.steps):
+        y = top + row * PITCH
+        if not slots.single:
+            slot = ", ".join(_style.signed(step * part) for part in slots.velocity)
+            label = f"ν = ({slot})"
+            axes.text(-0.2, y + 0.5, label, size=6.5, ha="right", va="center")
+        for left, motion in ((STILL, "still"), (MOVING, "moving")):
+            for column, image in enumerate(slots.hidden.sel(motion=motion)[row]):
+                _style.cell(axes, image, left + column * PITCH, y, "magma", high)
+        source = slots.partner(row)
+        if source is None:
+            place: dict[str, Any] = {
+                "size": 5.5,
+                "color": FAINT,
+                "ha": "center",
+                "va": "center",
+            }
+            axes.text(DIFFERENCE + 0.5, y + 0.5, "ν − ν̂ is\nnot in V", **place)
+        else:
+            _compare(axes, slots, row, y, top + source * PITCH, high)
+
+
+def _compare(
+    axes: Axes, slots: _slots.Slots, row: int, y: float, source: float, high: float
+) -> None:
+    """Arrow from the still state to the moving one it should equal, and the error."""
+    image, error = slots.difference(row)
+    follows = slots.steps[row] == (0 if slots.single else 1)  # moves with the input
+    color, width = (slots.color, 1.4) if follows else ("0.6", 0.8)
+    arrow: dict[str, Any] = {
+        "arrowstyle": "-|>",
+        "shrinkA": 0,
+        "shrinkB": 0,
+        "ec": color,
+        "fc": color,
+    }
+    start, end = (END + 0.03, source + 0.5), (MOVING - 0.15, y + 0.5)
+    axes.annotate("", end, start, arrowprops={**arrow, "lw": width})
+    if follows:
+        equal = "=" if error < ROUNDING else "≠" if error > 0.01 else "≈"
+        middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2 - 0.22
+        axes.text(*middle, equal, size=9, weight="bold", color=color, **CENTER)
+    if follows and not slots.single:
+        for left, edge in ((END - PITCH, source), (MOVING + END - PITCH, y)):
+            axes.add_patch(Rectangle((left, edge), 1, 1, fill=False, ec=color, lw=1.6))
+    cell = xr.DataArray(image, dims=("row", "column"))
+    _style.cell(axes, cell, DIFFERENCE, y, "Reds", high)
+    axes.text(DIFFERENCE + PITCH, y + 0.5, _style.short(error), size=6.5, va="center")

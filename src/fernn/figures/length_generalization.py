@@ -1,0 +1,102 @@
+"""Forecasts stay accurate far beyond the trained length.
+
+Error of each predicted frame (prediction clipped to [0, 1]). Left: mean over test
+sequences; thin lines are seeds, bold lines their geometric mean, bands (from three
+seeds on) the 95 % t-interval of the logarithm. Right: median over sequences and seeds,
+which a few diverging roll-outs cannot move. Vertical lines: the trained horizon, and
+the longest roll-out seen in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fernn.evaluation import aggregate
+from fernn.figures import _style
+
+AXES = ("length",)
+ENOUGH = 3  # seeds for an interval: with two, t = 12.7 and the band is the panel
+
+
+@_style.theme
+def draw(cubes: Sequence[xr.Dataset]) -> Figure:
+    """A row of two panels for each `length` cube (the paper's Fig. 4).
+
+    Raises:
+        UserError: a cube of another axis.
+    """
+    aggregate.require(cubes, AXES)
+    figure = Figure(figsize=(_style.PAGE, 0.45 + 2.1 * len(cubes)))
+    grid = figure.subplots(len(cubes), 2, sharey="row", squeeze=False)
+    looks = _style.looks(cubes)
+    for row, cube in zip(grid, cubes, strict=True):
+        _label(row, cube)
+        errors = {name: _error(cube, name) for name in aggregate.models(cube)}
+        for name, error in errors.items():
+            _seeds(row[0], error, looks[name])
+            _line(row[1], aggregate.median(error, ["sample", "seed"]), looks[name])
+        _bands(row[0], errors, looks)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    band = "" if cubes[0].sizes["seed"] < ENOUGH else "band: 95 % t-interval; "
+    note = f"bold: geometric mean; {band}{_style.seeds(cubes)}"
+    _style.legend(figure, handles, labels, note)
+    return figure
+
+
+def _error(cube: xr.Dataset, model: str) -> xr.DataArray:
+    error = cube["clamped_squared_error"].sel(model=model)
+    return error.transpose("seed", "sample", "frame")
+
+
+def _seeds(axes: Axes, error: xr.DataArray, look: _style.Look) -> None:
+    mean = error.mean("sample", skipna=False)
+    if look.baseline:  # the same for every seed
+        _line(axes, mean[0], look)
+        return
+    for seed in mean:
+        axes.plot(mean["frame"], seed, color=look.color, linewidth=0.5, alpha=0.6)
+    _line(axes, aggregate.geometric_mean(mean), look)
+
+
+def _bands(axes: Axes, errors: dict[str, xr.DataArray], looks: dict) -> None:
+    low, high = axes.get_ylim()
+    axes.set_ylim(low / 1.5, high * 2)  # set by the lines; a wide band is cut
+    for name, error in errors.items():
+        if looks[name].baseline or error.sizes["seed"] < ENOUGH:
+            continue
+        low, high = aggregate.geometric_interval(error.mean("sample", skipna=False))
+        color = looks[name].color
+        axes.fill_between(error["frame"], low, high, color=color, lw=0, alpha=0.15)
+
+
+def _line(axes: Axes, values: xr.DataArray, look: _style.Look) -> None:
+    # An error of exactly 0 (a perfect baseline) has no place on a logarithmic axis.
+    shown = values.where((values > 0) & np.isfinite(values))
+    exact = bool((values == 0).all())
+    axes.plot(
+        values["frame"],
+        shown,
+        color=look.color,
+        linestyle=look.linestyle,
+        marker=look.marker,
+        markevery=max(1, values.size // 7),
+        linewidth=1.0 if look.baseline else None,
+        label=f"{look.label}: 0" if exact else look.label,
+    )
+
+
+def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
+    row[0].set(yscale="log", ylabel="error (MSE, clipped)")
+    row[0].set_title(_style.title(cube))
+    row[1].set_title("median")
+    horizon, longest = int(cube.attrs["horizon"]), int(cube.attrs["long_horizon"])
+    for axes in row:
+        axes.set(xlabel="predicted frame", xlim=(0, int(cube["frame"].max()) + 1))
+        _style.mark(axes, horizon, "trained\nhorizon")
+        if longest > horizon:
+            _style.mark(axes, longest, "longest\nin training")

@@ -1,0 +1,75 @@
+"""Flow equivariance speeds up training.
+
+Validation error while training, against optimiser updates (left) and against compute
+(right), where an update counts what it costs relative to the reference model. Thin
+lines are seeds, bold lines their geometric mean.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fernn.evaluation import aggregate
+from fernn.figures import _style
+
+AXES = ("curves",)
+
+
+@_style.theme
+def draw(cubes: Sequence[xr.Dataset]) -> Figure:
+    """A row of two panels for each `curves` cube (the paper's Fig. 3).
+
+    Raises:
+        UserError: a cube of another axis.
+    """
+    aggregate.require(cubes, AXES)
+    figure = Figure(figsize=(_style.PAGE, 0.35 + 2.1 * len(cubes)))
+    grid = figure.subplots(len(cubes), 2, sharey="row", squeeze=False)
+    looks = _style.looks(cubes)
+    for row, cube in zip(grid, cubes, strict=True):
+        about = aggregate.models(cube, baselines=False)
+        for name in about:
+            _curve(row[0], cube.sel(model=name), looks[name], cost=1.0)
+            _curve(row[1], cube.sel(model=name), looks[name], about[name]["cost"])
+        _label(row, cube)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    note = f"bold: geometric mean, {_style.seeds(cubes)}"
+    _style.legend(figure, handles, labels, note)
+    return figure
+
+
+def _curve(axes: Axes, model: xr.Dataset, look: _style.Look, cost: float) -> None:
+    trained = model.dropna("epoch", subset=["validation_error"], how="all")
+    x = trained["updates"] * cost
+    error = trained["validation_error"].transpose("seed", "epoch")
+    for seed in error:
+        axes.plot(x, seed, color=look.color, linewidth=0.5, alpha=0.5)
+    every = max(1, len(x) // 6)
+    axes.plot(
+        x,
+        aggregate.geometric_mean(error),
+        color=look.color,
+        linestyle=look.linestyle,
+        marker=look.marker,
+        markevery=(every - 1, every),
+        label=look.label,
+    )
+
+
+def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
+    reference = [
+        about["label"]
+        for about in json.loads(cube.attrs["models"]).values()
+        if about["cost"] == 1
+    ]
+    unit = f"1 = one update of {reference[0]}" if reference else "updates × cost"
+    row[0].set(yscale="log", ylabel="validation error (MSE)")
+    row[0].set(xlabel="optimiser updates", title=_style.title(cube))
+    row[1].set(xlabel=f"compute ({unit})", title="at equal compute")
+    for axes in row:
+        axes.set_xlim(left=0)

@@ -1,0 +1,157 @@
+"""Velocities never seen in training are forecast as well, if they are in V.
+
+Error (prediction clipped to [0, 1]) at each velocity of the test digits, averaged over
+sequences, the frames of the trained horizon, and seeds, in thousandths. White outline:
+the velocities of the training data; dashed outline: the velocities V of the model. The
+mark beside the colour bar is the error of copying the last observed frame.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import seaborn
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+from fernn.evaluation import aggregate
+from fernn.figures import _outline, _style
+
+AXES = ("velocity",)
+CMAP = "crest"  # light is good
+UNIT = 1e-3  # of the printed errors
+BASELINE = "copy_last"
+COPIED: dict[str, Any] = {
+    "color": "black",
+    "marker": ">",
+    "markersize": 4,
+    "linestyle": "none",
+}
+LEGIBLE = 7  # cells a side up to which the values are printed
+TRAINED = (("black", 2.8, "solid"), ("white", 1.6, "solid"))  # cased in black
+MODEL = (("#D41159", 1.3, (0, (3, 1.5))),)
+
+
+@_style.theme
+def draw(cubes: Sequence[xr.Dataset]) -> Figure:
+    """A row of heat maps for each `velocity` cube (the paper's Fig. 5), one a model.
+
+    Raises:
+        UserError: a cube of another axis.
+    """
+    aggregate.require(cubes, AXES)
+    grids = [error_grid(cube) for cube in cubes]
+    looks = _style.looks(cubes, baselines=False)
+    norm = _norm(grids, looks)
+    figure = Figure(figsize=(_style.PAGE, 0.5 + 2.0 * len(cubes)))
+    panels = figure.subplots(len(cubes), len(looks), squeeze=False)
+    for row, cube, grid in zip(panels, cubes, grids, strict=True):
+        shown = aggregate.models(cube, baselines=False)
+        for axes, name in zip(row, looks, strict=True):
+            if name not in shown:
+                axes.axis("off")
+                continue
+            _heat_map(axes, grid.sel(model=name), norm)
+            _outlines(axes, grid, cube, shown[name]["velocities"])
+        heading = textwrap.fill(_style.title(cube), 32)
+        row[0].set_ylabel(f"{heading}\nrows (pixel/frame)")
+    for axes, look in zip(panels[0], looks.values(), strict=True):
+        axes.set_title(look.label, color=look.color)
+    for axes in panels[-1]:
+        axes.set_xlabel("columns (pixel/frame)")
+    _colorbar(figure, panels, norm, grids)
+    _legend(figure, _style.looks(cubes))
+    return figure
+
+
+def error_grid(cube: xr.Dataset) -> xr.DataArray:
+    """Clipped error (model, velocity_rows, velocity_columns), in thousandths."""
+    error = aggregate.trained_frames(cube)["clamped_squared_error"] / UNIT
+    return aggregate.by_velocity(cube, aggregate.worst(error).mean(["seed", "frame"]))
+
+
+def _copied(grids: Sequence[xr.DataArray]) -> float | None:
+    """The first cube's error of copying the last frame, over all velocities."""
+    if BASELINE not in grids[0]["model"]:
+        return None
+    return float(grids[0].sel(model=BASELINE).mean()) or None
+
+
+def _norm(grids: Sequence[xr.DataArray], looks: dict) -> LogNorm:
+    names = list(looks)
+    values = [grid.sel(model=grid["model"].isin(names)).values for grid in grids]
+    every = np.concatenate([value.ravel() for value in values])
+    every = np.append(every, _copied(grids) or np.nan)
+    every = every[np.isfinite(every) & (every > 0)]
+    return LogNorm(every.min(), every.max()) if every.size else LogNorm(1, 10)
+
+
+def _heat_map(axes: Axes, error: xr.DataArray, norm: LogNorm) -> None:
+    rows, columns = error["velocity_rows"].values, error["velocity_columns"].values
+    legible = max(error.shape) <= LEGIBLE
+    text = np.vectorize(_style.short)(error.values)
+    seaborn.heatmap(
+        error.values,
+        ax=axes,
+        norm=norm,
+        cmap=CMAP,
+        cbar=False,
+        square=True,
+        annot=text if legible else None,
+        fmt="",
+        annot_kws={"size": 6},
+        linewidths=0.4,
+        xticklabels=[_style.signed(value) for value in columns],
+        yticklabels=[_style.signed(value) for value in rows],
+    )
+    axes.tick_params(length=0, rotation=0)
+    axes.set_facecolor("0.85")
+    axes.grid(False)
+    for row, column in np.argwhere(np.isinf(error.values)):  # a seed diverged
+        axes.text(column + 0.5, row + 0.5, "∞", ha="center", va="center")
+
+
+def _outlines(axes: Axes, grid: xr.DataArray, cube: xr.Dataset, velocities) -> None:
+    sides = grid["velocity_rows"].values, grid["velocity_columns"].values
+    size = int(cube.attrs["frame_size"])
+    trained = aggregate.square(cube.attrs["max_speed"])
+    for cells, strokes in ((trained, TRAINED), (velocities, MODEL)):
+        mask = aggregate.velocity_mask(*sides, cells, size)
+        _outline.around(axes, mask, strokes)
+
+
+def _colorbar(figure: Figure, panels, norm: LogNorm, grids) -> None:
+    label = "error (MSE, clipped) × 10³"
+    scale = ScalarMappable(norm, CMAP)
+    bar = figure.colorbar(scale, ax=panels, pad=0.025, aspect=25, label=label)
+    bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    bar.outline.set_visible(False)
+    copied = _copied(grids)
+    if copied:
+        place = bar.ax.get_yaxis_transform()
+        bar.ax.plot([-0.45], [copied], transform=place, clip_on=False, **COPIED)
+
+
+def _legend(figure: Figure, looks: dict) -> None:
+    styles = {"velocities in training": TRAINED, "velocities V of the model": MODEL}
+    handles, labels = [], [*styles]
+    for strokes in styles.values():
+        lines = [
+            Line2D([], [], color=color, linewidth=width, linestyle=line)
+            for color, width, line in strokes
+        ]
+        handles.append(tuple(lines))
+    if BASELINE in looks:
+        handles.append(Line2D([], [], **COPIED))
+        labels.append(looks[BASELINE].label)
+    _style.legend(figure, handles, labels)

@@ -1,0 +1,101 @@
+"""Error as in training, at longer roll-outs, and at other velocities.
+
+All errors are of predictions clipped to [0, 1]. ``k×`` stands for the last frames, as
+many as the trained horizon, of a roll-out k times as long. Velocities are those of the
+training data, those unseen in training but in the model's V, and those unseen and
+outside V; means are over sequences, the frames of the trained horizon, and seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from fernn.evaluation import aggregate
+
+AXES = ("in_distribution", "length", "velocity")
+MULTIPLES = (1, 4, 7)  # of the trained horizon
+NOTE = (
+    "Mean squared error of predictions clipped to [0, 1]. 1x, 4x, 7x: the last frames,"
+    " as many as the trained horizon, of roll-outs of that many horizons; median: over"
+    " sequences, then seeds. Velocities: seen in training; unseen, in the model's V;"
+    " unseen, outside V."
+)
+
+
+def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
+    """A row for each experiment and model; NaN where the axis has no cube.
+
+    Raises:
+        UserError: a cube of another axis.
+    """
+    aggregate.require(cubes, AXES)
+    columns: dict[str, Callable] = {
+        "in_distribution": _in_distribution,
+        "length": _length,
+        "velocity": _velocity,
+    }
+    rows: dict[tuple[str, str], dict] = {}
+    for cube in cubes:
+        for name, about in aggregate.models(cube).items():
+            key = cube.attrs["experiment"], name
+            row = rows.setdefault(key, _empty(cube, about))
+            error = _error(cube, name)
+            row |= columns[cube.attrs["axis"]](cube, error, about)
+    table = pd.DataFrame(rows.values())
+    table.attrs["notes"] = [NOTE]
+    return table
+
+
+def _error(cube: xr.Dataset, model: str) -> xr.DataArray:
+    """The clipped error of one model, (seed, sample, frame)."""
+    return aggregate.worst(cube["clamped_squared_error"].sel(model=model))
+
+
+def _empty(cube: xr.Dataset, about: dict) -> dict:
+    names = ["in_distribution"]
+    for multiple in MULTIPLES:
+        names += [f"length_{multiple}x", f"length_{multiple}x_median"]
+    names += ["velocity_seen", "velocity_unseen", "velocity_outside"]
+    head = {"experiment": cube.attrs["experiment"], "model": about["label"]}
+    head |= {"rollout": cube.attrs["rollout"], "seeds": cube.sizes["seed"]}
+    return head | dict.fromkeys(names, math.nan)
+
+
+def _in_distribution(cube: xr.Dataset, error: xr.DataArray, about: dict) -> dict:
+    return {"in_distribution": float(error.mean())}
+
+
+def _length(cube: xr.Dataset, error: xr.DataArray, about: dict) -> dict:
+    horizon, last = int(cube.attrs["horizon"]), int(error["frame"].max())
+    found = {}
+    for multiple in MULTIPLES:
+        end = multiple * horizon
+        if end > last:
+            continue
+        part = error.sel(frame=slice(end - horizon + 1, end))
+        middle = aggregate.median(part.mean("frame"), ["sample", "seed"])
+        found[f"length_{multiple}x"] = float(part.mean())
+        found[f"length_{multiple}x_median"] = float(middle)
+    return found
+
+
+def _velocity(cube: xr.Dataset, error: xr.DataArray, about: dict) -> dict:
+    near = error.sel(frame=slice(1, int(cube.attrs["horizon"])))
+    grid = aggregate.by_velocity(cube, near.mean(["seed", "frame"]))
+    sides = grid["velocity_rows"].values, grid["velocity_columns"].values
+    size = int(cube.attrs["frame_size"])
+    trained = aggregate.square(cube.attrs["max_speed"])
+    seen = aggregate.velocity_mask(*sides, trained, size)
+    inside = aggregate.velocity_mask(*sides, about["velocities"], size)
+    classes = {"seen": seen, "unseen": ~seen & inside, "outside": ~seen & ~inside}
+    if about["baseline"]:  # it has no V: all that is unseen is one class
+        classes |= {"unseen": ~seen, "outside": np.zeros_like(seen)}
+    return {
+        f"velocity_{name}": float(grid.values[mask].mean()) if mask.any() else math.nan
+        for name, mask in classes.items()
+    }

@@ -1,0 +1,1 @@
+"""The tracker: spools are the record, MLflow is a view that can be rebuilt."""

@@ -1,0 +1,120 @@
+"""What is new in the spools of one run, sent and then counted as arrived."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from fernn import lineage
+from fernn.spool import read_events
+from fernn.tracking import describe, offsets, sweeps
+from fernn.tracking.fold import Fold, News
+from fernn.tracking.memory import Memory
+from fernn.tracking.offsets import Arrived
+from fernn.tracking.spools import Head
+from fernn.tracking.view import View
+
+CHUNK = 16 * 2**20  # bytes read at a time; the longest line must fit
+
+
+class Carrier:
+    """Brings runs to a view during one pass.
+
+    Args:
+        view: MLflow.
+        arrived: what has arrived, by spool; kept up to date.
+        memory: the points seen, by run.
+        path: where the offsets are saved, at most once a second: what is sent twice
+            after a crash changes nothing.
+    """
+
+    def __init__(
+        self, view: View, arrived: dict[str, Arrived], memory: Memory, path: Path
+    ) -> None:
+        self.points = 0
+        self.problems: list[str] = []
+        self._view, self._arrived, self._memory = view, arrived, memory
+        self._path = path
+        self._saved = time.monotonic()
+
+    def bring(self, key: str, heads: list[Head]) -> None:
+        """Bring what is new in the spools of one run."""
+        states = [self._arrived.get(head.name) for head in heads]
+        pairs = list(zip(heads, states, strict=True))
+        if all(state and state.covers(head) for head, state in pairs):
+            return
+        replaced = any(state and state.first != head.first for head, state in pairs)
+        run = self._run(key, heads, replaced)
+        # Taken out, since until all has arrived the fold is ahead of what may count.
+        fold = self._memory.take(key, self._positions(heads))
+        for head in heads:
+            self._bring_spool(run, head, fold)
+        if any(self._arrived[head.name].status == "RUNNING" for head in heads):
+            self._memory.put(key, fold, self._positions(heads))
+
+    def save(self) -> None:
+        """Write the offsets."""
+        offsets.save(self._path, self._view.database, self._arrived)
+        self._saved = time.monotonic()
+
+    def _run(self, key: str, heads: list[Head], replaced: bool) -> str:
+        """The id of a run; one that is made, or made again, has nothing yet."""
+        event = heads[0].run
+        name = describe.experiment_name(event)
+        experiment = self._view.experiment(name, describe.experiment_tags(event))
+        found = self._view.find(experiment, key)
+        if found is not None and not replaced:
+            for head in heads:
+                self._arrived.setdefault(head.name, Arrived(head.first))
+            return found
+        if found is not None:
+            self._view.delete(found)
+        for head in heads:
+            self._arrived[head.name] = Arrived(head.first)
+        tags = {"level": "run"}
+        if event.get("parent"):
+            above = sweeps.find_or_create(self._view, experiment, event)
+            tags["mlflow.parentRunId"] = above
+        start = int(event["time"] * 1000)
+        return self._view.create(experiment, key, event["name"], start, tags)
+
+    def _positions(self, heads: list[Head]) -> dict[Path, int]:
+        return {head.path: self._arrived[head.name].offset for head in heads}
+
+    def _bring_spool(self, run: str, head: Head, fold: Fold) -> None:
+        state = self._arrived[head.name]
+        while True:
+            end = min(state.offset + CHUNK, head.size)
+            events, offset = read_events(head.path, state.offset, end)
+            if offset == state.offset:
+                return
+            self._send(run, head, state, fold.add(events))
+            state.offset = offset
+            if time.monotonic() - self._saved > 1:
+                self.save()
+
+    def _send(self, run: str, head: Head, state: Arrived, news: News) -> None:
+        if news.unreadable:
+            self.problems.append(f"{head.name}: {news.unreadable} unreadable line(s)")
+        self._view.log(run, news.points, news.params, news.tags)
+        self.points += len(news.points)
+        for path, folder in news.artifacts:
+            self._upload(run, head, state, path, folder)
+        state.end = max(state.end, news.end)
+        if news.status and news.status != state.status:
+            self._view.status(run, news.status, news.end)
+            state.status = news.status
+
+    def _upload(
+        self, run: str, head: Head, state: Arrived, path: str, folder: str | None
+    ) -> None:
+        """Log a file unless the same bytes are there already."""
+        file = head.path.parent / path
+        if not file.is_file():
+            self.problems.append(f"{head.name}: no file {path} to show")
+            return
+        place = f"{folder or ''}/{file.name}"
+        content = lineage.sha256(file)
+        if state.files.get(place) != content:
+            self._view.upload(run, file, folder)
+            state.files[place] = content

@@ -1,0 +1,71 @@
+"""The tracker's files below a results folder, and the one-writer lock."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fernn import storage
+
+
+class Folder:
+    """Where things are.
+
+    Args:
+        results: the results folder; spools are all files ``*events.jsonl`` below it.
+    """
+
+    def __init__(self, results: Path | str) -> None:
+        self.results = Path(results)
+        self.home = self.results / "mlflow"
+        self.database = self.home / "mlflow.db"
+        self.artifacts = self.home / "artifacts"
+        self.offsets = self.home / "offsets.json"
+
+    @property
+    def uri(self) -> str:
+        """``MLFLOW_TRACKING_URI`` if set, else the database of this folder."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or self.own_uri
+
+    @property
+    def own_uri(self) -> str:
+        """The address of the database of this folder."""
+        return f"sqlite:///{self.database.absolute()}"
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the tracker is the database of this folder."""
+        return self.uri == self.own_uri
+
+    def spools(self) -> list[Path]:
+        """All spools, sorted."""
+        found = []
+        for place, folders, files in os.walk(self.results):
+            if Path(place) == self.results and "mlflow" in folders:
+                folders.remove("mlflow")
+            names = [name for name in files if name.endswith("events.jsonl")]
+            found += [Path(place) / name for name in names]
+        return sorted(found)
+
+    def identity(self) -> str:
+        """A name of this results folder that survives moving it.
+
+        Two people who fill one MLflow server thus keep their runs apart. It lies
+        outside ``mlflow/``, which may be deleted at any time.
+        """
+        path = self.results / ".results-id"
+        if not path.exists():
+            storage.write_text(f"{uuid.uuid4().hex[:8]}\n", path)
+        return path.read_text(encoding="utf-8").strip()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the right to write to MLflow; waits for another syncer's pass."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        with (self.home / "lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield

@@ -1,0 +1,99 @@
+"""Passes over the spools: what is new in them is brought to MLflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fernn.errors import UserError
+from fernn.tracking import check, client, database, offsets, spools, sweeps
+from fernn.tracking.bring import Carrier
+from fernn.tracking.check import Row
+from fernn.tracking.folder import Folder
+from fernn.tracking.memory import Memory
+from fernn.tracking.spools import Head
+from fernn.tracking.view import View
+
+
+@dataclass
+class Report:
+    """What a pass did.
+
+    Args:
+        points: number of points sent.
+        problems: one line for each thing that could not be shown.
+        rows: the comparison of spools and MLflow, if asked for.
+        failure: why the tracker could not be reached, or None.
+    """
+
+    points: int = 0
+    problems: list[str] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    failure: str | None = None
+
+
+class Syncer:
+    """Brings the spools of a results folder to MLflow, pass by pass.
+
+    Args:
+        results: the results folder.
+    """
+
+    def __init__(self, results: Path | str) -> None:
+        self.folder = Folder(results)
+        self._memory = Memory()
+        self._shown: dict[tuple[str, str], str] = {}
+
+    def connect(self) -> None:
+        """Make the database and its schema if they are missing.
+
+        Raises:
+            UserError: MLflow is out of reach.
+        """
+        try:
+            with self.folder.lock():
+                View(self.folder)
+        except client.failures() as error:
+            line = client.one_line(error)
+            raise UserError(f"MLflow at {self.folder.uri} fails: {line}") from error
+
+    def run_pass(self, *, anew: bool = False, compare: bool = False) -> Report:
+        """One pass; a tracker that fails is told in the report, and nothing is lost.
+
+        Args:
+            anew: delete the database of the results folder first.
+            compare: compare the points of all runs afterwards.
+        """
+        report = Report()
+        try:
+            with self.folder.lock():
+                if anew:
+                    database.remove(self.folder)
+                view = View(self.folder)
+                runs = self._bring_all(view, report)
+                if compare:
+                    report.rows = check.compare(view, runs)
+        except client.failures() as error:
+            report.failure = client.one_line(error)
+        return report
+
+    def _bring_all(self, view: View, report: Report) -> dict[str, list[Head]]:
+        arrived = offsets.load(self.folder.offsets, view.database)
+        runs, problems = spools.by_key(self.folder)
+        report.problems += problems
+        carrier = Carrier(view, arrived, self._memory, self.folder.offsets)
+        try:
+            for key, heads in runs.items():
+                try:
+                    carrier.bring(key, heads)
+                except client.failures() as error:
+                    if not client.is_rejection(error):
+                        raise
+                    line = f"{key}: MLflow rejects it: {client.one_line(error)}"
+                    report.problems.append(line)
+            sweeps.settle(view, runs, arrived, self._shown)
+        finally:
+            carrier.save()
+            report.points = carrier.points
+            report.problems += carrier.problems
+        return runs

@@ -1,0 +1,129 @@
+"""MLflow behind one small class: what the syncer and the check need of it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from fernn.tracking import client, database
+from fernn.tracking.folder import Folder
+
+METRICS, PARAMS, TAGS = 1000, 100, 100  # MLflow's limits for one call
+ROOT = "mlflow-artifacts:/"  # a place the server resolves: no path of this machine
+
+
+class View:
+    """A connection to MLflow; the lock must be held while it is made and written to.
+
+    Args:
+        folder: the tracker's files; says which MLflow and whose runs.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        uri = database.address(folder) if folder.is_own else folder.uri
+        self._client = client.connect(uri)
+        self._folder = folder
+        self._results = folder.identity()
+        self._experiments: dict[str, str] = {}
+        self.database = client.name_database(self._client)
+
+    def experiment(self, name: str, tags: Mapping[str, str]) -> str:
+        """The id of an experiment, made or taken out of the bin if need be.
+
+        Tags it lacks are set, with its id for ``{id}``; what a user edited stays.
+        """
+        if name not in self._experiments:
+            found = self._client.get_experiment_by_name(name)
+            if found is None:
+                place = ROOT + name.replace(" ", "-") if self._folder.is_own else None
+                number = self._client.create_experiment(name, place)
+            else:
+                number = found.experiment_id
+                if found.lifecycle_stage == "deleted":
+                    self._client.restore_experiment(number)
+            known = found.tags if found else {}
+            for tag in tags.keys() - known.keys():
+                value = tags[tag].replace("{id}", number)
+                self._client.set_experiment_tag(number, tag, value)
+            self._experiments[name] = number
+        return self._experiments[name]
+
+    def find(self, experiment: str, key: str) -> str | None:
+        """The id of the run of this results folder with a key, or None."""
+        query = f"tags.`fernn.key` = '{key}' AND tags.`fernn.results` = '"
+        found = self._client.search_runs([experiment], query + f"{self._results}'")
+        return found[0].info.run_id if found else None
+
+    def create(
+        self, experiment: str, key: str, name: str, start: int, tags: Mapping[str, str]
+    ) -> str:
+        """Make a run, RUNNING since `start` (Unix milliseconds); gives its id."""
+        own = {"fernn.key": key, "fernn.results": self._results}
+        own["mlflow.source.name"] = "fernn"
+        run = self._client.create_run(experiment, start, {**own, **tags}, run_name=name)
+        return run.info.run_id
+
+    def delete(self, run: str) -> None:
+        """Move a run to MLflow's bin."""
+        self._client.delete_run(run)
+
+    def log(
+        self,
+        run: str,
+        points: Iterable[tuple[str, float, int, int]] = (),
+        params: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Log points (metric, value, milliseconds, step), params and tags in batches.
+
+        Logging the same again changes nothing.
+        """
+        from mlflow.entities import Metric, Param, RunTag
+
+        metrics = [Metric(*point) for point in points]
+        for part in batches(metrics, METRICS):
+            self._client.log_batch(run, metrics=part, synchronous=True)
+        pairs = [Param(*pair) for pair in (params or {}).items()]
+        for part in batches(pairs, PARAMS):
+            self._client.log_batch(run, params=part, synchronous=True)
+        pairs = [RunTag(*pair) for pair in (tags or {}).items()]
+        for part in batches(pairs, TAGS):
+            self._client.log_batch(run, tags=part, synchronous=True)
+
+    def upload(self, run: str, file: Path, folder: str | None) -> None:
+        """Log a file; in our own database's folder by copying it into place."""
+        uri = self._client.get_run(run).info.artifact_uri or ""
+        if not (self._folder.is_own and uri.startswith(ROOT)):
+            self._client.log_artifact(run, str(file), folder)
+            return
+        place = self._folder.artifacts / uri.removeprefix(ROOT) / (folder or "")
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, place / file.name)
+
+    def status(self, run: str, status: str, end: int) -> None:
+        """Set the status of a run; `end` (Unix milliseconds) counts unless RUNNING."""
+        if status == "RUNNING":
+            self._client.update_run(run, status)
+        else:
+            self._client.set_terminated(run, status, end)
+
+    def history(self, run: str) -> list[tuple[str, int, float]]:
+        """All points of a run as (metric, step, value)."""
+        points = []
+        for name in self._client.get_run(run).data.metrics:
+            found = self._client.get_metric_history(run, name)
+            points += [(point.key, point.step, point.value) for point in found]
+        return points
+
+
+def batches(items: list, size: int) -> Iterable[list]:
+    """The items in lists of at most `size`."""
+    return (items[at : at + size] for at in range(0, len(items), size))
+
+
+def stored(value: float) -> float:
+    """What MLflow gives back for a value: the infinities are the largest floats."""
+    largest = sys.float_info.max
+    return min(max(value, -largest), largest)

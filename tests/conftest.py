@@ -1,0 +1,62 @@
+"""Tiny data and models that several test files use."""
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+torch.set_num_threads(1)
+
+RECIPE = {
+    "split": "train",
+    "pool": "train",
+    "draw": "sampled",
+    "seed": 0,
+    "sequences": 24,
+    "frames": 12,
+    "frame_size": 7,
+    "digits": 2,
+    "max_speed": 2,
+}
+
+
+@pytest.fixture
+def atlas():
+    """Sixty random digits of 4×5 pixels: 40 to train on, 10 and 10 held out."""
+    image = np.random.default_rng(0).integers(0, 17, (60, 4, 5), np.uint8)
+    split = np.repeat(["train", "val", "test"], [40, 10, 10])
+    return xr.Dataset(
+        {"image": (("digit", "row", "column"), image, {"scale": 16})},
+        coords={"split": ("digit", split)},
+        attrs={"source": "random"},
+    )
+
+
+@pytest.fixture
+def recipe(atlas):
+    """Make a recipe of the tiny data, with changes."""
+    from fernn.data import flowing_digits
+
+    return lambda **changes: flowing_digits.synthesize(atlas, **{**RECIPE, **changes})
+
+
+@pytest.fixture
+def sequences(atlas, recipe):
+    """Videos of a recipe of the tiny data, with changes."""
+    from fernn.data import flowing_digits
+
+    return lambda **changes: flowing_digits.Sequences(recipe(**changes), atlas)
+
+
+@pytest.fixture
+def forecaster():
+    """Make a small forecaster in double precision, on a torus of 7×7 pixels."""
+    from fernn import models
+
+    def build(seed=0, size=7, **changes):
+        torch.manual_seed(seed)
+        flow = {"kind": "translation", "max_speed": 1}
+        spec = {"kind": "forecaster", "flow": flow, "hidden": 3, "decoder_layers": 1}
+        return models.build({**spec, **changes}, size).double()
+
+    return build

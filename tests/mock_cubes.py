@@ -1,0 +1,280 @@
+"""Small cubes with plausible numbers, one builder per axis; no training, no torch.
+
+FERNN-V2 has a low error, FERNN-V1 a middle one, the G-RNN a high one, baselines are
+constant, and one seed of FERNN-V2 drifts beyond the frames of its training. States
+and equivariance errors come from a random network of a few lines.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+
+import numpy as np
+import xarray as xr
+
+from mock_network import SIZE, Network, convolve, digit, video
+
+CONTEXT, HORIZON, LONG = 5, 5, 20
+SEEDS = (0, 1, 2)
+LEVEL = {"grnn": 0.05, "fernn_v1": 0.02, "fernn_v2": 0.002, "copy_last": 0.15}
+
+
+def square(speed: int) -> list[list[int]]:
+    steps = range(-speed, speed + 1)
+    return [[row, column] for row, column in itertools.product(steps, steps)]
+
+
+def model(label: str, speed: int, cost: float, **changes) -> dict:
+    about = {"label": label, "kind": "forecaster", "baseline": False}
+    about |= {"velocities": square(speed), "parameters": 1305, "cost": cost}
+    return about | {"epochs": 10} | changes
+
+
+def baseline(label: str) -> dict:
+    about = {"kind": "persistence", "baseline": True, "parameters": 0, "epochs": 0}
+    return model(label, 0, 0.0) | about
+
+
+MODELS = {
+    "grnn": model("G-RNN", 0, 0.31, epochs=32),
+    "fernn_v1": model("FERNN-V1", 1, 0.62, epochs=16),
+    "fernn_v2": model("FERNN-V2", 2, 1.0),
+    "copy_last": baseline("copy last frame"),
+    "copy_moved": baseline("copy moved (oracle)"),
+}
+TRAINED = [name for name, about in MODELS.items() if not about["baseline"]]
+
+
+def attrs(axis: str, **changes) -> dict:
+    about = {
+        "experiment": "translation",
+        "title": "Digits in translation",
+        "axis": axis,
+        "budget": "demo",
+        "context": CONTEXT,
+        "horizon": HORIZON,
+        "long_horizon": LONG,
+        "digits": 1,
+        "frame_size": SIZE,
+        "max_speed": 2,
+        "published_size": 0,
+        "protocol": "exact",
+        "rollout": "free",
+        "source": "handwritten digits (scikit-learn, 8x8)",
+        "commit": "0" * 40,
+        "lineage": json.dumps({"commit": "0" * 40, "version": "0", "inputs": {}}),
+        "models": json.dumps(MODELS),
+    }
+    return about | changes
+
+
+def _errors(frames: int, velocities: np.ndarray, zero_shot=False) -> xr.Dataset:
+    """Squared errors (model, seed, sample, frame); `velocities` is (sample, 2)."""
+    rng = np.random.default_rng(0)
+    frame = np.arange(1, frames + 1)
+    samples = len(velocities)
+    raw = np.zeros((len(MODELS), len(SEEDS), samples, frames))
+    speed = np.abs(velocities).max(axis=1)
+    spread = rng.lognormal(0, 0.2, (len(MODELS), len(SEEDS), samples, 1))
+    wiggle = rng.lognormal(0, 0.05, raw.shape)
+    for i, name in enumerate(TRAINED):
+        growth = LEVEL[name] * (1 + (frame / 20) ** 2)
+        seeds = np.array([0.8, 1.3, 1.0])[:, None, None]
+        raw[i] = growth * seeds * spread[i] * wiggle[i]
+        beyond = (speed > max(map(max, MODELS[name]["velocities"])))[:, None]
+        raw[i] *= np.where(beyond & zero_shot, 2, 1)
+    drift = np.where(frame > LONG, 1.45 ** (frame - LONG), 1.0)
+    raw[TRAINED.index("fernn_v2"), 1] *= drift
+    raw[len(TRAINED)] = LEVEL["copy_last"] * spread[-1, :1] * (speed > 0)[:, None]
+    clamped = np.where(raw > 0, raw * 0.4 / (raw + 0.4), 0)
+    coords = {"model": list(MODELS), "seed": list(SEEDS), "frame": frame}
+    coords["sample"] = np.arange(samples)
+    dims = ("model", "seed", "sample", "frame")
+    cube = xr.Dataset(
+        {"squared_error": (dims, raw), "clamped_squared_error": (dims, clamped)},
+        coords=coords,
+    )
+    for k, axis in enumerate(("rows", "columns")):
+        digits = (("sample", "digit"), velocities[:, [k]], {"units": "pixel/frame"})
+        cube = cube.assign_coords({f"velocity_{axis}": digits})
+    return cube
+
+
+def _random_velocities(samples: int) -> np.ndarray:
+    return np.random.default_rng(1).integers(-2, 3, (samples, 2))
+
+
+def in_distribution(**changes) -> xr.Dataset:
+    cube = _errors(HORIZON, _random_velocities(16))
+    return cube.assign_attrs(attrs("in_distribution", **changes))
+
+
+def length(**changes) -> xr.Dataset:
+    cube = _errors(7 * HORIZON, _random_velocities(16))
+    return cube.assign_attrs(attrs("length", **changes))
+
+
+def velocity(**changes) -> xr.Dataset:
+    """A grid wider than what was trained, two samples per velocity."""
+    cube = _errors(HORIZON, np.repeat(np.array(square(2)), 2, axis=0), True)
+    about = attrs("velocity", experiment="translation_slow", max_speed=1)
+    about["title"] = "Digits in translation, trained at speeds up to 1"
+    return cube.assign_attrs(about | changes)
+
+
+def curves(**changes) -> xr.Dataset:
+    rng = np.random.default_rng(2)
+    epochs = max(MODELS[name]["epochs"] for name in TRAINED)
+    shape = (len(TRAINED), len(SEEDS), epochs)
+    error = np.full(shape, np.nan)
+    updates = np.full((len(TRAINED), epochs), np.nan)
+    for i, name in enumerate(TRAINED):
+        count = MODELS[name]["epochs"]
+        steps = 75.0 * np.arange(1, count + 1)
+        updates[i, :count] = steps
+        fall = LEVEL[name] + 0.1 * np.exp(-steps / (30 * count))
+        error[i, :, :count] = fall * rng.lognormal(0, 0.12, (len(SEEDS), count))
+    dims = ("model", "seed", "epoch")
+    return xr.Dataset(
+        {"train_loss": (dims, error * 0.9), "validation_error": (dims, error)},
+        coords={
+            "model": TRAINED,
+            "seed": list(SEEDS),
+            "epoch": np.arange(1, epochs + 1),
+            "updates": (("model", "epoch"), updates),
+        },
+        attrs=attrs("curves", **changes),
+    )
+
+
+def _relative(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
+def _slot_errors(net: Network, flow, still, moved) -> dict:
+    """The theorem, slot by slot; the G-RNN's one slot against the flowed state."""
+    shift = ((CONTEXT - 1) * flow[0], (CONTEXT - 1) * flow[1])
+    expected = np.roll(still, shift, (-2, -1))
+    if len(net.velocities) == 1:
+        return {(0, 0): _relative(moved[0], expected[0])}
+    errors = {}
+    for slot, velocity in enumerate(net.velocities):
+        partner = (velocity[0] - flow[0], velocity[1] - flow[1])
+        if partner in net.velocities:
+            source = net.velocities.index(partner)
+            errors[velocity] = _relative(moved[slot], expected[source])
+    return errors
+
+
+@functools.cache
+def _equivariance(reach: int) -> xr.Dataset:
+    flows, slots = range(-reach, reach + 1), range(-2, 3)
+    grid = (len(TRAINED), 2, len(flows), len(flows))
+    slot_error = np.full((*grid, len(slots), len(slots)), np.nan)
+    output_error = np.full((*grid, HORIZON), np.nan)
+    for (i, name), seed in itertools.product(enumerate(TRAINED), range(2)):
+        net = Network(MODELS[name]["velocities"], seed)
+        still = net.states(video(digit(), (0, 0), CONTEXT))[-1]
+        reference = net.predict(still, HORIZON)
+        for flow in itertools.product(flows, flows):
+            where = (i, seed, flow[0] + reach, flow[1] + reach)
+            moved = net.states(video(digit(), flow, CONTEXT))[-1]
+            for slot, error in _slot_errors(net, flow, still, moved).items():
+                slot_error[(*where, slot[0] + 2, slot[1] + 2)] = error
+            for t, frame in enumerate(net.predict(moved, HORIZON)):
+                ahead = t + CONTEXT
+                shift = (ahead * flow[0], ahead * flow[1])
+                expected = np.roll(reference[t], shift, (0, 1))
+                output_error[(*where, t)] = _relative(frame, expected)
+    dims = ("model", "seed", "flow_rows", "flow_columns")
+    return xr.Dataset(
+        {
+            "slot_error": ((*dims, "slot_rows", "slot_columns"), slot_error),
+            "output_error": ((*dims, "frame"), output_error),
+        },
+        coords={
+            "model": TRAINED,
+            "seed": [0, 1],
+            "flow_rows": list(flows),
+            "flow_columns": list(flows),
+            "slot_rows": list(slots),
+            "slot_columns": list(slots),
+            "frame": np.arange(1, HORIZON + 1),
+        },
+    )
+
+
+def equivariance(**changes) -> xr.Dataset:
+    return _equivariance(2).assign_attrs(attrs("equivariance", **changes))
+
+
+def rollouts(**changes) -> xr.Dataset:
+    flows = [(1, 2), (-2, 1)]
+    count, last = CONTEXT + 7 * HORIZON, 7 * HORIZON
+    rng = np.random.default_rng(4)
+    truth = np.stack([video(digit(), flow, count) for flow in flows])
+    shape = (len(TRAINED), 2, *truth.shape)
+    prediction = np.full(shape, np.nan, np.float32)
+    blur = np.ones((3, 3), np.float32) / 9
+    for i, name in enumerate(TRAINED):
+        seen = truth[:, CONTEXT:]
+        soft = convolve(blur[None, None], seen[..., None, :, :])[..., 0, :, :]
+        grow = 1 - np.exp(-np.arange(1, last + 1) * LEVEL[name])[:, None, None]
+        noise = rng.normal(0, LEVEL[name], (2, *seen.shape))
+        prediction[i, :, :, CONTEXT:] = seen + 1.5 * grow * (soft - seen) + noise
+    dims = ("sample", "frame", "row", "column")
+    return xr.Dataset(
+        {
+            "truth": (dims, truth),
+            "prediction": (("model", "seed", *dims), prediction),
+        },
+        coords={
+            "model": TRAINED,
+            "seed": [0, 1],
+            "sample": [0, 1],
+            "frame": np.arange(1 - CONTEXT, last + 1),
+        },
+        attrs=attrs("rollouts", **changes),
+    )
+
+
+def hidden_state(flow: tuple[int, int] = (0, 1), **changes) -> xr.Dataset:
+    videos = np.stack([video(digit(), f, CONTEXT) for f in ((0, 0), flow)])
+    shape = (len(TRAINED), 1, 2, 5, 5, CONTEXT, SIZE, SIZE)
+    hidden = np.full(shape, np.nan, np.float32)
+    for i, name in enumerate(TRAINED):
+        net = Network(MODELS[name]["velocities"], seed=0)
+        for m, frames in enumerate(videos):
+            states = net.states(frames).mean(axis=2)
+            for slot, (row, column) in enumerate(net.velocities):
+                hidden[i, 0, m, row + 2, column + 2] = states[:, slot]
+    dims = ("model", "seed", "motion", "slot_rows", "slot_columns")
+    return xr.Dataset(
+        {
+            "hidden": ((*dims, "frame", "row", "column"), hidden),
+            "video": (("motion", "frame", "row", "column"), videos),
+        },
+        coords={
+            "model": TRAINED,
+            "seed": [0],
+            "motion": ["still", "moving"],
+            "slot_rows": range(-2, 3),
+            "slot_columns": range(-2, 3),
+            "frame": np.arange(1 - CONTEXT, 1),
+        },
+        attrs=attrs("hidden_state", **changes)
+        | {"flow_rows": flow[0], "flow_columns": flow[1]},
+    )
+
+
+BUILDERS = {
+    "in_distribution": in_distribution,
+    "length": length,
+    "velocity": velocity,
+    "curves": curves,
+    "equivariance": equivariance,
+    "rollouts": rollouts,
+    "hidden_state": hidden_state,
+}

@@ -1,0 +1,91 @@
+"""The fast form computes what the plain form computes; sizes are the paper's."""
+
+import pytest
+import torch
+
+from fernn import models
+from fernn.errors import UserError
+from fernn.models._rollout import ROLLOUTS
+
+VELOCITIES = [[0, 0], [2, -1], [1, 3], [-3, 0]]
+CASES = [
+    {"flow": {"kind": "translation", "max_speed": 2}},
+    {"flow": {"kind": "translation", "max_speed": 0}},
+    {"flow": {"kind": "translation", "velocities": VELOCITIES}, "kernel": 5},
+    {"flow": {"kind": "translation", "max_speed": 1}, "activation": "tanh"},
+    {"flow": {"kind": "translation", "max_speed": 1}, "pooling": "sum"},
+]
+
+
+def pair(forecaster, **options):
+    plain = forecaster(execution="plain", **options)
+    fused = forecaster(execution="fused", **options)
+    fused.load_state_dict(plain.state_dict())
+    return plain, fused
+
+
+@pytest.mark.parametrize("rollout", ROLLOUTS)
+@pytest.mark.parametrize("options", CASES)
+def test_fused_equals_plain(forecaster, rollout, options):
+    """Predictions and gradients, in double precision, with an odd batch."""
+    plain, fused = pair(forecaster, rollout=rollout, **options)
+    video = torch.rand(3, 4, 1, 7, 7, dtype=torch.float64)
+    outputs = [model(video, 5) for model in (plain, fused)]
+    torch.testing.assert_close(*outputs, rtol=1e-10, atol=1e-12)
+    gradients = [
+        torch.autograd.grad(output.square().sum(), list(model.parameters()))
+        for output, model in zip(outputs, (plain, fused), strict=True)
+    ]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
+        assert one.abs().max() > 0
+    with torch.no_grad():
+        torch.testing.assert_close(fused(video, 5), outputs[0], rtol=1e-10, atol=1e-12)
+
+
+def test_the_fused_gradient_is_a_derivative(forecaster):
+    """Against finite differences, for the state, the drive and the weight."""
+    cell = forecaster(activation="tanh", flow=CASES[2]["flow"]).cell
+    state = torch.rand(1, 4, 3, 7, 7, dtype=torch.float64, requires_grad=True)
+    drive = torch.rand(1, 1, 3, 7, 7, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(cell, (drive, state), fast_mode=True)
+    assert torch.autograd.gradcheck(lambda s: cell(None, s), (state,), fast_mode=True)
+
+
+def test_shifting_by_the_wrong_velocity_would_be_noticed(forecaster):
+    plain, fused = pair(forecaster, flow=CASES[0]["flow"])
+    fused.cell.ahead = fused.cell.back
+    video = torch.rand(1, 4, 1, 7, 7, dtype=torch.float64)
+    assert (plain(video, 2) - fused(video, 2)).abs().max() > 1e-3
+
+
+def test_free_running_keeps_the_state_norm(forecaster):
+    model = forecaster(rollout="free")
+    frames = list(model.predict(torch.rand(2, 4, 1, 7, 7, dtype=torch.float64), 200))
+    assert max(frame.abs().max().item() for frame in frames) < 10
+
+
+@pytest.mark.parametrize("max_speed", [0, 1, 2])
+def test_the_published_size_for_every_v(max_speed):
+    # conv_u 1,152 + conv_h 147,456 + decoder 4 × 147,456 + 1,152
+    flow = {"kind": "translation", "max_speed": max_speed}
+    model = models.build({"kind": "forecaster", "flow": flow}, size=28)
+    assert models.parameters(model) == 739_584
+    assert set(dict(model.named_children())) == {"cell", "decoder"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rollout": "fre"}, "did you mean 'free'"),
+        ({"pooling": "man"}, "no pooling 'man'"),
+        ({"activation": "gelu"}, "no activation 'gelu'; did you mean 'relu'"),
+        ({"kernel": 4}, "the kernel odd, got 1, 3 and 4"),
+        ({"decoder_layers": -1}, "must not be negative, got -1"),
+        ({"execution": "fast"}, "no execution 'fast'"),
+        ({"hidden": 0}, "must be positive"),
+    ],
+)
+def test_wrong_values_are_refused_with_the_value(forecaster, options, message):
+    with pytest.raises(UserError, match=message):
+        forecaster(**options)

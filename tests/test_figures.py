@@ -1,0 +1,139 @@
+"""Each figure draws from mock cubes; its bytes are fixed; commands tell mistakes."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import mock_cubes
+from fernn import modules
+from fernn.cli import figure as figure_command
+from fernn.cli import table as table_command
+from fernn.errors import UserError
+from fernn.figures import _style
+from fernn.storage import write_dataset
+
+FIGURES, TABLES = modules.names("fernn.figures"), modules.names("fernn.tables")
+KINDS = [("fernn.figures", name) for name in FIGURES]
+KINDS += [("fernn.tables", name) for name in TABLES]
+
+
+def make(module) -> list[xr.Dataset]:
+    return [mock_cubes.BUILDERS[axis]() for axis in module.AXES]
+
+
+def rendered(figure, kind) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format=kind, dpi=50, metadata=_style.metadata(kind, {"a": 1}))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_draws_the_same_bytes_twice(name):
+    module = modules.load("fernn.figures", name)
+    first, second = (rendered(module.draw(make(module)), "pdf") for _ in range(2))
+    assert first == second
+    several = module.draw(make(module) * 2)
+    assert len(several.axes) > len(module.draw(make(module)).axes)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_draws_a_new_model_and_a_diverged_seed(name):
+    module = modules.load("fernn.figures", name)
+    (cube,) = make(module)
+    names = json.loads(cube.attrs["models"])
+    names["convlstm"] = names.pop("fernn_v1") | {"label": "ConvLSTM"}
+    renamed = ["convlstm" if m == "fernn_v1" else m for m in cube["model"].values]
+    cube = cube.assign_coords(model=renamed)
+    cube.attrs["models"] = json.dumps(names)
+    for variable in cube.data_vars:
+        if "seed" in cube[variable].dims:
+            cube[variable].loc[{"model": "fernn_v2", "seed": 0}] = np.nan
+    looks = _style.looks([cube], baselines=False)
+    assert [look.label for look in looks.values()] == ["G-RNN", "FERNN-V2", "ConvLSTM"]
+    assert len({look.color for look in looks.values()}) == 3
+    assert rendered(module.draw([cube]), "png")
+
+
+@pytest.mark.parametrize(("package", "name"), KINDS)
+def test_a_cube_of_another_axis_is_refused_and_the_caption_is_there(package, name):
+    module = modules.load(package, name)
+    wrong = "curves" if "curves" not in module.AXES else "length"
+    run = module.draw if package == "fernn.figures" else module.tabulate
+    with pytest.raises(UserError, match=f"has axis '{wrong}'; needed: "):
+        run([mock_cubes.BUILDERS[wrong]()])
+    title, _, caption = (module.__doc__ or "").partition("\n\n")
+    assert title.endswith(".")
+    assert caption.strip()
+
+
+def test_short_numbers():
+    cases = {0.744: "0.74", 99.9: "100", 9.97: "10", 5.6e-8: "6e−8", 0.0: "0"}
+    assert {value: _style.short(value) for value in cases} == cases
+    assert _style.short(np.inf) == "∞"
+
+
+def command(command, name, cube, *outputs) -> None:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    arguments = [name, "--cubes", str(cube), "--output", *map(str, outputs)]
+    command.run(parser.parse_args(arguments))
+
+
+def test_commands_write_lineage_and_tell_mistakes(tmp_path, monkeypatch):
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    write_dataset(mock_cubes.length(), "length.nc")
+    figure, table = figure_command, table_command
+    command(figure, "length_generalization", "length.nc", "f.pdf", "f.png")
+    command(table, "generalization", "length.nc", "t.csv", "t.md", "t.tex")
+    with Image.open("f.png") as image:
+        lineage = json.loads(image.info["lineage"])
+    assert list(lineage["inputs"]) == ["length.nc"]
+    digest = lineage["inputs"]["length.nc"]
+    assert digest.encode() in (tmp_path / "f.pdf").read_bytes()
+    assert digest in (tmp_path / "t.md").read_text()
+    for tool, name, cube, output, words in (
+        (figure, "lenght_generalization", "length.nc", "f.pdf", "did you mean"),
+        (figure, "length_generalization", "absent.nc", "f.pdf", "no such file"),
+        (figure, "length_generalization", "length.nc", "f.svg", "is one of"),
+        (figure, "rollouts", "length.nc", "f.pdf", "needed: rollouts"),
+        (table, "generalisation", "length.nc", "t.csv", "did you mean"),
+        (table, "generalization", "length.nc", "t.docx", "is one of"),
+    ):
+        with pytest.raises(UserError, match=words):
+            command(tool, name, cube, output)
+
+
+def test_bytes_do_not_depend_on_the_process_and_help_is_light(tmp_path):
+    write_dataset(mock_cubes.curves(), tmp_path / "curves.nc")
+    code = """
+import argparse, sys
+from fernn.cli import figure, table
+parser = argparse.ArgumentParser()
+figure.add_arguments(parser)
+table.add_arguments(argparse.ArgumentParser())
+heavy = {"matplotlib", "seaborn", "numpy", "xarray", "pandas", "torch"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+figure.run(parser.parse_args(sys.argv[1:]))
+assert "torch" not in sys.modules and "mlflow" not in sys.modules
+"""
+    outputs = []
+    for salt in ("1", "2"):
+        pair = [str(tmp_path / f"{salt}{suffix}") for suffix in (".pdf", ".png")]
+        call = [sys.executable, "-c", code, "training_speed", "--cubes", "curves.nc"]
+        environment = os.environ | {"PYTHONHASHSEED": salt}
+        call += ["--output", *pair]
+        subprocess.run(call, cwd=tmp_path, env=environment, check=True)
+        outputs.append([Path(path).read_bytes() for path in pair])
+    assert outputs[0] == outputs[1]

@@ -1,0 +1,133 @@
+"""Tables and summaries of cubes: the arithmetic is worked out in the comments."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import mock_cubes
+from fernn import modules
+from fernn.evaluation import aggregate
+from fernn.tables import _published, _write, forecasting_error, generalization
+
+
+@pytest.mark.parametrize("name", modules.names("fernn.tables"))
+def test_every_table_has_a_row_for_each_model_in_three_formats(name, tmp_path):
+    module = modules.load("fernn.tables", name)
+    table = module.tabulate([mock_cubes.BUILDERS[axis]() for axis in module.AXES])
+    labels = [about["label"] for about in mock_cubes.MODELS.values()]
+    assert table["model"].tolist()[: len(labels)] == labels
+    for suffix in (".csv", ".md", ".tex"):
+        _write.save(table, tmp_path / f"t{suffix}", {"commit": "abc"})
+        text = (tmp_path / f"t{suffix}").read_text()
+        assert text.count("FERNN-V2") >= 1
+        assert ("abc" in text) is (suffix != ".csv")
+    assert "nan" not in text
+
+
+def test_interval_over_seeds_by_hand():
+    # mean 2, s = 1, n = 3, t(0.975, 2) = 4.302653: half-width 4.302653 / sqrt(3)
+    values = xr.DataArray([1.0, 2.0, 3.0], dims="seed")
+    low, high = aggregate.t_interval(values)
+    np.testing.assert_allclose([low, high], [2 - 2.484138, 2 + 2.484138], rtol=1e-6)
+    # of the powers 10, 100, 1000 it is the same interval, of exponents
+    low, high = aggregate.geometric_interval(10**values)
+    np.testing.assert_allclose(np.log10([low, high]), [-0.484138, 4.484138], rtol=1e-5)
+    np.testing.assert_allclose(aggregate.geometric_mean(10**values), 100)
+    assert np.isnan(aggregate.t_interval(values[:1])).all()
+
+
+@pytest.mark.parametrize("worst", [4e-3, 1e30, np.inf, np.nan])
+def test_the_worst_seed_moves_the_mean_but_not_the_median(worst):
+    # seeds have medians over samples 2, 1 and the worst: the median of those is 2
+    values = xr.DataArray([[1, 2, 9], [1, 1, 5], [3, 3, 3]], dims=("seed", "sample"))
+    values = values.astype(float) * 1e-3
+    values[2] = worst
+    median = float(aggregate.median(values, ["sample", "seed"]))
+    assert median == 2e-3
+    assert (float(aggregate.worst(values).mean()) < 0.01) is (worst == 4e-3)
+
+
+def errors(values, velocities=((0, 0), (0, 1)), **about) -> xr.Dataset:
+    """A cube of one model, FERNN-V2; values are (seed, sample, frame)."""
+    data = np.array(values, float)[None]
+    dims = ("model", "seed", "sample", "frame")
+    cube = xr.Dataset(
+        {name: (dims, data) for name in ("squared_error", "clamped_squared_error")},
+        coords={"model": ["fernn_v2"], "frame": np.arange(1, data.shape[-1] + 1)},
+        attrs=mock_cubes.attrs("in_distribution") | about,
+    )
+    for k, axis in enumerate(("velocity_rows", "velocity_columns")):
+        cube[axis] = (("sample", "digit"), np.array(velocities)[:, [k]])
+    return cube
+
+
+def test_table_1_by_hand():
+    # seed 0: (1 + 3 + 2 + 2) / 4 = 2, seed 1: 4; mean 3, std sqrt(2), in thousandths;
+    # published 1.5e-4: 20 times; medians over samples 2 and 4: median 3
+    cube = errors([[[1e-3, 3e-3], [2e-3, 2e-3]], [[4e-3, 4e-3], [4e-3, 4e-3]]])
+    row = forecasting_error.tabulate([cube]).iloc[0]
+    assert row["mse_mean"] == pytest.approx(3e-3)
+    assert row["mse_std"] == pytest.approx(2**0.5 * 1e-3)
+    assert row["mse_median"] == pytest.approx(3e-3)
+    assert row["ratio"] == pytest.approx(20)
+    assert row["verdict"] == "not comparable: demo size"
+    assert (row["seeds"], row["frames"]) == (2, 2)
+    for about, words in (
+        ({"published_size": 1, "protocol": "published"}, "higher"),
+        ({"published_size": 1}, "not comparable: protocol exact"),
+        ({"published_size": 1, "max_speed": 1}, "not published"),
+    ):
+        row = forecasting_error.tabulate([cube.assign_attrs(about)]).iloc[0]
+        assert row["verdict"] == words
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "published_std", "words"),
+    [
+        (1.19, np.nan, 0.1, "reproduced"),  # within 2 × 0.1
+        (1.25, np.nan, 0.1, "higher"),
+        (1.25, 0.1, 0.1, "reproduced"),  # within 2 × sqrt(0.02) = 0.283
+        (0.71, 0.1, 0.1, "lower"),
+        (1.09, np.nan, 0.01, "reproduced"),  # within 10 %
+        (np.inf, np.nan, 0.1, "higher"),  # a seed diverged
+    ],
+)
+def test_verdict_by_hand(mean, std, published_std, words):
+    published = _published.Value(1.0, published_std)
+    assert forecasting_error.verdict(mean, std, published) == words
+
+
+def test_velocities_by_hand():
+    # trained at speed 0, V reaches 2: (0, 0) is seen, (0, 1) unseen, (0, 3) outside V
+    moves = ((0, 0), (0, 1), (0, 1), (0, 3))
+    values = [[[1, 1, 90], [2, 2, 90], [4, 4, 90], [8, 8, 90]]]
+    cube = errors(values, moves, axis="velocity", horizon=2, max_speed=0)
+    grid = aggregate.by_velocity(cube, cube["squared_error"][0, 0, :, 0])
+    assert grid.values.tolist() == [[1, 3, 8]]  # mean of 2 and 4
+    row = generalization.tabulate([cube]).iloc[0]
+    found = [row[f"velocity_{name}"] for name in ("seen", "unseen", "outside")]
+    assert found == [1, 3, 8]  # frames beyond the horizon do not count
+    cube = cube.drop_vars(["velocity_rows", "velocity_columns"])
+    for axis in ("velocity_rows", "velocity_columns"):
+        cube[axis] = (("sample", "digit"), [[0, 1]] * 4)
+    with pytest.raises(ValueError, match="differs between the digits"):
+        aggregate.by_velocity(cube, cube["squared_error"])
+
+
+def test_length_by_hand():
+    # horizon 1: "4x" is frame 4 alone; 7x is not there
+    values = [[[1, 2, 3, 4, 5]], [[1, 2, 3, 8, 5]], [[1, 2, 3, 99, 5]]]
+    cube = errors(values, ((0, 0),), axis="length", horizon=1)
+    row = generalization.tabulate([cube]).iloc[0]
+    assert (row["length_1x"], row["length_4x"], row["length_4x_median"]) == (1, 37, 8)
+    assert np.isnan(row["length_7x"])
+
+
+def test_numbers_are_rounded_for_reading():
+    cases = {(8.1e-3, 6e-4): "(8.1 ± 0.6)e-3", (0.1234, np.nan): "0.123"}
+    cases |= {(np.nan, np.nan): "–", (np.inf, np.nan): "diverged", (0.0, 0.0): "0"}
+    for (value, std), text in cases.items():
+        assert _write._plain(value, std) == text
+    assert _write._tex(8.1e-3, 6e-4) == r"$(8.1 \pm 0.6) \times 10^{-3}$"
