@@ -44,4 +44,5 @@ def run(args: argparse.Namespace) -> None:
     lineage = stamp(args.cubes)
     for path in args.output:
         _style.save(figure, path, lineage)
-    show(args.name, cubes, args.output[-1], "figures")
+    shown = next((path for path in args.output if path.suffix == ".png"), args.output[0])
+    show(args.name, cubes, shown, "figures")

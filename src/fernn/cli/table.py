@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from fernn import modules
+from fernn.cli._items import show
 
 PACKAGE = "fernn.tables"
 
@@ -34,7 +35,10 @@ def run(args: argparse.Namespace) -> None:
     from fernn.storage import read_dataset
     from fernn.tables import _write
 
-    table = module.tabulate([read_dataset(path) for path in args.cubes])
+    cubes = [read_dataset(path) for path in args.cubes]
+    table = module.tabulate(cubes)
     lineage = stamp(args.cubes)
     for path in args.output:
         _write.save(table, path, lineage)
+    shown = next((path for path in args.output if path.suffix == ".md"), args.output[0])
+    show(args.name, cubes, shown, "tables")
