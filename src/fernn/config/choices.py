@@ -3,5 +3,12 @@
 A test compares them with the functions.
 """
 
-ROLLOUTS = ("free", "repeat", "shifted", "warped")
-SCHEDULES = ("constant", "one_cycle")
+CHOICES: dict[str, tuple[str, ...]] = {  # of the option of this name, in any kind
+    "activation": ("relu", "tanh"),
+    "draw": ("flowed", "grid", "sampled"),
+    "execution": ("fused", "plain"),
+    "motion": ("oracle", "still"),
+    "pooling": ("max", "mean", "sum"),
+    "rollout": ("free", "repeat", "shifted", "warped"),
+    "schedule": ("constant", "one_cycle"),
+}

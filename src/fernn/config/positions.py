@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from fernn.errors import UserError
+
+COMMAND_LINE = "--config"
 
 
 @dataclass(frozen=True)
@@ -22,48 +25,107 @@ class Source:
 
 
 def read(path: Path | str) -> Source:
-    """Read a YAML file, keeping positions.
+    """Read a YAML file, keeping positions; an empty one has no keys.
 
     Raises:
-        UserError: no such file, or not YAML; file, line and column are told.
+        UserError: no such file, or no YAML mapping; file, line and column are told.
     """
     try:
         content = YAML().load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"no such file: {path}") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise UserError(f"{where}: {error.problem}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 at byte {error.start}") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    if content is None:
+        content = {}
+    if not isinstance(content, dict):
+        raise UserError(f"{path}:1:1: must be a mapping of keys to values")
     return Source(str(path), content)
 
 
-def locate(path: tuple[Any, ...], sources: Iterable[Source]) -> str:
-    """``file:line:column`` of a value, or of its nearest parent that is in a file.
-
-    Later files win over earlier ones, as they do when they are merged. A value that is
-    in none was given on the command line.
-    """
-    best, depth = "--config", 0
+def merge(sources: Iterable[Source]) -> dict[str, Any]:
+    """The content of all files; later ones win, key by key, as in the workflow."""
+    merged: dict[str, Any] = {}
     for source in sources:
-        node, position, found = source.content, None, 0
-        for key in path:
-            mark = _mark(node, key)
-            if mark is None:
-                break
-            node, position, found = node[key], mark, found + 1
-        if position and found >= depth:
-            best = f"{source.name}:{position[0] + 1}:{position[1] + 1}"
-            depth = found
+        _update(merged, _plain(source.content))
+    return merged
+
+
+def _update(base: dict, other: dict) -> None:
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _update(base[key], value)
+        else:
+            base[key] = value
+
+
+def _plain(node: Any) -> Any:
+    return json.loads(json.dumps(node, default=str))
+
+
+def locate(path: tuple[Any, ...], sources: Iterable[Source], merged: Any) -> str:
+    """``file:line:column`` of a value, or of the nearest parent of a missing one.
+
+    A value that is in no file was given on the command line.
+
+    Args:
+        path: keys and indices that lead to the value in `merged`.
+        sources: the files. Of several with this value, the last is told.
+        merged: their content together with the command line's.
+    """
+    value, present = merged, True
+    for key in path:
+        try:
+            value = value[key]
+        except (KeyError, IndexError, TypeError):
+            present = False
+            break
+    best, depth = COMMAND_LINE, 0
+    for source in sources:
+        node, mark, found = _descend(source.content, path)
+        if present and (found < len(path) or not _same(node, value)):
+            continue
+        if mark and found >= depth:
+            best, depth = f"{source.name}:{mark[0] + 1}:{mark[1] + 1}", found
     return best
 
 
+def _descend(node: Any, path: tuple[Any, ...]) -> tuple[Any, Any, int]:
+    """The deepest node on a path, its position, and its depth."""
+    position, found = None, 0
+    for key in path:
+        mark = _mark(node, key)
+        if mark is None:
+            break
+        node, position, found = node[key], mark, found + 1
+    return node, position, found
+
+
 def _mark(node: Any, key: Any) -> tuple[int, int] | None:
-    try:
-        if isinstance(node, dict) and key in node:
-            return node.lc.key(key)  # pyright: ignore[reportAttributeAccessIssue]
-        if isinstance(node, list) and isinstance(key, int) and key < len(node):
-            return node.lc.item(key)  # pyright: ignore[reportAttributeAccessIssue]
-    except (AttributeError, KeyError, TypeError):
-        pass
+    """Line and column, from 0; of what ``<<`` merges in, where it was written."""
+    if isinstance(node, list) and isinstance(key, int) and key < len(node):
+        return node.lc.item(key)  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(node, dict):
+        for origin in (node, *getattr(node, "merge", ())):
+            if key in (origin.lc.data or ()):  # pyright: ignore
+                return origin.lc.key(key)  # pyright: ignore
     return None
+
+
+def _same(node: Any, value: Any) -> bool:
+    """Whether a value may come from a node; several files can add to a mapping."""
+    if isinstance(node, dict) and isinstance(value, dict):
+        return True
+    return _plain(node) == value or _number(node) == _number(value)
+
+
+def _number(value: Any) -> Any:
+    """A number as such even if it is text: 1e-3 is text to YAML 1.1 but not to 1.2."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value

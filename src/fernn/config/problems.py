@@ -10,6 +10,27 @@ from pydantic import ValidationError
 
 from fernn.config.positions import Source, locate
 
+UNKNOWN = "unknown key"
+MISSING = "is missing"
+MESSAGES = {
+    "bool_type": "must be true or false",
+    "dict_type": "must be a mapping",
+    "finite_number": "must be finite",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "int_from_float": "must be a whole number, without a point",
+    "int_type": "must be a whole number",
+    "list_type": "must be a list",
+    "literal_error": "must be {expected}",
+    "model_type": "must be a mapping",
+    "string_pattern_mismatch": "a name has letters, digits, - and _ only",
+    "string_type": "must be text",
+    "too_short": "must not be empty",
+    "value_error": "{error}",
+}
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -23,24 +44,27 @@ class Problem:
     path: tuple[Any, ...]
     message: str
 
-    def line(self, sources: Iterable[Source]) -> str:
-        """``file:line:column: key.of.the.value message``."""
+    def line(self, sources: Iterable[Source], merged: Any) -> str:
+        """``file:line:column: key.of.the.value: message``."""
         dotted = ".".join(str(key) for key in self.path)
-        return f"{locate(self.path, sources)}: {dotted}: {self.message}"
+        return f"{locate(self.path, sources, merged)}: {dotted}: {self.message}"
 
 
 def from_pydantic(error: ValidationError, path: tuple[Any, ...] = ()) -> list[Problem]:
     """Pydantic's errors as problems of ours."""
-    return [Problem((*path, *e["loc"]), _message(e)) for e in error.errors()]
+    found = []
+    for e in error.errors():
+        inner = tuple(key for key in e["loc"] if key != "[key]")  # the key is before it
+        found.append(Problem((*path, *inner), _message(e)))
+    return found
 
 
 def _message(error: Any) -> str:
     if error["type"] == "missing":
-        return "is missing"
+        return MISSING
     if error["type"] == "extra_forbidden":
-        return "unknown key"
-    text = error["msg"][0].lower() + error["msg"][1:]
-    text = text.removeprefix("input ").removeprefix("value error, ")
+        return UNKNOWN
+    text = MESSAGES.get(error["type"], error["msg"]).format(**error.get("ctx", {}))
     return f"{text}, got {_short(error['input'])}"
 
 

@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Hashable
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+)
 
+Item = TypeVar("Item", bound=Hashable)
+
+
+def _distinct(items: list[Item]) -> list[Item]:
+    twice = sorted({str(item) for item in items if items.count(item) > 1})
+    if twice:
+        raise ValueError(f"{', '.join(twice)} more than once")
+    return items
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1, which Snakemake reads, takes 1e-3 for text."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+UNIQUE = (AfterValidator(_distinct), Field(json_schema_extra={"uniqueItems": True}))
 Count = Annotated[int, Field(ge=1)]
-Amount = Annotated[float, Field(gt=0)]
+Real = Annotated[FiniteFloat, BeforeValidator(_number)]
+Amount = Annotated[Real, Field(gt=0)]
 Options = dict[str, Any]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+Names = Annotated[list[str], *UNIQUE]
+SomeNames = Annotated[list[str], Field(min_length=1), *UNIQUE]
+Seeds = Annotated[
+    list[Annotated[int, Field(ge=0)]],
+    Field(min_length=1, description="of weights"),
+    *UNIQUE,
+]
 
 
 class Strict(BaseModel):
@@ -28,10 +65,10 @@ class Experiment(Strict):
 
     title: str = Field(description="shown in figures, tables and the tracker")
     dataset: Options = Field(description="`kind` (a module of fernn.data) and options")
-    models: Annotated[list[str], Field(min_length=1)]
-    baselines: list[str] = Field([], description="models without weights")
+    models: SomeNames
+    baselines: Names = Field([], description="models without weights")
     protocol: str = Field(description="how its models are trained")
-    axes: Annotated[list[str], Field(min_length=1)]
+    axes: SomeNames
 
 
 class Model(Open):
@@ -39,7 +76,6 @@ class Model(Open):
 
     label: str
     kind: str = Field(description="a module of fernn.models")
-    color: str | None = Field(None, description="in figures and the tracker, #rrggbb")
     cost: Amount = Field(1.0, description="of a training step, relative to the largest")
 
 
@@ -53,22 +89,27 @@ class Protocol(Strict):
     extend_horizon: bool
 
 
-class Axis(Open):
-    """One test set and one statistic; further keys override the data set's."""
+class AxisSizes(Open):
+    """How large an axis is; further keys override the data set's."""
+
+    sequences: Count = Field(1, description="for a grid, of each velocity")
+    horizon: Count | None = Field(None, description="frames; default the trained one")
+
+
+class Axis(AxisSizes):
+    """One test set and one statistic."""
 
     statistic: str = Field(description="a module of fernn.evaluation")
     draw: Literal["sampled", "grid", "flowed"] | None = Field(
         None, description="how its velocities are chosen; without, it has no test set"
     )
-    sequences: Count = Field(1, description="for a grid, of each velocity")
-    horizon: Count | None = Field(None, description="frames; default the trained one")
 
 
 class Range(Strict):
     """A search interval."""
 
-    low: float
-    high: float
+    low: Real
+    high: Real
     log: bool = False
 
 
@@ -76,7 +117,7 @@ class Search(Strict):
     """What is tuned. Trial 0 is the protocol as it stands."""
 
     ranges: dict[str, Range]
-    first: list[dict[str, float]] = Field([], description="trials 1, 2, …")
+    first: list[dict[str, Real]] = Field([], description="trials 1, 2, …")
 
 
 class Trials(Strict):
@@ -92,8 +133,8 @@ class Budget(Strict):
 
     published_size: bool = Field(False, description="comparable with the paper")
     source: str
-    experiments: Annotated[list[str], Field(min_length=1)]
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    experiments: SomeNames
+    seeds: Seeds
     frame_size: Count = Field(description="pixels; the frame is a torus")
     digits: Count
     context: Count = Field(description="observed frames")
@@ -109,8 +150,10 @@ class Budget(Strict):
     )
     validation: Count = Field(description="sequences")
     tuning: Trials
-    axes: dict[str, Options] = Field({}, description="sizes of axes")
-    precision: str = "32-true"
+    axes: dict[str, AxisSizes] = Field({}, description="sizes of axes")
+    precision: Literal[
+        "32-true", "bf16-mixed", "bf16-true", "16-mixed", "16-true", "64-true"
+    ] = "32-true"
     devices: Count = 1
 
 
@@ -119,14 +162,14 @@ class Config(Strict):
 
     budget: str
     seed: Annotated[int, Field(ge=0)] = Field(description="of the data")
-    sources: dict[str, Options] = Field(
+    sources: dict[Name, Options] = Field(
         description="`kind` of fernn.data.sources, options"
     )
-    experiments: dict[str, Experiment]
-    models: dict[str, Model]
-    protocols: dict[str, Protocol]
-    axes: dict[str, Axis]
+    experiments: dict[Name, Experiment]
+    models: dict[Name, Model]
+    protocols: dict[Name, Protocol]
+    axes: dict[Name, Axis]
     tuning: Search
-    budgets: dict[str, Budget]
-    figures: dict[str, list[str]] = Field(description="cubes, as experiment/axis")
-    tables: dict[str, list[str]] = Field(description="cubes, as experiment/axis")
+    budgets: dict[Name, Budget]
+    figures: dict[str, Names] = Field(description="cubes, as experiment/axis")
+    tables: dict[str, Names] = Field(description="cubes, as experiment/axis")

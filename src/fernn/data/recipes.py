@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import xarray as xr
@@ -13,6 +13,7 @@ from fernn.modules import load
 from fernn.storage import read_dataset
 
 
+@runtime_checkable
 class Sequences(Protocol):
     """Videos of a split; each kind of data has its own."""
 

@@ -1,0 +1,49 @@
+# make demo: the paper in miniature.   make test: the tests.   make help: the rest.
+PYTHON ?= python3
+VENV ?= .venv
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+PORT ?= 5000
+BIN := $(VENV)/bin
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: demo test ui lint report bench help clean
+
+demo: $(VENV)/installed ## run the workflow at budget demo, about ten minutes on two cores
+	snakemake --cores $(CORES) --config budget=demo --rerun-incomplete --quiet host reason
+	@$(MAKE) --no-print-directory report BUDGET=demo
+
+BUDGET ?= demo
+report: $(VENV)/installed ## make results/$(BUDGET)/report.html from finished results
+	@snakemake --cores 1 --config budget=$(BUDGET) --report results/$(BUDGET)/report.html --quiet all
+	@echo "report: results/$(BUDGET)/report.html    tracker: make ui"
+
+test: $(VENV)/installed ## make the environment and pass the tests
+	python -m pytest
+
+ui: $(VENV)/installed ## open the tracker at http://127.0.0.1:$(PORT), also while the workflow runs
+	fernn ui --port $(PORT)
+
+lint: $(VENV)/installed ## formatters, linters, types
+	ruff format --check .
+	ruff check .
+	pyright
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+	codespell README.md CHANGELOG.md CONTRIBUTING.md docs src tests workflow
+
+bench: $(VENV)/installed ## measure speed and memory, write docs/benchmarks.md
+	fernn bench
+
+# The versions that were tested; `pip install fernn` alone takes what pyproject admits.
+$(VENV)/installed: pyproject.toml envs/constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fernn needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt --editable '.[workflow,dev]'
+	@touch $@
+
+clean: ## remove the environment; results stay
+	rm -rf $(VENV)
+
+help:
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10

@@ -1,0 +1,42 @@
+"""Prints how much memory two training steps add to a fresh process, in MiB."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+import torch
+
+from fernn.bench._step import Size, training_step
+
+STATUS = Path("/proc/self/status")
+
+
+def peak() -> float:
+    """The highest resident memory of this program so far, in MiB.
+
+    On Linux `getrusage` starts at the peak of the process that started this one.
+    """
+    if STATUS.exists():
+        lines = STATUS.read_text().splitlines()
+        high = next(line for line in lines if line.startswith("VmHWM"))
+        return int(high.split()[1]) / 2**10
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def main(spec: str) -> None:
+    """Make two steps, since Adam's moments come with the first."""
+    torch.set_num_threads(1)
+    imported = peak()
+    options = json.loads(spec)
+    step = training_step(Size(**options.pop("size")), **options)
+    for _ in range(2):
+        step()
+    print(peak() - imported)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

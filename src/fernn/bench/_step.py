@@ -1,0 +1,68 @@
+"""Training steps at fixed sizes, in three forms of the same forecaster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from fernn.bench._naive import NaiveForecaster
+from fernn.models.forecaster import build
+
+FORMS = ("fused", "plain", "naive")
+LABELS = {0: "G-RNN (V0)", 1: "FERNN-V1", 2: "FERNN-V2"}
+
+
+@dataclass(frozen=True)
+class Size:
+    """The sizes a step's time depends on, apart from V."""
+
+    frame: int
+    hidden: int
+    decoder_layers: int
+    batch: int
+    context: int
+    horizon: int
+
+    def __str__(self) -> str:
+        return f"{self.frame}×{self.frame}, hidden {self.hidden}, batch {self.batch}"
+
+
+TINY = Size(frame=7, hidden=2, decoder_layers=1, batch=2, context=2, horizon=2)
+DEMO = Size(frame=12, hidden=8, decoder_layers=1, batch=8, context=5, horizon=5)
+LARGER = Size(frame=28, hidden=32, decoder_layers=4, batch=4, context=10, horizon=10)
+
+
+def forecaster(size: Size, max_speed: int, form: str) -> nn.Module:
+    """A forecaster with V a square; equal weights in every form."""
+    torch.manual_seed(0)
+    model = build(
+        size.frame,
+        flow={"kind": "translation", "max_speed": max_speed},
+        hidden=size.hidden,
+        decoder_layers=size.decoder_layers,
+        rollout="repeat",
+        execution="plain" if form == "naive" else form,
+    )
+    return NaiveForecaster(model) if form == "naive" else model
+
+
+def training_step(size: Size, max_speed: int, form: str) -> Callable[[], None]:
+    """A function that makes one optimiser step on random frames."""
+    model = forecaster(size, max_speed, form)
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
+    video = torch.rand(
+        size.batch, size.context + size.horizon, 1, size.frame, size.frame
+    )
+
+    def step() -> None:
+        optimiser.zero_grad()
+        predicted = model(video[:, : size.context], size.horizon)
+        loss = (predicted - video[:, size.context :]).square().mean()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+
+    return step

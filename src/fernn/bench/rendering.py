@@ -1,0 +1,98 @@
+"""Rendering frames.
+
+Digits in translation, from a recipe to frames, one thread. The loop it is compared with
+takes one sequence at a time and rolls each digit for each frame; its frames are equal
+to the last bit, which is checked before measuring. Medians over turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fernn.bench._clock import interleaved, ratio
+from fernn.bench._row import Row
+from fernn.data._translate import translate
+
+FASTER = 15  # than the loop
+SCALE = 255.0
+
+
+class Scene(NamedTuple):
+    """Sizes of a batch of sequences."""
+
+    batch: int
+    digits: int
+    digit_size: int
+    frame_size: int
+    frames: int
+
+
+SCENES = {
+    "2 digits, 28×28, 20 frames": Scene(64, 2, 28, 28, 20),
+    "1 digit, 12×12, 10 frames (demo)": Scene(64, 1, 8, 12, 10),
+}
+QUICK = {"2 digits, 7×7, 3 frames": Scene(4, 2, 5, 7, 3)}
+
+
+def measure(quick: bool) -> Iterator[Row]:
+    """Sequences and frames per second, and how much slower the loop is."""
+    for name, scene in (QUICK if quick else SCENES).items():
+        yield from _compared(name, scene, rounds=1 if quick else 15)
+
+
+def _compared(name: str, scene: Scene, rounds: int) -> Iterator[Row]:
+    drawn = _drawn(scene)
+    sizes = (scene.frames, scene.frame_size, SCALE)
+    if not torch.equal(translate(*drawn, *sizes), rolled(*drawn, *sizes)):
+        raise AssertionError(f"the frames differ from those of the loop: {scene}")
+    calls = {
+        "batched": lambda: translate(*drawn, *sizes),
+        "loop": lambda: rolled(*drawn, *sizes),
+    }
+    times = interleaved(calls, rounds)
+    speed = scene.batch / median(times["batched"])
+    yield Row(f"{name}: sequences", speed, "1/s")
+    yield Row(f"{name}: frames", speed * scene.frames, "1/s")
+    slower = ratio(times, "loop", "batched")
+    yield Row(f"{name}: loop / batched", slower, "×", at_least=FASTER)
+
+
+def _drawn(scene: Scene) -> tuple[Tensor, Tensor, Tensor]:
+    """Random images, offsets and velocities."""
+    draw = torch.Generator().manual_seed(0)
+    digit = (scene.batch, scene.digits)
+    side = (scene.digit_size, scene.digit_size)
+    return (
+        torch.randint(256, (*digit, *side), generator=draw, dtype=torch.uint8),
+        torch.randint(scene.frame_size, (*digit, 2), generator=draw),
+        torch.randint(-2, 3, (*digit, 2), generator=draw),
+    )
+
+
+def rolled(
+    digits: Tensor,
+    offset: Tensor,
+    velocity: Tensor,
+    frames: int,
+    size: int,
+    scale: float,
+) -> Float[Tensor, "sample frame 1 height width"]:
+    """As `translate`, one roll for every sample, frame and digit."""
+    rows, columns = digits.shape[-2:]
+    video = torch.zeros(len(digits), frames, 1, size, size)
+    for sample, images in enumerate(digits):
+        canvas = torch.zeros(len(images), size, size)
+        canvas[:, :rows, :columns] = images.float() / scale
+        for time in range(frames):
+            frame = video[sample, time, 0]
+            for digit, image in enumerate(canvas):
+                shift = offset[sample, digit] + time * velocity[sample, digit]
+                frame += torch.roll(image, shift.tolist(), (0, 1))
+            frame.clamp_(max=1)
+    return video

@@ -1,0 +1,76 @@
+"""Time to plan the workflow.
+
+Seconds on the clock on the wall, the median of three, of `snakemake -n` with nothing
+made yet: of the paper's budget, and of a generated configuration that repeats the
+demo's experiment until it has more than a thousand jobs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from fernn.bench._commands import require_snakefile, wall_time
+from fernn.bench._row import Row
+from fernn.errors import UserError
+
+LONGEST = 5  # seconds
+
+
+def measure(quick: bool) -> Iterator[Row]:
+    """Seconds of two dry runs, and the load they ran under."""
+    require_snakefile()
+    if find_spec("snakemake") is None:
+        raise UserError("snakemake is not installed; pip install 'fernn[workflow]'")
+    repeats, copies = (1, 1) if quick else (3, 14)
+    yield Row("load average, before", os.getloadavg()[0], "")
+    with tempfile.TemporaryDirectory() as folder:
+        yield _dry_run(folder, "budget paper", ["budget=paper"], repeats)
+        many = Path(folder) / "many.yaml"
+        many.write_text(json.dumps(generated(Path("config.yaml"), copies)))
+        arguments = ["budget=generated", "--configfile", str(many)]
+        yield _dry_run(folder, "generated", arguments, repeats)
+    yield Row("load average, after", os.getloadavg()[0], "")
+
+
+def _dry_run(folder: str, name: str, arguments: list[str], repeats: int) -> Row:
+    """Elsewhere than in the repository, whose results would shorten the plan."""
+    command = [sys.executable, "-m", "snakemake", "-n", "--snakefile", "Snakefile"]
+    command += ["--directory", folder, "--config", *arguments]
+    seconds, printed = wall_time(command, repeats)
+    jobs = re.findall(r"^total\s+(\d+)$", printed, re.MULTILINE)[-1]
+    return Row(f"snakemake -n, {name}, {jobs} jobs", seconds, "s", at_most=LONGEST)
+
+
+def generated(path: Path, copies: int) -> dict[str, Any]:
+    """What to lay over a configuration: a budget with copies of an experiment.
+
+    Figures and tables ask for the cubes of all copies, ten seeds are trained.
+    """
+    from fernn.config.positions import read
+
+    config = json.loads(json.dumps(read(path).content))
+    original = config["budgets"]["demo"]["experiments"][0]
+    names = [f"copy_{number}" for number in range(copies)]
+    budget = {"experiments": names, "seeds": list(range(10))}
+    made: dict[str, Any] = {
+        "experiments": dict.fromkeys(names, config["experiments"][original]),
+        "budgets": {"generated": {**config["budgets"]["demo"], **budget}},
+    }
+    for group in ("figures", "tables"):
+        made[group] = {
+            item: [f"{name}/{axis}" for name in names for axis in _axes(cubes)]
+            for item, cubes in config[group].items()
+        }
+    return made
+
+
+def _axes(cubes: list[str]) -> list[str]:
+    return sorted({cube.partition("/")[2] for cube in cubes})

@@ -1,0 +1,115 @@
+"""Every measurement runs and compares equal things; no time is ever asserted."""
+
+import csv
+import math
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+
+from fernn.bench._clock import interleaved, ratio
+from fernn.bench._naive import NaiveForecaster
+from fernn.bench._row import Row
+from fernn.bench.tracking import Alternating
+from fernn.cli import main
+from fernn.modules import load, names
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize("name", names("fernn.bench"))
+def test_every_measurement_runs_when_quick(name, monkeypatch):
+    if name == "workflow" and find_spec("snakemake") is None:
+        pytest.skip("snakemake is not installed")
+    monkeypatch.chdir(ROOT)
+    rows = list(load("fernn.bench", name).measure(quick=True))
+    assert rows and all(math.isfinite(row.value) for row in rows)
+    assert len({row.what for row in rows}) == len(rows)
+    if name == "training_memory":
+        # Not the peak of the process that started it, which would hide all of it.
+        assert min(row.value for row in rows) > 1
+
+
+@pytest.mark.parametrize("execution", ["plain", "fused"])
+@pytest.mark.parametrize("max_speed", [0, 1, 2])
+def test_the_naive_loop_equals_the_library(forecaster, max_speed, execution):
+    flow = {"kind": "translation", "max_speed": max_speed}
+    options = {"flow": flow, "rollout": "repeat", "decoder_layers": 2}
+    model = forecaster(execution=execution, **options)
+    naive = NaiveForecaster(model)
+    video = torch.rand(3, 4, 1, 7, 7, dtype=torch.float64)
+    outputs = model(video, 5), naive(video, 5)
+    torch.testing.assert_close(*outputs, rtol=1e-10, atol=1e-10)
+    weights = list(model.parameters())
+    gradients = [torch.autograd.grad(out.square().sum(), weights) for out in outputs]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-10)
+    # Converse: it does flow, and another V would be noticed.
+    naive.velocities = tuple((rows + 1, columns) for rows, columns in naive.velocities)
+    assert (naive(video, 5) - outputs[0]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("row", "verdict"),
+    [
+        (Row("a", 5, "s", at_most=5), "met"),
+        (Row("a", 5.01, "s", at_most=5), "missed"),
+        (Row("a", 15, "×", at_least=15), "met"),
+        (Row("a", 14.9, "×", at_least=15), "missed"),
+        (Row("a", math.nan, "s", at_most=5), "missed"),
+        (Row("a", 1, "s"), ""),
+        (Row("a", 9, "s", at_most=5).untargeted(), ""),
+    ],
+)
+def test_a_miss_is_a_miss(row, verdict):
+    assert row.verdict == verdict
+
+
+def test_calls_take_turns_and_the_first_round_is_not_counted():
+    order = []
+    calls = {name: lambda name=name: order.append(name) for name in "ab"}
+    times = interleaved(calls, rounds=2)
+    assert "".join(order) == "ab" + "ba" + "ab"
+    assert [len(seconds) for seconds in times.values()] == [2, 2]
+    # A slow turn slows both; pairs 2, 2, 9 have the median 2, the medians 4 / 2.
+    assert ratio({"a": [2, 20, 9], "b": [1, 10, 1]}, "a", "b") == 2
+
+
+def test_every_other_block_is_told():
+    told = []
+    alternating = Alternating(lambda record: told.append(record["updates"]))
+    for step in range(1, 41):
+        alternating({"updates": step})
+    assert told == [*range(1, 11), *range(21, 31)]
+    assert len(alternating.blocks) == 4
+
+
+def test_the_report_and_its_table_hold_the_same_rows(tmp_path, capsys):
+    report = tmp_path / "numbers.md"
+    assert main(["bench", "rendering", "--quick", "--output", str(report)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    rows = list(csv.DictReader(report.with_suffix(".csv").open(encoding="utf-8")))
+    text = report.read_text(encoding="utf-8")
+    assert "Written by `fernn bench rendering --quick`" in text
+    assert "## Rendering frames" in text and "- commit: " in text
+    assert len(rows) == 3 and {row["measurement"] for row in rows} == {"rendering"}
+    for row in rows:
+        assert f"| {row['what']} | " in text
+        assert any(line.startswith(f"rendering: {row['what']}: ") for line in printed)
+    # Targets are for full sizes.
+    assert not any(row["verdict"] for row in rows) and "missed" not in text
+
+
+def test_part_of_the_measurements_leaves_the_report_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["bench", "rendering", "--quick"]) == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_measured_is_told(tmp_path, monkeypatch, capsys):
+    assert main(["bench", "renderin"]) == 2
+    assert "did you mean 'rendering'" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    assert main(["bench", "start_up"]) == 2
+    assert "no Snakefile in" in capsys.readouterr().err
