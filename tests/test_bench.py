@@ -89,8 +89,8 @@ def test_the_report_and_its_table_hold_the_same_rows(tmp_path, capsys):
     report = tmp_path / "numbers.md"
     assert main(["bench", "rendering", "--quick", "--output", str(report)]) == 0
     printed = capsys.readouterr().out.splitlines()
-    rows = list(csv.DictReader(report.with_suffix(".csv").open(encoding="utf-8")))
-    text = report.read_text(encoding="utf-8")
+    texts = [path.read_text("utf-8") for path in (report, report.with_suffix(".csv"))]
+    text, rows = texts[0], list(csv.DictReader(texts[1].splitlines()))
     assert "Written by `fernn bench rendering --quick`" in text
     assert "## Rendering frames" in text and "- commit: " in text
     assert len(rows) == 3 and {row["measurement"] for row in rows} == {"rendering"}

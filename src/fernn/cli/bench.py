@@ -8,6 +8,7 @@ given. Run it where the Snakefile is, on a machine with nothing else to do.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from fernn.modules import load, names
@@ -39,19 +40,18 @@ def run(args: argparse.Namespace) -> None:
 
     from fernn.bench import _report
     from fernn.bench._clock import one_thread
-    from fernn.progress import progress
 
     whole = not (args.names or args.quick)
     path = args.output or (REPORT if whole else None)
     measured = {}
-    with one_thread(), progress("bench", len(chosen)) as advance:
-        for done, (name, module) in enumerate(chosen.items()):
-            advance(done, name)
+    with one_thread():
+        for name, module in chosen.items():
+            # Not a bar: its thread would be timed with the rest.
+            print(f"measuring {name} …", file=sys.stderr, flush=True)
             rows = module.measure(args.quick)
             # A target is for the full sizes.
             measured[name] = [r.untargeted() if args.quick else r for r in rows]
             _report.show(name, measured[name])
-        advance(len(chosen))
     if path:
         _report.write(path, measured, _command(args))
         print(f"wrote {path} and {path.with_suffix('.csv')}")

@@ -30,30 +30,14 @@ def run(args: argparse.Namespace) -> None:
     """Check, resolve, print."""
     from fernn.config.check import checked
     from fernn.config.plan import plan
-    from fernn.config.positions import read
+    from fernn.config.positions import merge, read
     from fernn.config.schema import Config
 
     if args.schema:
         print(json.dumps(Config.model_json_schema(), indent=1, sort_keys=True))
         return
     sources = [read(path) for path in args.files]
-    raw = json.load(sys.stdin) if args.merged else _merge(sources)
+    raw = json.load(sys.stdin) if args.merged else merge(sources)
     if args.budget:
         raw["budget"] = args.budget
     print(json.dumps(plan(checked(raw, sources)), indent=1))
-
-
-def _merge(sources: list) -> dict:
-    """Later files win, key by key, as in the workflow."""
-    merged: dict = {}
-    for source in sources:
-        _update(merged, json.loads(json.dumps(source.content)))
-    return merged
-
-
-def _update(base: dict, other: dict) -> None:
-    for key, value in other.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _update(base[key], value)
-        else:
-            base[key] = value

@@ -17,7 +17,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 import fernn
-from fernn.config.problems import Problem, from_pydantic
+from fernn.config.choices import CHOICES
+from fernn.config.problems import MISSING, Problem, from_pydantic
 from fernn.errors import UserError, nearest
 
 ENTRY = {
@@ -48,17 +49,45 @@ def names(package: str, kind: str) -> list[str]:
     return list(_model(package, kind).model_fields)
 
 
+def default(package: str, kind: str, name: str) -> Any:
+    """The value of an option that is not given; None if it must be."""
+    return _defaults(kinds(package)[kind].args).get(name)
+
+
+def constant(package: str, kind: str, name: str) -> Any:
+    """A constant of a kind's module, read from the source; None without it."""
+    path = Path(fernn.__file__).parent / package / f"{kind}.py"
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return ast.literal_eval(node.value)
+    return None
+
+
+def _defaults(arguments: ast.arguments) -> dict[str, Any]:
+    """The default of each argument that has one."""
+    plain = [*arguments.posonlyargs, *arguments.args]
+    last = plain[len(plain) - len(arguments.defaults) :]
+    pairs = [*zip(last, arguments.defaults, strict=True)]
+    keywords = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    pairs += [(argument, value) for argument, value in keywords if value]
+    return {argument.arg: ast.literal_eval(value) for argument, value in pairs}
+
+
 @functools.cache
 def _model(package: str, kind: str) -> type[BaseModel]:
     arguments = kinds(package)[kind].args
-    fields: dict[str, Any] = {}
-    plain = [*arguments.posonlyargs, *arguments.args]
-    defaults = [*[None] * (len(plain) - len(arguments.defaults)), *arguments.defaults]
-    pairs = [*zip(plain, defaults, strict=True)]
-    pairs += zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    for argument, default in pairs:
-        value = ... if default is None else None
-        fields[argument.arg] = (_annotation(argument.annotation), value)
+    defaults = _defaults(arguments)
+    fields: dict[str, Any] = {
+        argument.arg: (
+            _annotation(argument.annotation),
+            None if argument.arg in defaults else ...,
+        )
+        for argument in (
+            *arguments.posonlyargs,
+            *arguments.args,
+            *arguments.kwonlyargs,
+        )
+    }
     return create_model(
         kind, __config__=ConfigDict(extra="forbid", strict=True), **fields
     )
@@ -92,7 +121,7 @@ def check(
     spec: dict[str, Any],
     path: tuple,
     supplied: Collection[str] = (),
-    partial: bool = False,
+    elsewhere: Collection[str] = (),
 ) -> Iterator[Problem]:
     """The problems of ``{"kind": ..., **options}``.
 
@@ -101,24 +130,33 @@ def check(
         spec: from the configuration.
         path: of `spec` in the configuration.
         supplied: options that the pipeline gives, which the configuration must not.
-        partial: other parts of the configuration may give the missing options.
+        elsewhere: options that other parts of the configuration may give.
     """
-    what = package.rpartition("/")[2]
     kind = spec.get("kind")
     if kind not in kinds(package):
-        hint = nearest(str(kind), kinds(package))
+        what, hint = package.rpartition("/")[2], nearest(str(kind), kinds(package))
         yield Problem((*path, "kind"), f"no {kind!r} in {what}; {hint}")
         return
     given = {name: value for name, value in spec.items() if name != "kind"}
     allowed = [name for name in names(package, kind) if name not in supplied]
-    for name in given.keys() - set(allowed):
-        hint = nearest(str(name), allowed)
+    for name in [name for name in given if name not in allowed]:
+        hint = nearest(str(name), {*allowed, *elsewhere})
         yield Problem((*path, name), f"{kind} has no option {name!r}; {hint}")
     known = {name: value for name, value in given.items() if name in allowed}
+    for name in known.keys() & CHOICES.keys():
+        yield from unknown(name, known[name], CHOICES[name], (*path, name))
     try:
         _model(package, kind).model_validate(known)
     except ValidationError as error:
         for problem in from_pydantic(error, path):
-            missing = problem.message == "is missing"
-            if not missing or not (partial or problem.path[-1] in supplied):
+            given_later = problem.path[-1] in (*supplied, *elsewhere)
+            if problem.message != MISSING or not given_later:
                 yield problem
+
+
+def unknown(
+    what: str, name: Any, known: Collection[str], path: tuple
+) -> Iterator[Problem]:
+    """The problem of a name that is none of the known ones."""
+    if name not in known:
+        yield Problem(path, f"no {what} {name!r}; {nearest(str(name), known)}")

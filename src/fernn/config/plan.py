@@ -74,7 +74,9 @@ def _experiment(
 
 def _axis(config: Config, budget: Budget, name: str) -> dict[str, Any]:
     """The axis with the budget's sizes; the horizon is the trained one by default."""
-    merged = {**config.axes[name].model_dump(), **budget.axes.get(name, {})}
+    sizes = budget.axes.get(name)
+    own = sizes.model_dump(exclude_unset=True) if sizes else {}
+    merged = {**config.axes[name].model_dump(), **own}
     return {**merged, "horizon": merged["horizon"] or budget.horizon}
 
 
@@ -133,11 +135,10 @@ def _trained(
 ) -> dict[str, Any]:
     """A model with its training settings and what is tuned."""
     protocol = config.protocols[experiment.protocol].model_dump()
-    share = config.models[name].cost if budget.match == "compute" else 1.0
     sizes = ("batch", "sequences", "context", "horizon", "long_horizon")
     training = {key: getattr(budget, key) for key in (*sizes, "precision", "devices")}
     training |= {key: value for key, value in protocol.items() if key != "rollout"}
-    training["epochs"] = round(budget.epochs / share)
+    training["epochs"] = _epochs(config, budget, name, budget.epochs)
     return {
         "model": _spec(config, budget, experiment, name),
         "frame_size": budget.frame_size,
@@ -145,9 +146,15 @@ def _trained(
         "tuning": {
             **config.tuning.model_dump(),
             "trials": budget.tuning.trials,
-            "epochs": round(budget.tuning.epochs / share),
+            "epochs": _epochs(config, budget, name, budget.tuning.epochs),
         },
     }
+
+
+def _epochs(config: Config, budget: Budget, model: str, epochs: int) -> int:
+    """Epochs of a model, as many as the budget says or as cost the same."""
+    share = config.models[model].cost if budget.match == "compute" else 1.0
+    return max(1, round(epochs / share))
 
 
 def _attrs(
@@ -156,10 +163,6 @@ def _attrs(
     """What every cube of the experiment tells about itself."""
     protocol = config.protocols[experiment.protocol]
     longest = budget.long_horizon if protocol.extend_horizon else budget.horizon
-    share = {
-        model: config.models[model].cost if budget.match == "compute" else 1.0
-        for model in experiment.models
-    }
     return {
         "experiment": name,
         "title": experiment.title,
@@ -180,7 +183,9 @@ def _attrs(
                 "color": config.models[model].color,
                 "baseline": model in experiment.baselines,
                 "cost": config.models[model].cost,
-                "epochs": round(budget.epochs / share[model]) if model in share else 0,
+                "epochs": _epochs(config, budget, model, budget.epochs)
+                if model in experiment.models
+                else 0,
             }
             for model in (*experiment.models, *experiment.baselines)
         },

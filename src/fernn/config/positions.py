@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
 from fernn.errors import UserError
@@ -107,12 +108,12 @@ def _descend(node: Any, path: tuple[Any, ...]) -> tuple[Any, Any, int]:
 
 def _mark(node: Any, key: Any) -> tuple[int, int] | None:
     """Line and column, from 0; of what ``<<`` merges in, where it was written."""
-    if isinstance(node, list) and isinstance(key, int) and key < len(node):
-        return node.lc.item(key)  # pyright: ignore[reportAttributeAccessIssue]
-    if isinstance(node, dict):
+    if isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
+        return node.lc.item(key)
+    if isinstance(node, CommentedMap):
         for origin in (node, *getattr(node, "merge", ())):
-            if key in (origin.lc.data or ()):  # pyright: ignore
-                return origin.lc.key(key)  # pyright: ignore
+            if key in (origin.lc.data or ()):
+                return origin.lc.key(key)
     return None
 
 
@@ -120,7 +121,8 @@ def _same(node: Any, value: Any) -> bool:
     """Whether a value may come from a node; several files can add to a mapping."""
     if isinstance(node, dict) and isinstance(value, dict):
         return True
-    return _plain(node) == value or _number(node) == _number(value)
+    texts = [json.dumps(given, default=str) for given in (node, value)]
+    return texts[0] == texts[1] or _number(node) == _number(value)
 
 
 def _number(value: Any) -> Any:

@@ -25,7 +25,7 @@ MESSAGES = {
     "list_type": "must be a list",
     "literal_error": "must be {expected}",
     "model_type": "must be a mapping",
-    "string_pattern_mismatch": "a name has letters, digits, - and _ only",
+    "string_pattern_mismatch": "must match {pattern}",
     "string_type": "must be text",
     "too_short": "must not be empty",
     "value_error": "{error}",
@@ -64,7 +64,7 @@ def _message(error: Any) -> str:
         return MISSING
     if error["type"] == "extra_forbidden":
         return UNKNOWN
-    text = MESSAGES.get(error["type"], error["msg"]).format(**error.get("ctx", {}))
+    text = str(MESSAGES.get(error["type"], error["msg"])).format(**error.get("ctx", {}))
     return f"{text}, got {_short(error['input'])}"
 
 

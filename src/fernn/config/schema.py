@@ -39,6 +39,7 @@ Real = Annotated[FiniteFloat, BeforeValidator(_number)]
 Amount = Annotated[Real, Field(gt=0)]
 Options = dict[str, Any]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+Color = Annotated[str, StringConstraints(pattern="^#[0-9A-Fa-f]{6}$")]
 Names = Annotated[list[str], *UNIQUE]
 SomeNames = Annotated[list[str], Field(min_length=1), *UNIQUE]
 Seeds = Annotated[
@@ -76,6 +77,7 @@ class Model(Open):
 
     label: str
     kind: str = Field(description="a module of fernn.models")
+    color: Color | None = Field(None, description="in figures and the tracker, #rrggbb")
     cost: Amount = Field(1.0, description="of a training step, relative to the largest")
 
 

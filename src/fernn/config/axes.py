@@ -1,0 +1,151 @@
+"""What can be wrong with axes, and with speeds on a torus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fernn.config import options
+from fernn.config.problems import Problem
+from fernn.config.schema import Axis, AxisSizes, Budget, Config
+
+GIVEN = ("atlas", "split", "pool", "draw", "seed", "sequences", "frames", "frame_size")
+SIZES = (*GIVEN, "digits")  # of the data, given by the budget
+SPLITS = ("train", "val")
+DRAWS = {  # of the test set that a statistic is measured on; others take any
+    "curves": (None,),
+    "equivariance_error": ("flowed",),
+    "hidden_state": ("flowed",),
+}
+ANY = ("sampled", "grid", "flowed")
+
+
+def problems(config: Config) -> Iterator[Problem]:
+    """Problems of every axis, by itself and at the sizes of every budget."""
+    for name, axis in config.axes.items():
+        yield from _statistic(axis, ("axes", name))
+        if name in SPLITS:
+            yield Problem(("axes", name), "is the name of a split; choose another")
+    for name in config.experiments:
+        yield from _overrides(config, name)
+    # The smallest frame first: of several problems of a value the first is told.
+    for name in sorted(config.budgets, key=lambda n: config.budgets[n].frame_size):
+        yield from _sized(config, name)
+
+
+def _statistic(axis: Axis, path: tuple) -> Iterator[Problem]:
+    known = options.kinds("evaluation")
+    where = (*path, "statistic")
+    yield from options.unknown("statistic", axis.statistic, known, where)
+    draws = DRAWS.get(axis.statistic, ANY)
+    if axis.statistic in known and axis.draw not in draws:
+        needed = " or ".join(draw or "no draw" for draw in draws)
+        message = f"{axis.statistic} needs {needed}, got {axis.draw or 'none'}"
+        yield Problem((*path, "draw"), message)
+
+
+def _overrides(config: Config, name: str) -> Iterator[Problem]:
+    """An axis may override options of the data, by itself or by the budget."""
+    experiment = config.experiments[name]
+    kind = experiment.dataset.get("kind")
+    if kind not in options.kinds("data"):
+        return
+    places: list[tuple[tuple, AxisSizes]] = []
+    for axis in config.axes.keys() & set(experiment.axes):
+        places.append((("axes", axis), config.axes[axis]))
+        for budget, sizes in config.budgets.items():
+            if axis in sizes.axes:
+                places.append((("budgets", budget, "axes", axis), sizes.axes[axis]))
+    elsewhere = [n for n in options.names("data", kind) if n not in GIVEN]
+    for path, given in places:
+        own = given.model_extra or {}
+        hints = [*elsewhere, *type(given).model_fields]
+        yield from options.check("data", {"kind": kind, **own}, path, GIVEN, hints)
+        yield from pairs(own.get("flows"), (*path, "flows"))
+
+
+def pairs(velocities: Any, path: tuple) -> Iterator[Problem]:
+    """Velocities that are not pairs of whole numbers."""
+    for index, pair in enumerate(velocities if isinstance(velocities, list) else []):
+        if not isinstance(pair, list) or [type(v) for v in pair] != [int, int]:
+            message = f"must be [rows, columns] in whole pixels/frame, got {pair!r}"
+            yield Problem((*path, index), message)
+
+
+def _sized(config: Config, budget_name: str) -> Iterator[Problem]:
+    """Problems at the frame size of a budget."""
+    budget = config.budgets[budget_name]
+    names = [n for n in budget.experiments if n in config.experiments]
+    for name in names:
+        experiment = config.experiments[name]
+        path = ("experiments", name, "dataset", "max_speed")
+        yield from _speed(
+            experiment.dataset.get("max_speed"), budget_name, budget, path
+        )
+        for model in config.models.keys() & set(experiment.models):
+            flow = (config.models[model].model_extra or {}).get("flow")
+            if isinstance(flow, dict):
+                path = ("models", model, "flow")
+                yield from _slots(flow, budget_name, budget, path)
+        for axis in config.axes.keys() & set(experiment.axes):
+            yield from _axis(config, budget_name, axis)
+
+
+def _axis(config: Config, budget_name: str, name: str) -> Iterator[Problem]:
+    budget, axis = config.budgets[budget_name], config.axes[name]
+    sizes = budget.axes.get(name)
+    override = sizes.model_dump(exclude_unset=True) if sizes else {}
+    merged = {**axis.model_dump(), **override}
+
+    def at(key: str) -> tuple:
+        inner = ("budgets", budget_name) if key in override else ()
+        return (*inner, "axes", name, key)
+
+    for key in ("grid_speed", "max_speed"):
+        yield from _speed(merged.get(key), budget_name, budget, at(key))
+    if axis.statistic == "hidden_state" and axis.draw == "flowed":
+        side = 2 * merged.get("grid_speed", 0) + 1
+        flows = merged.get("flows") or [[0, 0]] * (side**2 - 1)
+        moving = [flow for flow in flows if any(flow)] if merged.get("flows") else flows
+        if merged["sequences"] != 1:
+            message = f"hidden_state shows 1 sequence, got {merged['sequences']}"
+            yield Problem(at("sequences"), message)
+        if len(moving) != 1:
+            message = f"hidden_state shows 1 flow that moves, got {len(moving)}"
+            yield Problem(at("flows"), message)
+
+
+def _speed(
+    speed: Any, budget_name: str, budget: Budget, path: tuple
+) -> Iterator[Problem]:
+    """Speeds that differ on the torus of this frame size."""
+    fastest = (budget.frame_size - 1) // 2
+    if not isinstance(speed, int):
+        return
+    if speed < 0:
+        yield Problem(path, f"must not be negative, got {speed}")
+    elif speed > fastest:
+        message = (
+            f"{speed} pixels/frame is too fast: on the {budget.frame_size} pixels of"
+            f" budget {budget_name!r} speeds above {fastest} repeat others"
+        )
+        yield Problem(path, message)
+
+
+def _slots(
+    flow: dict[str, Any], budget_name: str, budget: Budget, path: tuple
+) -> Iterator[Problem]:
+    """Velocities of V that are one on the torus."""
+    speed = flow.get("max_speed")
+    yield from _speed(speed, budget_name, budget, (*path, "max_speed"))
+    velocities = flow.get("velocities")
+    if not velocities or list(pairs(velocities, ())):
+        return
+    size = budget.frame_size
+    wrapped = {(rows % size, columns % size) for rows, columns in velocities}
+    if len(wrapped) < len(velocities):
+        message = (
+            f"two of the {len(velocities)} velocities are equal on the {size} pixels of"
+            f" budget {budget_name!r}"
+        )
+        yield Problem((*path, "velocities"), message)

@@ -1,0 +1,185 @@
+"""What a configuration of the right shape can still have wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from fernn.config import axes, options
+from fernn.config.choices import CHOICES
+from fernn.config.options import unknown
+from fernn.config.problems import Problem, from_pydantic
+from fernn.config.schema import Budget, Config, Model, Range
+from fernn.errors import nearest
+
+TUNABLE = {"learning_rate", "clip"}
+
+
+def problems(config: Config) -> Iterator[Problem]:
+    """Every problem, section by section."""
+    yield from unknown("budget", config.budget, config.budgets, ("budget",))
+    for name, spec in config.sources.items():
+        yield from options.check("data/sources", spec, ("sources", name))
+    for name, model in config.models.items():
+        yield from _model(model, ("models", name))
+    yield from _protocols(config)
+    yield from axes.problems(config)
+    for name in config.experiments:
+        yield from _experiment(config, name)
+    yield from _tuning(config)
+    yield from _items(config, "figures")
+    yield from _items(config, "tables")
+    for name, budget in config.budgets.items():
+        yield from _budget(config, budget, ("budgets", name))
+
+
+def _each_known(
+    names: Iterable[str], known: Collection[str], path: tuple, what: str
+) -> Iterator[Problem]:
+    for index, name in enumerate(names):
+        yield from unknown(what, name, known, (*path, index))
+
+
+def _model(model: Model, path: tuple) -> Iterator[Problem]:
+    own = model.model_extra or {}
+    spec = {"kind": model.kind, **own}
+    yield from options.check("models", spec, path, supplied=["size"])
+    for name in own.keys() & Budget.model_fields.keys():
+        field = Budget.model_fields[name]
+        limited: Any = Annotated[field.annotation, *field.metadata]  # pyright: ignore
+        try:
+            TypeAdapter(limited).validate_python(own[name])
+        except ValidationError as error:
+            yield from from_pydantic(error, (*path, name))
+    kernel = own.get("kernel", 1)
+    if isinstance(kernel, int) and (kernel < 1 or kernel % 2 == 0):
+        yield Problem((*path, "kernel"), f"must be odd and positive, got {kernel}")
+    if isinstance(own.get("flow"), dict):
+        yield from _flow(own["flow"], (*path, "flow"))
+
+
+def _flow(flow: dict[str, Any], path: tuple) -> Iterator[Problem]:
+    yield from options.check("flows", flow, path, supplied=["size"])
+    if flow.get("kind") not in options.kinds("flows"):
+        return
+    ways = [name for name in options.names("flows", flow["kind"]) if name != "size"]
+    given = [name for name in ways if flow.get(name) is not None]
+    given = [name for name in given if flow[name] is not False]
+    if len(given) != 1:
+        got = " and ".join(given) or "none"
+        yield Problem(path, f"V is given by one of {', '.join(ways)}, got {got}")
+    if flow.get("velocities") == []:
+        yield Problem((*path, "velocities"), "V is empty; give at least one velocity")
+    yield from axes.pairs(flow.get("velocities"), (*path, "velocities"))
+
+
+def _protocols(config: Config) -> Iterator[Problem]:
+    for name, protocol in config.protocols.items():
+        path = ("protocols", name)
+        for key in ("rollout", "schedule"):
+            value = getattr(protocol, key)
+            yield from unknown(key, value, CHOICES[key], (*path, key))
+        for key, span in config.tuning.ranges.items():
+            if key in TUNABLE:
+                yield from _inside(getattr(protocol, key), span, (*path, key))
+
+
+def _experiment(config: Config, name: str) -> Iterator[Problem]:
+    experiment, path = config.experiments[name], ("experiments", name)
+    dataset = experiment.dataset
+    yield from options.check("data", dataset, (*path, "dataset"), axes.SIZES)
+    for group in ("models", "baselines"):
+        names = getattr(experiment, group)
+        yield from _each_known(names, config.models, (*path, group), "model")
+    yield from _each_known(experiment.axes, config.axes, (*path, "axes"), "axis")
+    where = (*path, "protocol")
+    yield from unknown("protocol", experiment.protocol, config.protocols, where)
+    if dataset.get("kind") in options.kinds("data"):
+        yield from _fit(config, name)
+
+
+def _fit(config: Config, name: str) -> Iterator[Problem]:
+    """A model must flow as its data do, and a baseline must need no training."""
+    experiment, path = config.experiments[name], ("experiments", name)
+    dataset = experiment.dataset
+    flow = dataset.get("flow", options.default("data", dataset["kind"], "flow"))
+    if flow not in options.kinds("flows"):
+        where = (*path, "dataset", "flow")
+        yield from unknown("flow", flow, options.kinds("flows"), where)
+        return
+    for group in ("models", "baselines"):
+        for index, model in enumerate(getattr(experiment, group)):
+            spec = config.models.get(model)
+            if spec is None or spec.kind not in options.kinds("models"):
+                continue
+            own = (spec.model_extra or {}).get("flow")
+            trained = "flow" in options.names("models", spec.kind)
+            where = (*path, group, index)
+            if trained != (group == "models"):
+                other = "baselines" if group == "models" else "models"
+                yield Problem(where, f"{model!r} ({spec.kind}) belongs under {other}")
+            elif trained and isinstance(own, dict) and own.get("kind") != flow:
+                message = f"{model!r} flows by {own.get('kind')}, the data by {flow}"
+                yield Problem(where, message)
+
+
+def _tuning(config: Config) -> Iterator[Problem]:
+    ranges, path = config.tuning.ranges, ("tuning",)
+    for name, span in ranges.items():
+        where = (*path, "ranges", name)
+        if name not in TUNABLE:
+            yield Problem(where, f"cannot be tuned; {nearest(name, TUNABLE)}")
+        if not span.low < span.high or (span.log and span.low <= 0):
+            yield Problem(where, f"is no interval, got {span.low} … {span.high}")
+    for index, point in enumerate(config.tuning.first):
+        where = (*path, "first", index)
+        for name, value in point.items():
+            if name in ranges:
+                yield from _inside(value, ranges[name], (*where, name))
+            else:
+                hint = nearest(name, ranges)
+                yield Problem((*where, name), f"has no range; {hint}")
+        for name in (ranges.keys() & TUNABLE) - point.keys():
+            yield Problem((*where, name), "is missing; it has a range")
+
+
+def _inside(value: float, span: Range, path: tuple) -> Iterator[Problem]:
+    if span.low < span.high and not span.low <= value <= span.high:
+        message = f"{value} is outside its range {span.low} … {span.high} in tuning"
+        yield Problem(path, message)
+
+
+def _items(config: Config, group: str) -> Iterator[Problem]:
+    known = options.kinds(group)
+    available = [
+        f"{experiment}/{axis}"
+        for experiment, spec in config.experiments.items()
+        for axis in spec.axes
+    ]
+    for name, cubes in getattr(config, group).items():
+        yield from unknown(group[:-1], name, known, (group, name))
+        yield from _each_known(cubes, available, (group, name), "cube")
+        drawn = options.constant(group, name, "AXES") if name in known else None
+        for index, cube in enumerate(cubes):
+            axis = cube.partition("/")[2]
+            if cube in available and drawn is not None and axis not in drawn:
+                message = f"{name} shows {' or '.join(drawn)}, not {axis}"
+                yield Problem((group, name, index), message)
+
+
+def _budget(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
+    yield from unknown("source", budget.source, config.sources, (*path, "source"))
+    where = (*path, "experiments")
+    yield from _each_known(budget.experiments, config.experiments, where, "experiment")
+    if budget.sequences < budget.batch:
+        message = f"an epoch of {budget.sequences} is less than a batch, {budget.batch}"
+        yield Problem((*path, "sequences"), message)
+    if budget.long_horizon < budget.horizon:
+        message = (
+            f"must be at least the horizon, {budget.horizon}, got {budget.long_horizon}"
+        )
+        yield Problem((*path, "long_horizon"), message)
+    for axis in budget.axes:
+        yield from unknown("axis", axis, config.axes, (*path, "axes", axis))
