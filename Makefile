@@ -29,7 +29,7 @@ lint: $(VENV)/installed ## formatters, linters, types
 	pyright
 	snakefmt --check Snakefile workflow
 	snakemake --lint
-	codespell README.md CHANGELOG.md CONTRIBUTING.md docs src tests workflow
+	codespell README.md CHANGELOG.md CONTRIBUTING.md docs src workflow
 
 bench: $(VENV)/installed ## measure speed and memory, write docs/benchmarks.md
 	fernn bench

@@ -109,7 +109,9 @@ def test_combining_keeps_every_model_by_its_full_name(tmp_path):
     shards = []
     for index, name in enumerate(["a", "a_much_longer_name"]):
         path = tmp_path / f"{name}.nc"
-        write_dataset(shard([measured(index), measured(index + 10)], [0, 3], name), path)
+        write_dataset(
+            shard([measured(index), measured(index + 10)], [0, 3], name), path
+        )
         shards.append(read_dataset(path))
     about = {"a": {"label": "A"}}
     write_dataset(combine(shards, {"models": about, "axis": "x"}), tmp_path / "cube.nc")

@@ -13,7 +13,9 @@ SINGLE = {"kind": "translation", "max_speed": 0}
 
 def video(frames, size=7):
     generator = torch.Generator().manual_seed(1)
-    return torch.rand(2, frames, 1, size, size, dtype=torch.float64, generator=generator)
+    return torch.rand(
+        2, frames, 1, size, size, dtype=torch.float64, generator=generator
+    )
 
 
 def flowed(flow, frames, nu):

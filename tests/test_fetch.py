@@ -11,6 +11,7 @@ import pooch
 import pytest
 
 from fernn.cli import main
+from fernn.config.options import require
 from fernn.data.sources import idx
 from fernn.errors import UserError
 from fernn.storage import read_dataset
@@ -45,6 +46,11 @@ IMAGES = RAW["train_images"]
 def spec_of(**more):
     files = {role: {"name": f"{role}-idx", "sha256": HASH[role]} for role in RAW}
     return {"kind": "idx", "label": "Tiny", "files": files, "validation": 5, **more}
+
+
+def fetch(spec):
+    options = require("data/sources", spec)
+    return idx.fetch(**{key: options[key] for key in options if key != "kind"})
 
 
 def put(folder, raw, change=lambda compressed: compressed):
@@ -89,19 +95,19 @@ def test_the_first_mirror_with_the_right_bytes_serves(server, tmp_path):
     mirrors = ["absent", "cut", "changed", "good"]
     spec = spec_of(urls=[f"{address}/{mirror}/" for mirror in mirrors])
 
-    atlas = idx.fetch(**spec)
+    atlas = fetch(spec)
     assert [path.split("/")[1] for path in asked] == mirrors * 4
     both = np.concatenate([DIGITS["train_images"], DIGITS["test_images"]])
     np.testing.assert_array_equal(atlas.image, both)
     assert atlas.image.attrs["scale"] == 255
     assert set(json.loads(atlas.attrs["sha256"]).values()) == set(HASH.values())
     asked.clear()
-    assert idx.fetch(**spec).identical(atlas) and asked == []
+    assert fetch(spec).identical(atlas) and asked == []
 
     # Converse: an entry of the cache that has changed is not used.
     entry = next((tmp_path / "cache/fernn").glob("*test_labels*"))
     entry.write_bytes(entry.read_bytes()[:-9])
-    assert idx.fetch(**spec).identical(atlas) and asked != []
+    assert fetch(spec).identical(atlas) and asked != []
 
 
 def test_when_all_mirrors_fail_each_reason_and_the_way_out_are_told(server, tmp_path):
@@ -109,7 +115,7 @@ def test_when_all_mirrors_fail_each_reason_and_the_way_out_are_told(server, tmp_
     put(tmp_path / "web/wrong", dict.fromkeys(RAW, b"<html>"))
     urls = [f"{address}/absent", f"{address}/wrong", "http://127.0.0.1:9/none"]
     with pytest.raises(UserError) as error:
-        idx.fetch(**spec_of(urls=urls))
+        fetch(spec_of(urls=urls))
     for words in ("HTTP 404", "0x3c68746d", "refused", "set FERNN_DATA to", *RAW):
         assert words in str(error.value)
     assert "\n" not in str(error.value)
@@ -156,19 +162,19 @@ def test_counts_must_agree_and_unknown_checksums_are_recorded(tmp_path, monkeypa
     monkeypatch.setenv("FERNN_DATA", str(tmp_path))
     put(tmp_path, RAW | {"test_labels": idx_bytes(draw(6, 0))})
     with pytest.raises(UserError, match=r"test_labels-idx: expected 7 .* found 6"):
-        idx.fetch(**spec)
+        fetch(spec)
     other = idx_bytes(draw(7, 4))
     put(tmp_path, RAW | {"test_labels": other})
-    recorded = json.loads(idx.fetch(**spec).attrs["sha256"])
+    recorded = json.loads(fetch(spec).attrs["sha256"])
     assert recorded["test_labels-idx"] == sha256(other)
 
 
 def test_what_is_missing_or_unknown_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("FERNN_DATA", str(tmp_path))
     with pytest.raises(UserError, match="has no train_images-idx"):
-        idx.fetch(**spec_of())
+        fetch(spec_of())
     with pytest.raises(UserError, match="'valdation'; did you mean 'validation'"):
-        idx.fetch(**spec_of(valdation=3))
+        fetch(spec_of(valdation=3))
     put(tmp_path, RAW)
     with pytest.raises(UserError, match="cannot hold out"):
-        idx.fetch(**spec_of(validation=20))
+        fetch(spec_of(validation=20))

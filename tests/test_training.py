@@ -129,7 +129,9 @@ def test_training_reads_only_its_splits(run, monkeypatch):
     monkeypatch.setattr(
         Sequences,
         "video",
-        lambda self, *a, **k: read.add(self.recipe.attrs["pool"]) or video(self, *a, **k),
+        lambda self, *a, **k: (
+            read.add(self.recipe.attrs["pool"]) or video(self, *a, **k)
+        ),
     )
     run()
     assert read == {"train", "val"}

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 # Jobs find the `fernn` that belongs to this Snakemake; a conda environment wins.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ |= {"PATH": os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])}
 
 
 def resolved(merged):

@@ -4,7 +4,8 @@ Forward, mean squared error, backward, clipping and Adam, with the published rol
 on the processor. The two sizes are the demo's (5 frames observed, 5 predicted) and a
 larger one (10 and 10, 4 decoder layers). `plain` is the reference execution of the same
 model; the naive loop picks, rolls and stacks the slots one by one. All three have equal
-weights and take turns; medians over the turns.
+weights and take turns; medians over the turns. `plain / fused` is how many times longer
+the plain one takes.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from fernn.errors import UserError
+from fernn.errors import UserError, nearest
 
 
 def commands() -> dict[str, ModuleType]:
@@ -38,8 +38,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command: 0, or 2 with one line for what the user can mend."""
-    args = parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
     try:
+        _require_command(argv)
+        args = parser().parse_args(argv)
         args.run(args)
     except UserError as error:
         for line in str(error).splitlines():
@@ -48,3 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 141
     return 0
+
+
+def _require_command(argv: Sequence[str]) -> None:
+    """Refuse an unknown command, as argparse does, but tell the nearest one."""
+    name = argv[0] if argv else "-"
+    if not name.startswith("-") and name not in commands():
+        raise UserError(f"no command {name!r}; {nearest(name, commands())}")

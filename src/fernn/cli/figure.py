@@ -44,5 +44,7 @@ def run(args: argparse.Namespace) -> None:
     lineage = stamp(args.cubes)
     for path in args.output:
         _style.save(figure, path, lineage)
-    shown = next((path for path in args.output if path.suffix == ".png"), args.output[0])
+    shown = next(
+        (path for path in args.output if path.suffix == ".png"), args.output[0]
+    )
     show(args.name, cubes, shown, "figures")

@@ -69,10 +69,9 @@ def _trial(
     args: argparse.Namespace, trial: Any, changes: dict[str, Any], lineage: dict
 ) -> float:
     """Train briefly; the best validation error. Raises what ends the trial early."""
-    import optuna
-
     from fernn.progress import progress
     from fernn.training.loop import train
+    from fernn.tuning.study import TrialPruned
 
     model, train_split, val_split, settings = _run.prepare(args, 0, changes)
     name = f"trial-{trial.user_attrs['slot']:02d}"
@@ -89,13 +88,13 @@ def _trial(
             tell(record)
             trial.report(record["validation_error"], int(record["epoch"]))
             if trial.should_prune():
-                raise optuna.TrialPruned
+                raise TrialPruned
 
         try:
             records, _ = train(
                 model, train_split, val_split, settings, None, on_epoch, on_step
             )
-        except optuna.TrialPruned:
+        except TrialPruned:
             spool.tags({"pruned": "true"})
             spool.status("FINISHED", "pruned")
             raise

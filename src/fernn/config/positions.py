@@ -78,24 +78,24 @@ def locate(path: tuple[Any, ...], sources: Iterable[Source], merged: Any) -> str
         sources: the files. Of several with this value, the last is told.
         merged: their content together with the command line's.
     """
-    value, present = merged, True
+    value, parents = merged, []
     for key in path:
         try:
             value = value[key]
         except (KeyError, IndexError, TypeError):
-            present = False
             break
-    best, depth = COMMAND_LINE, 0
+        parents.append(key)
+    if not parents:
+        return ", ".join(source.name for source in sources)
+    place = COMMAND_LINE
     for source in sources:
-        node, mark, found = _descend(source.content, path)
-        if present and (found < len(path) or not _same(node, value)):
-            continue
-        if mark and found >= depth:
-            best, depth = f"{source.name}:{mark[0] + 1}:{mark[1] + 1}", found
-    return best
+        node, mark, found = _descend(source.content, parents)
+        if mark and found == len(parents) and _same(node, value):
+            place = f"{source.name}:{mark[0] + 1}:{mark[1] + 1}"
+    return place
 
 
-def _descend(node: Any, path: tuple[Any, ...]) -> tuple[Any, Any, int]:
+def _descend(node: Any, path: list[Any]) -> tuple[Any, Any, int]:
     """The deepest node on a path, its position, and its depth."""
     position, found = None, 0
     for key in path:
@@ -120,7 +120,7 @@ def _mark(node: Any, key: Any) -> tuple[int, int] | None:
 def _same(node: Any, value: Any) -> bool:
     """Whether a value may come from a node; several files can add to a mapping."""
     if isinstance(node, dict) and isinstance(value, dict):
-        return True
+        return node.keys() <= value.keys()
     texts = [json.dumps(given, default=str) for given in (node, value)]
     return texts[0] == texts[1] or _number(node) == _number(value)
 

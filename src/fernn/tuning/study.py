@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna import TrialPruned
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
@@ -120,7 +121,7 @@ def run_slots(
         trial.set_user_attr("slot", slot)
         try:
             value = objective(trial, dict(trial.params))
-        except optuna.TrialPruned:
+        except TrialPruned:
             study.tell(trial, state=TrialState.PRUNED)
         except ArithmeticError as error:
             trial.set_user_attr("failure", str(error))

@@ -1,0 +1,113 @@
+"""Commands start fast, and tell a user's mistake in one line."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import fernn.cli
+from fernn.cli import commands, main
+from fernn.errors import UserError
+
+HEAVY = "torch mlflow optuna matplotlib seaborn xarray pandas numpy".split()
+
+
+@pytest.fixture(scope="module")
+def helps():
+    """What each command's help prints, and the modules in memory at the end."""
+    code = """
+import contextlib, io, json, sys
+from fernn.cli import commands, main
+helps = {}
+for name in ["", *commands()]:
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+        main([*filter(None, [name]), "--help"])
+    helps[name] = text.getvalue()
+print(json.dumps([helps, sorted(sys.modules)]))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("name", commands())
+def test_a_command_has_help(helps, name):
+    first = (commands()[name].__doc__ or "").splitlines()[0]
+    text = helps[0][name]
+    assert text.startswith(f"usage: fernn {name}") and first[:40] in text
+    assert f"\n    {name}" in helps[0][""]
+
+
+@pytest.mark.parametrize("package", HEAVY)
+def test_help_imports_nothing_heavy(helps, package):
+    assert package not in helps[1]
+
+
+def test_a_users_mistake_is_lines_and_exit_code_2(monkeypatch, capsys):
+    def wrong(args):
+        raise UserError("first\nsecond")
+
+    monkeypatch.setattr(commands()["config"], "run", wrong)
+    assert main(["config"]) == 2
+    assert capsys.readouterr() == ("", "fernn: first\nfernn: second\n")
+
+
+def test_our_mistake_keeps_its_traceback(monkeypatch):
+    def wrong(args):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(commands()["config"], "run", wrong)
+    with pytest.raises(ZeroDivisionError):
+        main(["config"])
+
+
+def test_a_real_mistake(capsys, tmp_path):
+    missing = str(tmp_path / "missing.nc")
+    draw = ["figure", "training_sped", "--cubes", missing, "--output", "f.png"]
+    assert main(draw) == 2
+    out, error = capsys.readouterr()
+    assert not out and error.count("\n") == 1
+    assert error.startswith("fernn: ") and "did you mean 'training_speed'?" in error
+
+
+def test_an_unknown_command_is_told_the_nearest(capsys):
+    assert main(["trian"]) == 2
+    told = "fernn: no command 'trian'; did you mean 'train'?\n"
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: command"),
+        (["fetch", "--source", "{"], "not YAML or JSON: '{'"),
+        (["fetch", "--source", "mnist"], "a mapping is needed, got 'mnist'"),
+    ],
+)
+def test_a_wrong_command_line_is_told(capsys, arguments, message):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_module_of_the_package_is_a_command_and_a_private_one_is_not():
+    assert {"fetch", "synthesize", "tune", "select", "train"} <= commands().keys()
+    assert {"evaluate", "combine", "figure", "table"} <= commands().keys()
+    assert not any(name.startswith("_") for name in commands())
+    assert fernn.cli.parser().prog == "fernn"
+
+
+def test_a_closed_pipe_is_no_error():
+    code = "import fernn.cli; raise SystemExit(fernn.cli.main(['config', '--schema']))"
+    command = f'{sys.executable} -c "{code}" | true; exit ${{PIPESTATUS[0]}}'
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert "Traceback" not in run.stderr
+
+
+def test_the_module_is_the_command():
+    run = subprocess.run(
+        [sys.executable, "-m", "fernn", "train"], capture_output=True, text=True
+    )
+    assert run.returncode == 2 and "usage: fernn train" in run.stderr

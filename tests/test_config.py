@@ -1,0 +1,192 @@
+"""Every mistake in the configuration is told, at once and where it stands."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fernn.cli import main
+from fernn.config.check import checked
+from fernn.config.choices import CHOICES
+from fernn.config.positions import merge, read
+from fernn.errors import UserError
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = read(ROOT / "config.yaml")
+SCHEMA = ROOT / "workflow/schemas/config.schema.json"
+MISTAKES = """\
+budgett: demo
+models:
+  grnn: { kernal: 5, flow: { max_speed: null, velocities: [] } }
+  fernn_v1: { flow: { kind: rotation } }
+protocols:
+  exact: { rollout: fre, clip: loose }
+axes:
+  velocity: { grid_speed: 9 }
+  length: { horizn: 3 }
+experiments:
+  translation: { models: [grn, fernn_v1, copy_last] }
+budgets:
+  demo: { epocs: 3, frame_size: -3, source: handwriten }
+  paper: { seeds: [0, 0] }
+figures:
+  training_sped: [translation/curves]
+  rollouts: [translation/rolouts]
+"""
+TOLD = """\
+1:1: budgett: unknown key; did you mean 'budget'?
+3:11: models.grnn.kernal: forecaster has no option 'kernal'; did you mean 'kernel'?
+3:47: models.grnn.flow.velocities: V is empty; give at least one velocity
+4:23: models.fernn_v1.flow.kind: no 'rotation' in flows; did you mean 'translation'?
+6:26: protocols.exact.clip: must be a number, got 'loose'
+8:15: axes.velocity.grid_speed: 9 pixels/frame is too fast: on the 12 pixels of budget \
+'smoke' speeds above 5 repeat others
+9:13: axes.length.horizn: flowing_digits has no option 'horizn'; did you mean 'horizon'?
+11:27: experiments.translation.models.0: no model 'grn'; did you mean 'grnn'?
+11:32: experiments.translation.models.1: 'fernn_v1' flows by rotation, the data by \
+translation
+11:42: experiments.translation.models.2: 'copy_last' (persistence) belongs under \
+baselines
+13:11: budgets.demo.epocs: unknown key; did you mean 'epochs'?
+13:21: budgets.demo.frame_size: must be at least 1, got -3
+14:12: budgets.paper.seeds: 0 more than once, got [0, 0]
+16:3: figures.training_sped: no figure 'training_sped'; did you mean 'training_speed'?
+17:14: figures.rollouts.0: no cube 'translation/rolouts'; did you mean \
+'translation/rollouts'?
+"""
+
+
+@pytest.fixture
+def told(tmp_path):
+    """The lines told of the shipped configuration with other files on top of it."""
+
+    def told(*texts, **merged):
+        sources = [SHIPPED]
+        for index, text in enumerate(texts):
+            file = tmp_path / f"{index}.yaml"
+            file.write_text(text)
+            sources.append(read(file))
+        try:
+            checked({**merge(sources), **merged}, sources)
+        except UserError as error:
+            return str(error).replace(f"{tmp_path}/0.yaml:", "").splitlines()
+        return []
+
+    return told
+
+
+def test_all_mistakes_are_told_at_once_where_they_stand(told):
+    first = [line for line in told(MISTAKES) if not line.startswith(f"{ROOT}")]
+    assert sorted(first) == sorted(TOLD.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("protocols: {exact: {rollout: fre}}", "no rollout 'fre'; did you mean 'free'"),
+        ("models: {grnn: {pooling: mx}}", "no pooling 'mx'; did you mean 'max'"),
+        ("models: {grnn: {kernel: 4}}", "must be odd and positive, got 4"),
+        ("models: {grnn: {hidden: -4}}", "hidden: must be at least 1, got -4"),
+        ("models: {grnn: {flow: {closed: true}}}", "got max_speed and closed"),
+        ("models: {fernn_v2: {flow: {max_speed: 6}}}", "speeds above 5 repeat others"),
+        ("models: {new: {label: N, kind: forecaster}}", "models.new.flow: is missing"),
+        ("models: {grnn: {color: red}}", "color: must match ^#"),
+        ("budget: dmo", "no budget 'dmo'; did you mean 'demo'"),
+        ("budget:", "budget: must be text, got None"),
+        ("budgets: {demo: {epochs: true}}", "must be a whole number, got True"),
+        ("budgets: {demo: {epochs: 3.0}}", "must be a whole number, got 3.0"),
+        ("budgets: {demo: {epochs: '3'}}", "must be a whole number, got '3'"),
+        ("budgets: {demo: {seeds: []}}", "seeds: must not be empty"),
+        ("budgets: {demo: {sequences: 4}}", "an epoch of 4 is less than a batch, 8"),
+        ("budgets: {demo: {long_horizon: 4}}", "at least the horizon, 5, got 4"),
+        ("budgets: {demo: {axes: {lenth: {}}}}", "did you mean 'length'"),
+        ("budgets: {demo: {axes: {length: {sequences: true}}}}", "got True"),
+        ("axes: {hidden_state: {sequences: 2}}", "shows 1 sequence, got 2"),
+        ("axes: {hidden_state: {flows: []}}", "1 flow that moves, got 0"),
+        ("axes: {hidden_state: {flows: [[1]]}}", "must be [rows, columns]"),
+        ("axes: {equivariance: {draw: sampled}}", "needs flowed, got sampled"),
+        ("axes: {val: {statistic: curves}}", "is the name of a split"),
+        ("figures: {training_speed: [translation/length]}", "shows curves, not length"),
+        ("tuning: {first: [{learning_rate: 1}]}", "1.0 is outside its range 0.0003"),
+        ("tuning: {first: [{}]}", "first.0.learning_rate: is missing"),
+        ("seed: 2020-01-01", "must be a whole number, got '2020-01-01'"),
+    ],
+)
+def test_a_mistake_is_one_line(told, text, message):
+    (line,) = told(text)
+    assert line.startswith("1:") and message in line
+
+
+def test_what_is_right_is_not_told(told):
+    assert told("models: {grnn: {kernel: 5, pooling: mean}}") == []
+    assert told("protocols: {exact: {learning_rate: '1e-3'}}") == []  # YAML 1.1's 1e-3
+    assert told("models: {grnn: {flow: {max_speed: null, closed: true}}}") == []
+
+
+def test_the_winning_file_or_the_command_line_has_the_mistake(told, tmp_path):
+    assert told("budget: paper", "budget: dmo")[0].startswith(f"{tmp_path}/1.yaml:1:1:")
+    assert told("budget: dmo", "seed: 1")[0].startswith("1:1:")
+    assert told("budget: paper", budget="dmo")[0].startswith("--config: budget: ")
+    # What `<<` merges in stands where it was written.
+    lines = told("sources: {b: &b {epochs: 0}}\nbudgets: {demo: {<<: *b}}")
+    assert lines[0].startswith("1:18: budgets.demo.epochs: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"budget: [demo\nseed: 0\n", ":2:5: expected ',' or ']', but got ':'"),
+        (b"- budget\n", ":1:1: must be a mapping of keys to values"),
+        (b"budget: d\xe9mo\n", ": is not UTF-8 at byte 9"),
+        (None, ": No such file or directory"),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_one_line(tmp_path, capsys, content, message):
+    file = tmp_path / "wrong.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    assert main(["config", str(file)]) == 2
+    assert capsys.readouterr().err == f"fernn: {file}{message}\n"
+
+
+def test_the_check_imports_nothing_heavy():
+    code = (
+        "import sys; from fernn.cli import main; done = main(sys.argv[1:]);"
+        "print(done, {'torch', 'xarray', 'mlflow', 'numpy'} & set(sys.modules))"
+    )
+    for option, exit_code in ((["--budget", "dmo"], 2), ([], 0)):
+        command = [sys.executable, "-c", code, "config", SHIPPED.name, *option]
+        run = subprocess.run(command, capture_output=True, text=True)
+        assert run.stdout.endswith(f"{exit_code} set()\n"), run
+
+
+def test_the_schema_is_up_to_date(capsys):
+    jsonschema = pytest.importorskip("jsonschema")
+    main(["config", "--schema"])
+    made = capsys.readouterr().out
+    repair = f"fernn config --schema > {SCHEMA.relative_to(ROOT)}"
+    assert SCHEMA.read_text() == made, f"repair with: {repair}"
+    jsonschema.validate(merge([SHIPPED]), json.loads(made))
+
+
+def test_the_choices_are_the_real_names():
+    from fernn import cells
+    from fernn.cells.flow_equivariant import ACTIVATIONS
+    from fernn.data.flowing_digits import DRAWS
+    from fernn.models._rollout import ROLLOUTS
+    from fernn.models.forecaster import POOLINGS
+    from fernn.models.persistence import MOTIONS
+    from fernn.training.settings import SCHEDULES
+
+    real = {
+        "activation": ACTIVATIONS,
+        "draw": DRAWS,
+        "execution": cells.EXECUTIONS,
+        "motion": MOTIONS,
+        "pooling": POOLINGS,
+        "rollout": ROLLOUTS,
+        "schedule": SCHEDULES,
+    }
+    assert CHOICES == {name: tuple(sorted(names)) for name, names in real.items()}

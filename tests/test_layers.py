@@ -1,0 +1,129 @@
+"""Imports go one way, and each heavy library has one home.
+
+What a module imports is read from its source, inside functions too; what only a type
+checker sees does not count.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src/fernn"
+
+LOW = "errors storage modules lineage spool progress devices"
+BELOW = {  # from the bottom up; a part: what it imports of those above it here
+    "errors": "",
+    "storage": "errors",
+    **dict.fromkeys(LOW.split()[2:], "errors storage"),
+    "flows": LOW,
+    "cells": f"{LOW} flows",
+    "models": f"{LOW} flows cells",
+    "checkpoint": f"{LOW} models",
+    "data": f"{LOW} flows",
+    "training": f"{LOW} data models",
+    "tuning": f"{LOW} data training",
+    "evaluation": f"{LOW} flows data models checkpoint",
+    "figures": f"{LOW} evaluation.aggregate",
+    "tables": f"{LOW} evaluation.aggregate",
+    "tracking": LOW,
+    "config": "errors",
+    "bench": f"{LOW} flows cells models data training tracking config",
+    "cli": f"{LOW} data models checkpoint training tuning evaluation figures tables"
+    " tracking config bench",
+}
+HOMES = {  # a library: the only parts that import it
+    "mlflow": "tracking",
+    "optuna": "tuning",
+    "matplotlib": "figures",
+    "seaborn": "figures",
+    "pooch": "data",
+    "sklearn": "data",
+    "pydantic": "config",
+    "lightning_fabric": "training",
+    "snakemake": "",
+}
+
+
+def imports(source: str) -> Iterator[str]:
+    """The dotted names that a module imports; of packages, with what is taken."""
+    tree = ast.parse(source)
+    typing_only = {
+        child
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for child in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the layer"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def faults(part: str, source: str) -> list[str]:
+    """What a module of a part must not import."""
+    allowed = {part, *BELOW[part].split()}
+    found = []
+    for name in imports(source):
+        library, *inner = name.split(".")
+        if library == "fernn" and inner:
+            names = {".".join(inner[:depth]) for depth in (1, 2)}
+            if not names & allowed:
+                found.append(name)
+        elif library in HOMES and part not in HOMES[library].split():
+            found.append(name)
+    return found
+
+
+MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name[0] != "_"])
+def test_a_module_imports_what_is_below_it(module):
+    part = module.split("/")[0].removesuffix(".py")
+    assert faults(part, (PACKAGE / module).read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "source", "fault"),
+    [
+        ("flows", "from fernn.cells import Cell", "fernn.cells.Cell"),
+        ("errors", "import fernn.models", "fernn.models"),
+        ("tables", "from fernn.evaluation import cubes", "fernn.evaluation.cubes"),
+        ("cli", "def run():\n    import mlflow.tracking", "mlflow.tracking"),
+        ("config", "if True:\n    from snakemake import io", "snakemake.io"),
+    ],
+)
+def test_what_points_upwards_is_caught(part, source, fault):
+    assert faults(part, source) == [fault]
+
+
+def test_what_points_downwards_is_not():
+    source = "import torch\nfrom fernn.evaluation import aggregate\nimport seaborn"
+    assert faults("figures", source) == []
+    assert faults("cells", "from fernn import flows\nfrom fernn.cells import a") == []
+    hidden = "if TYPE_CHECKING:\n    from fernn.models import Forecaster"
+    assert faults("flows", hidden) == []
+
+
+def test_the_table_is_one_direction():
+    parts = list(BELOW)
+    for place, (part, below) in enumerate(BELOW.items()):
+        names = {name.partition(".")[0] for name in below.split()}
+        assert names <= set(parts[:place]), part
+
+
+def test_the_workflow_knows_only_the_command_line():
+    files = [ROOT / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
+    assert len(files) > 5
+    for file in files:
+        for line in file.read_text().splitlines():
+            words = line.split()
+            if words[:1] == ["import"] or words[:1] == ["from"]:
+                assert not words[1].startswith("fernn"), f"{file}: {line}"

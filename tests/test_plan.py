@@ -1,0 +1,130 @@
+"""The science is in the configuration once; a budget changes sizes only."""
+
+from pathlib import Path
+
+import pytest
+
+from fernn.config.check import checked
+from fernn.config.plan import plan
+from fernn.config.positions import merge, read
+
+SHIPPED = read(Path(__file__).parents[1] / "config.yaml")
+BUDGETS = list(SHIPPED.content["budgets"])
+SIZES = {
+    "attrs": {"budget", "context", "digits", "epochs", "frame_size", "horizon"}
+    | {"long_horizon", "published_size"},
+    "axes": {"batch", "context", "horizon"},
+    "baselines": set(),
+    "models": {"batch", "context", "decoder_layers", "devices", "epochs", "frame_size"}
+    | {"hidden", "horizon", "long_horizon", "precision", "sequences", "trials"},
+    "recipes": {"digits", "frame_size", "frames", "grid_speed", "sequences"},
+}
+
+
+@pytest.fixture
+def resolved():
+    """The plan of the shipped configuration for a budget, after a change."""
+
+    def resolve(budget, change=lambda raw: None):
+        raw = {**merge([SHIPPED]), "budget": budget}
+        change(raw)
+        return plan(checked(raw, [SHIPPED]))
+
+    return resolve
+
+
+def science(node, sizes):
+    """A part of a plan without its sizes."""
+    if isinstance(node, dict):
+        return {k: science(v, sizes) for k, v in node.items() if k not in sizes}
+    return node
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_the_shipped_configuration_is_right_for_every_budget(resolved, budget):
+    made = resolved(budget)
+    assert made["budget"] == budget and made["figures"] and made["tables"]
+
+
+@pytest.mark.parametrize("budget", [name for name in BUDGETS if name != "demo"])
+def test_a_budget_changes_sizes_only(resolved, budget):
+    one, other = resolved("demo")["experiments"], resolved(budget)["experiments"]
+    shared = one.keys() & other.keys()
+    assert shared
+    for name in shared:
+        assert one[name].keys() == other[name].keys() == SIZES.keys()
+        for part, sizes in SIZES.items():
+            assert science(one[name][part], sizes) == science(other[name][part], sizes)
+
+
+def test_what_is_no_size_is_noticed(resolved):
+    def change(raw):
+        raw["models"]["grnn"]["kernel"] = 5
+
+    one, other = resolved("demo"), resolved("demo", change)
+    models = [science(p["experiments"], SIZES["models"]) for p in (one, other)]
+    assert models[0] != models[1]
+
+
+def test_equal_compute_divides_epochs_by_cost(resolved):
+    def change(raw):
+        raw["budgets"]["demo"].update(epochs=10, tuning={"trials": 1, "epochs": 2})
+        raw["models"]["grnn"]["cost"] = 0.25
+        raw["models"]["fernn_v1"]["cost"] = 40
+
+    def epochs(model):
+        made = resolved("demo", change)["experiments"]["translation"]
+        entry = made["models"][model]
+        about = made["attrs"]["models"][model]
+        assert about["epochs"] == entry["training"]["epochs"]
+        return entry["training"]["epochs"], entry["tuning"]["epochs"]
+
+    assert epochs("fernn_v2") == (10, 2)
+    assert epochs("grnn") == (40, 8)
+    assert epochs("fernn_v1") == (1, 1)  # at least one
+
+
+def test_equal_epochs_do_not(resolved):
+    models = resolved("paper")["experiments"]["translation"]["models"]
+    assert {entry["training"]["epochs"] for entry in models.values()} == {50}
+
+
+def test_a_models_own_entry_wins_over_budget_and_protocol(resolved):
+    def change(raw):
+        raw["models"]["grnn"].update(hidden=3, rollout="shifted")
+
+    models = resolved("demo", change)["experiments"]["translation"]["models"]
+    assert models["grnn"]["model"]["hidden"] == 3
+    assert models["grnn"]["model"]["rollout"] == "shifted"
+    assert models["fernn_v1"]["model"]["hidden"] == 8
+    assert models["fernn_v1"]["model"]["rollout"] == "free"
+
+
+def test_a_budget_sizes_an_axis_and_its_horizon_is_the_trained_one(resolved):
+    def change(raw):
+        raw["budgets"]["demo"]["axes"]["length"] = {"horizon": 9}
+
+    made = resolved("demo", change)["experiments"]["translation"]
+    length, velocity = made["recipes"]["length"], made["recipes"]["velocity"]
+    assert (length["sequences"], length["frames"]) == (1, 5 + 9)
+    assert (velocity["sequences"], velocity["frames"]) == (32, 5 + 5)
+    assert made["axes"]["length"]["spec"]["horizon"] == 9
+
+
+def test_test_sets_are_of_test_digits_and_training_sets_are_not(resolved):
+    recipes = resolved("demo")["experiments"]["translation"]["recipes"]
+    pools = {name: recipe["pool"] for name, recipe in recipes.items()}
+    assert (pools.pop("train"), pools.pop("val")) == ("train", "val")
+    assert set(pools.values()) == {"test"}
+    assert "curves" not in pools
+
+
+def test_figures_show_the_cubes_the_budget_has(resolved):
+    published = "translation_published/in_distribution"
+    assert published not in resolved("demo")["tables"]["forecasting_error"]
+    assert published in resolved("paper")["tables"]["forecasting_error"]
+
+    def change(raw):
+        raw["figures"] = {"training_speed": ["translation_published/curves"]}
+
+    assert resolved("demo", change)["figures"] == {}

@@ -1,0 +1,218 @@
+"""The whole workflow runs, and a change reruns what depends on it and nothing else.
+
+One small budget runs for real with Snakemake; dry runs then tell what would run again.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("snakemake")
+
+ROOT = Path(__file__).parents[1]
+NEEDED = ("Snakefile", "config.yaml", "workflow", "envs", "src")
+LIMIT = 240  # seconds; it takes 40 on two idle cores
+TINY = """\
+budget: tiny
+experiments:
+  tiny:
+    title: Tiny
+    dataset: { kind: flowing_digits, flow: translation, max_speed: 1 }
+    models: [grnn, fernn_v1]
+    protocol: exact
+    axes: [in_distribution, velocity, curves]
+budgets:
+  tiny: &tiny
+    source: handwritten
+    experiments: [tiny]
+    seeds: [0]
+    frame_size: 8
+    digits: 1
+    context: 2
+    horizon: 2
+    long_horizon: 2
+    hidden: 2
+    decoder_layers: 0
+    batch: 4
+    sequences: 4
+    epochs: 1
+    match: epochs
+    validation: 4
+    tuning: { trials: 1, epochs: 1 }
+    axes:
+      in_distribution: { sequences: 4 }
+      velocity: { sequences: 1, grid_speed: 1 }
+  other: *tiny
+figures:
+  training_speed: [tiny/curves]
+  velocity_generalization: [tiny/velocity]
+tables:
+  forecasting_error: [tiny/in_distribution]
+"""
+JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", re.MULTILINE)
+COMBINE = {"combine in_distribution", "combine velocity", "combine curves"}
+SHOW = {"figure training_speed", "figure velocity_generalization"}
+SHOW |= {"table forecasting_error", "track", "all"}
+
+
+class Project:
+    """A copy of the workflow with one small budget."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        for name in NEEDED:
+            whole = (ROOT / name).is_dir()
+            (shutil.copytree if whole else shutil.copy)(ROOT / name, folder / name)
+        (folder / "tiny.yaml").write_text(TINY)
+        self.env = {
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(folder / "src"),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+        }
+        for name in ("FERNN_DATA", "MLFLOW_TRACKING_URI", "SNAKEMAKE_PROFILE"):
+            self.env.pop(name, None)
+
+    def run(self, *arguments):
+        """A finished process."""
+        return subprocess.run(
+            arguments,
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+        )
+
+    def snakemake(self, *arguments, change=""):
+        """Run Snakemake with a change of the configuration in a file of its own."""
+        files = ["tiny.yaml"]
+        if change:
+            (self.folder / "change.yaml").write_text(change)
+            files.append("change.yaml")
+        module = [sys.executable, "-m", "snakemake"]
+        return self.run(*module, "--configfile", *files, *arguments)
+
+    def jobs(self, change="", key="wildcards"):
+        """What would run: a rule and the values of its wildcards, or of another key."""
+        done = self.snakemake("--dry-run", change=change)
+        assert done.returncode == 0, done.stderr
+        found = set()
+        for rule, text in JOB.findall(done.stdout):
+            value = re.search(rf"^    {key}: (.*)", text, re.MULTILINE)
+            pairs = value[1].replace("experiment=tiny", "").split(",") if value else []
+            found.add(" ".join([rule, *(p.split("=")[-1].strip() for p in pairs if p)]))
+        return found
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    made = Project(tmp_path_factory.mktemp("project"))
+    done = made.snakemake("--cores", "2")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "25 of 25 steps (100%) done" in done.stdout + done.stderr
+    return made
+
+
+def test_everything_is_made_and_can_be_traced(project):
+    results = project.folder / "results/tiny"
+    names = ("figures/training_speed", "figures/velocity_generalization")
+    for name in names:
+        for suffix in (".png", ".pdf"):
+            assert (results / name).with_suffix(suffix).stat().st_size > 1000
+    table = (results / "tables/forecasting_error.csv").read_text()
+    assert "G-RNN" in table and "FERNN-V1" in table
+    assert json.loads((results / "tracking.json").read_text())
+    assert (project.folder / "results/mlflow/mlflow.db").exists()
+    figure = "results/tiny/figures/training_speed.pdf"
+    trace = project.run(sys.executable, "-m", "fernn", "trace", figure)
+    assert trace.returncode == 0, trace.stderr
+    for name in ("cubes/tiny/curves.nc", "grnn/0/model.pt", "best.json", "handwritten"):
+        assert name in trace.stdout
+
+
+def test_a_second_run_does_nothing(project):
+    assert project.jobs() == set()
+    done = project.snakemake("--cores", "2")
+    assert done.returncode == 0 and "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_a_figures_source_redraws_that_figure(project):
+    source = project.folder / "src/fernn/figures/training_speed.py"
+    text = source.read_text()
+    source.write_text(f"{text}# changed\n")
+    try:
+        assert project.jobs() == {"figure training_speed", "track", "all"}
+    finally:
+        source.write_text(text)
+
+
+def test_a_models_entry_reruns_that_model(project):
+    measured = {f"evaluate {a} grnn" for a in ("in_distribution", "velocity", "curves")}
+    trained = {"tune grnn 0", "select grnn", "train grnn 0"}
+    change = "models: { grnn: { kernel: 5 } }"
+    assert project.jobs(change) == trained | measured | COMBINE | SHOW
+
+
+def test_a_models_label_trains_nothing(project):
+    change = "models: { grnn: { label: G-RNN*, color: '#000000' } }"
+    assert project.jobs(change) == COMBINE | SHOW
+
+
+def test_a_wider_axis_is_drawn_and_measured_and_trains_nothing(project):
+    change = "budgets: { tiny: { axes: { velocity: { grid_speed: 2 } } } }"
+    assert project.jobs(change) == {
+        "synthesize velocity",
+        "evaluate velocity grnn",
+        "evaluate velocity fernn_v1",
+        "combine velocity",
+        "figure velocity_generalization",
+        "track",
+        "all",
+    }
+
+
+def test_a_new_seed_is_trained_and_tunes_nothing(project):
+    axes, models = ("in_distribution", "velocity", "curves"), ("grnn", "fernn_v1")
+    measured = {f"evaluate {axis} {model}" for axis in axes for model in models}
+    trained = {f"train {model} 1" for model in models}
+    change = "budgets: { tiny: { seeds: [0, 1] } }"
+    assert project.jobs(change) == trained | measured | COMBINE | SHOW
+
+
+def test_more_epochs_tune_nothing(project):
+    jobs = project.jobs("budgets: { tiny: { epochs: 2 } }")
+    assert {"train grnn 0", "train fernn_v1 0"} <= jobs
+    assert not any(job.startswith(("tune", "select", "synthesize")) for job in jobs)
+
+
+def test_budgets_do_not_overwrite_each_other(project):
+    outputs = " ".join(project.jobs("budget: other", key="output")).split()
+    files = [name for name in outputs if "/" in name]
+    assert len(files) > 24
+    assert all(name.startswith("results/other/") for name in files)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        ("seed: 0\nbudget: dmo", [], "fernn: change.yaml:2:1: budget: no budget 'dmo'"),
+        ("", ["--config", "budget=dmo"], "fernn: --config: budget: no budget 'dmo'"),
+        (
+            "models:\n  grnn: { kernal: 5 }\nbudgets: { tiny: { epochs: 0 } }",
+            [],
+            "fernn: change.yaml:2:11: models.grnn.kernal: forecaster has no option",
+        ),
+    ],
+)
+def test_a_mistake_stops_the_run_before_any_job(project, change, options, message):
+    done = project.snakemake("--cores", "2", *options, change=change)
+    assert done.returncode == 2
+    assert message in done.stderr and "Traceback" not in done.stderr
+    assert "rule" not in done.stdout
