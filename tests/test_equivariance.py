@@ -1,4 +1,4 @@
-"""The theorem of the paper, slot by slot and for whole roll-outs, with its converses."""
+"""The theorem of the paper, by slot and for whole roll-outs, with its converses."""
 
 import pytest
 import torch

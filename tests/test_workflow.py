@@ -25,6 +25,7 @@ experiments:
     title: Tiny
     dataset: { kind: flowing_digits, flow: translation, max_speed: 1 }
     models: [grnn, fernn_v1]
+    baselines: [copy_last]
     protocol: exact
     axes: [in_distribution, velocity, curves]
 budgets:
@@ -116,7 +117,7 @@ def project(tmp_path_factory):
     made = Project(tmp_path_factory.mktemp("project"))
     done = made.snakemake("--cores", "2")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert "25 of 25 steps (100%) done" in done.stdout + done.stderr
+    assert "27 of 27 steps (100%) done" in done.stdout + done.stderr
     return made
 
 
@@ -160,6 +161,19 @@ def test_a_models_entry_reruns_that_model(project):
     assert project.jobs(change) == trained | measured | COMBINE | SHOW
 
 
+def test_a_baselines_entry_measures_it_again(project):
+    assert project.jobs("models: { copy_last: { motion: oracle } }") == {
+        "evaluate in_distribution copy_last",
+        "evaluate velocity copy_last",
+        "combine in_distribution",
+        "combine velocity",
+        "figure velocity_generalization",
+        "table forecasting_error",
+        "track",
+        "all",
+    }
+
+
 def test_a_models_label_trains_nothing(project):
     change = "models: { grnn: { label: G-RNN*, color: '#000000' } }"
     assert project.jobs(change) == COMBINE | SHOW
@@ -171,6 +185,7 @@ def test_a_wider_axis_is_drawn_and_measured_and_trains_nothing(project):
         "synthesize velocity",
         "evaluate velocity grnn",
         "evaluate velocity fernn_v1",
+        "evaluate velocity copy_last",
         "combine velocity",
         "figure velocity_generalization",
         "track",
@@ -181,6 +196,7 @@ def test_a_wider_axis_is_drawn_and_measured_and_trains_nothing(project):
 def test_a_new_seed_is_trained_and_tunes_nothing(project):
     axes, models = ("in_distribution", "velocity", "curves"), ("grnn", "fernn_v1")
     measured = {f"evaluate {axis} {model}" for axis in axes for model in models}
+    measured |= {"evaluate in_distribution copy_last", "evaluate velocity copy_last"}
     trained = {f"train {model} 1" for model in models}
     change = "budgets: { tiny: { seeds: [0, 1] } }"
     assert project.jobs(change) == trained | measured | COMBINE | SHOW
@@ -195,7 +211,7 @@ def test_more_epochs_tune_nothing(project):
 def test_budgets_do_not_overwrite_each_other(project):
     outputs = " ".join(project.jobs("budget: other", key="output")).split()
     files = [name for name in outputs if "/" in name]
-    assert len(files) > 24
+    assert len(files) > 26
     assert all(name.startswith("results/other/") for name in files)
 
 

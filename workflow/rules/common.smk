@@ -12,13 +12,17 @@ import sys
 from pathlib import Path
 
 # Jobs find the `fernn` that belongs to this Snakemake; a conda environment wins.
-os.environ |= {"PATH": os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])}
+os.environ |= {
+    "PATH": os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
+}
 
 
 def resolved(merged):
     files = [os.path.relpath(path) for path in workflow.configfiles]
     command = [sys.executable, "-m", "fernn", "config", "--merged", *files]
-    done = subprocess.run(command, input=json.dumps(merged), text=True, stdout=subprocess.PIPE)
+    done = subprocess.run(
+        command, input=json.dumps(merged), text=True, stdout=subprocess.PIPE
+    )
     if done.returncode:
         raise SystemExit(done.returncode)
     return json.loads(done.stdout)
@@ -39,7 +43,9 @@ def any_of(names):
 wildcard_constraints:
     experiment=any_of(EXPERIMENTS),
     split=any_of(split for e in EXPERIMENTS.values() for split in e["recipes"]),
-    model=any_of(m for e in EXPERIMENTS.values() for m in (*e["models"], *e["baselines"])),
+    model=any_of(
+        m for e in EXPERIMENTS.values() for m in (*e["models"], *e["baselines"])
+    ),
     axis=any_of(axis for e in EXPERIMENTS.values() for axis in e["axes"]),
     seed=any_of(SEEDS),
     worker=any_of(WORKERS),
@@ -101,7 +107,10 @@ def subject(wildcards, input):
 def shards(wildcards):
     """Every model of an experiment on an axis, baselines only where they predict."""
     experiment = EXPERIMENTS[wildcards.experiment]
-    predicts = experiment["axes"][wildcards.axis]["statistic"] in ("squared_error", "frames")
+    predicts = experiment["axes"][wildcards.axis]["statistic"] in (
+        "squared_error",
+        "frames",
+    )
     models = [*experiment["models"], *(experiment["baselines"] if predicts else [])]
     folder = f"results/{BUDGET}/shards/{wildcards.experiment}/{wildcards.axis}"
     return [f"{folder}/{model}.nc" for model in models]

@@ -15,12 +15,12 @@ rule track:
         f"results/{BUDGET}/logs/track.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/track.tsv"
+    localrule: True
     conda:
         "../../envs/fernn.yaml"
     resources:
         mem_mb=4000,
         runtime=60,
-    localrule: True
     shell:
         "fernn track --check --output {output.counts:q} > {log:q} 2>&1"
 

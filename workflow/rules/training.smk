@@ -19,9 +19,9 @@ rule train:
         f"results/{BUDGET}/logs/train/{{experiment}}.{{model}}.{{seed}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/train/{{experiment}}.{{model}}.{{seed}}.tsv"
+    priority: 5
     conda:
         "../../envs/fernn.yaml"
-    priority: 5
     threads: 1
     resources:
         gpu=1,

@@ -16,9 +16,9 @@ rule tune:
         f"results/{BUDGET}/logs/tune/{{experiment}}.{{model}}.{{worker}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/tune/{{experiment}}.{{model}}.{{worker}}.tsv"
+    priority: 10
     conda:
         "../../envs/fernn.yaml"
-    priority: 10
     threads: 1
     resources:
         gpu=1,

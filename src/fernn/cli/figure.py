@@ -44,7 +44,6 @@ def run(args: argparse.Namespace) -> None:
     lineage = stamp(args.cubes)
     for path in args.output:
         _style.save(figure, path, lineage)
-    shown = next(
-        (path for path in args.output if path.suffix == ".png"), args.output[0]
-    )
+    pictures = [path for path in args.output if path.suffix == ".png"]
+    shown = (pictures or args.output)[0]
     show(args.name, cubes, shown, "figures")

@@ -40,5 +40,6 @@ def run(args: argparse.Namespace) -> None:
     lineage = stamp(args.cubes)
     for path in args.output:
         _write.save(table, path, lineage)
-    shown = next((path for path in args.output if path.suffix == ".md"), args.output[0])
+    readable = [path for path in args.output if path.suffix == ".md"]
+    shown = (readable or args.output)[0]
     show(args.name, cubes, shown, "tables")

@@ -138,15 +138,17 @@ def _trained(
     sizes = ("batch", "sequences", "context", "horizon", "long_horizon")
     training = {key: getattr(budget, key) for key in (*sizes, "precision", "devices")}
     training |= {key: value for key, value in protocol.items() if key != "rollout"}
-    training["epochs"] = _epochs(config, budget, name, budget.epochs)
+    epochs = _epochs(config, budget, name, budget.epochs)
+    trial_epochs = _epochs(config, budget, name, budget.tuning.epochs)
     return {
         "model": _spec(config, budget, experiment, name),
         "frame_size": budget.frame_size,
-        "training": training,
+        "training": {**training, "epochs": epochs},
+        "trial": {**training, "epochs": trial_epochs},
         "tuning": {
             **config.tuning.model_dump(),
             "trials": budget.tuning.trials,
-            "epochs": _epochs(config, budget, name, budget.tuning.epochs),
+            "epochs": trial_epochs,
         },
     }
 
