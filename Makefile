@@ -6,7 +6,7 @@ PORT ?= 5000
 BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test ui lint report bench help clean
+.PHONY: demo report test ui lint docs bench help clean
 
 demo: $(VENV)/installed ## run the workflow at budget demo, about ten minutes on two cores
 	snakemake --cores $(CORES) --config budget=demo --rerun-incomplete --quiet host reason
@@ -30,6 +30,9 @@ lint: $(VENV)/installed ## formatters, linters, types
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 	codespell README.md CHANGELOG.md CONTRIBUTING.md docs src workflow
+
+docs: ## copy figures and tables of results/$(BUDGET) into docs and README
+	python docs/update.py $(BUDGET)
 
 bench: $(VENV)/installed ## measure speed and memory, write docs/benchmarks.md
 	fernn bench

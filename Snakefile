@@ -19,6 +19,8 @@ rule all:
     input:
         figures(),
         tables(),
+        f"results/{BUDGET}/config.json",
+        f"results/{BUDGET}/lineage.txt",
         f"results/{BUDGET}/tracking.json",
 
 
@@ -27,4 +29,5 @@ include: "workflow/rules/tuning.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/provenance.smk"
 include: "workflow/rules/tracking.smk"

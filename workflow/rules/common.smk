@@ -139,8 +139,8 @@ def figures():
     return expand(f"results/{BUDGET}/figures/{{figure}}.png", figure=PLAN["figures"])
 
 
-def tables():
-    return expand(f"results/{BUDGET}/tables/{{table}}.csv", table=PLAN["tables"])
+def tables(form="csv"):
+    return expand(f"results/{BUDGET}/tables/{{table}}.{form}", table=PLAN["tables"])
 
 
 def watch():

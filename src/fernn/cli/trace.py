@@ -24,24 +24,39 @@ SHORT = 8
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "file", type=Path, help="figure, table, cube, checkpoint or data"
+        "files",
+        nargs="+",
+        metavar="FILE",
+        type=Path,
+        help="figure, table, cube, checkpoint or data",
     )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print the tree on stdout and what does not match on stderr."""
-    path = args.file
+    """Print a tree a file on stdout and what does not match on stderr."""
+    records = {path: _carried(path) for path in args.files}
+    first = args.files[0]
+    walk = Walk(_workflow_folder(first, records[first].inputs))
+    for path in args.files:
+        _show(walk.node(str(path), path))
+    for problem in walk.problems:
+        print(problem, file=sys.stderr)
+    if walk.problems:
+        raise SystemExit(1)
+
+
+def _carried(path: Path) -> Record:
+    """What a file tells of itself.
+
+    Raises:
+        UserError: it is missing or tells nothing.
+    """
     if not path.is_file():
         raise UserError(f"no such file: {path}")
     record = read(path)
     if not record.inputs and not record.commit and not record.source:
         raise UserError(f"{path} carries no lineage")
-    walk = Walk(_workflow_folder(path, record.inputs))
-    _show(walk.node(str(path), path))
-    for problem in walk.problems:
-        print(problem, file=sys.stderr)
-    if walk.problems:
-        raise SystemExit(1)
+    return record
 
 
 @dataclass

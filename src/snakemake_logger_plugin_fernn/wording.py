@@ -1,0 +1,51 @@
+"""Words for what a person reads: names of jobs, durations, the time left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from snakemake_logger_plugin_fernn.estimate import Left
+
+
+def title(rule: str, wildcards: Mapping[str, object]) -> str:
+    """Name a job; a bare number is told with the name of its wildcard."""
+    words = [rule]
+    for name, value in wildcards.items():
+        words.append(f"{name} {value}" if str(value).isdecimal() else str(value))
+    return " ".join(words)
+
+
+def duration(seconds: float) -> str:
+    """A duration in its natural unit: 41 s, 6 min, 3.5 h, 2.1 days."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    if seconds < 99.5 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"
+
+
+def stopwatch(seconds: float) -> str:
+    """A time that runs: 0:41, 12:03, 1:02:03."""
+    minutes, rest = divmod(int(max(seconds, 0.0)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def moment(now: float) -> str:
+    """The local time of day."""
+    return time.strftime("%H:%M:%S", time.localtime(now))
+
+
+def time_left(left: Left, now: float) -> str:
+    """How long it will take, and until when."""
+    if left.seconds < 1:
+        return "nearly done" if left.complete else "time left unknown"
+    words = f"{'about' if left.complete else 'at least'} {duration(left.seconds)} left"
+    if left.seconds < 60:
+        return words
+    end = time.localtime(now + left.seconds)
+    today = time.localtime(now)[:3] == end[:3]
+    return f"{words}, until {time.strftime('%H:%M' if today else '%a %d %b %H:%M', end)}"
