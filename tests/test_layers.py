@@ -44,6 +44,7 @@ HOMES = {  # a library: the only parts that import it
     "pydantic": "config",
     "lightning_fabric": "training",
     "snakemake": "",
+    "snakemake_interface_logger_plugins": "",
 }
 
 
@@ -117,6 +118,15 @@ def test_the_table_is_one_direction():
     for place, (part, below) in enumerate(BELOW.items()):
         names = {name.partition(".")[0] for name in below.split()}
         assert names <= set(parts[:place]), part
+
+
+def test_the_logger_of_the_workflow_is_light():
+    """Snakemake imports it at every start."""
+    files = sorted((ROOT / "src/snakemake_logger_plugin_fernn").glob("*.py"))
+    libraries = {name.split(".")[0] for f in files for name in imports(f.read_text())}
+    assert not libraries & {*HOMES, "fernn", "torch", "xarray", "numpy", "pandas"} - {
+        "snakemake_interface_logger_plugins"
+    }
 
 
 def test_the_workflow_knows_only_the_command_line():

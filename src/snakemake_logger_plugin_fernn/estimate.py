@@ -86,7 +86,9 @@ class Estimator:
             mean = self.mean(rule)
             rest = None if mean is None else max(mean - (now - since), 0.0)
             work.append((rule, rest, 1))
-        known = [(rule, each, number) for rule, each, number in work if each is not None]
+        known = [
+            (rule, each, number) for rule, each, number in work if each is not None
+        ]
         bounds = [each for _, each, _ in known]
         for name, amount in self.capacity.items():
             taken = (

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from snakemake_logger_plugin_fernn import failure
-from snakemake_logger_plugin_fernn.lines import Lines
 from snakemake_logger_plugin_fernn.progress import Job, Run
-from snakemake_logger_plugin_fernn.wording import duration, ending, title
+from snakemake_logger_plugin_fernn.view import View, at_start, in_run
+from snakemake_logger_plugin_fernn.wording import duration, ending, moment, title
 
-# Said at every start and of every job, and no news.
+# Said at every start or of every job, and no news.
 CHATTER = (
     "Assuming unrestricted shared filesystem usage",
     "Using shell:",
@@ -25,17 +23,129 @@ CHATTER = (
     "Group jobs: inactive",
     "Elapsed time:",
 )
-# The last line of a run tells them better: which jobs.
+# The last line of a run tells it better: which jobs.
 SUMMED_UP = (
     "Exiting because a job execution failed",
     "WorkflowError:\nAt least one job did not complete successfully.",
 )
 
 
-class View(Protocol):
-    """Where a run is told."""
+class Events:
+    """Takes records as they come.
 
-    def say(self, text: str, mood: str = "") -> None: ...
-    def started(self, job: Job) -> None: ...
-    def finished(self, job: Job, now: float) -> None: ...
-    def close(self) -> None: ...
+    Fields that a record lacks, of another version of Snakemake say, count as empty.
+
+    Args:
+        own: Snakemake's own handler, which knows its words and what is to be quiet.
+        quiet: What not to tell: "rules", "progress", "all" ...
+        colour: Whether a terminal may show colours.
+    """
+
+    def __init__(self, own: logging.Handler, quiet: set[str], colour: bool) -> None:
+        self.run = Run()
+        self.view: View = at_start(self.run)
+        self._own = own
+        self._quiet = quiet
+        self._colour = colour
+        self._tellers = {
+            LogEvent.RUN_INFO: self._plan,
+            LogEvent.RESOURCES_INFO: self._provide,
+            LogEvent.JOB_INFO: self._start,
+            LogEvent.JOB_FINISHED: self._finish,
+            LogEvent.JOB_ERROR: self._fail,
+            LogEvent.GROUP_ERROR: self._fail_group,
+            LogEvent.SHELLCMD: self._command,
+        }
+        for known in ("WORKFLOW_STARTED", "JOB_STARTED", "GROUP_INFO", "PROGRESS"):
+            self._tellers[LogEvent[known]] = lambda record: None
+
+    def tell(self, record: logging.LogRecord) -> None:
+        """Count a record and tell it."""
+        if "all" not in self._quiet:
+            event: Any = getattr(record, "event", None)
+            self._tellers.get(event, self._message)(record)
+
+    def close(self, now: float) -> None:
+        """Tell how the run ended."""
+        self.view.close()
+        words, mood = ending(self.run.snapshot(now))
+        counted = "progress" not in self._quiet or self.run.failed
+        if self.run.began is not None and counted:
+            self.view.say(words, mood)
+
+    def _plan(self, record: logging.LogRecord) -> None:
+        totals = dict(getattr(record, "stats", None) or {})
+        total = totals.pop("total", sum(totals.values()))
+        self.run.plan(totals, record.created)
+        if "progress" not in self._quiet:
+            rules = ", ".join(f"{rule} {number}" for rule, number in totals.items())
+            self.view.say(f"{total} jobs: {rules}")
+        self.view = in_run(self.run, self._quiet, self._colour)
+
+    def _provide(self, record: logging.LogRecord) -> None:
+        provided = getattr(record, "provided_resources", None) or {}
+        amounts = {key: getattr(each, "value", each) for key, each in provided.items()}
+        amounts["_cores"] = getattr(record, "cores", None)
+        amounts["_nodes"] = getattr(record, "nodes", None)
+        self.run.provide(numbers(amounts))
+
+    def _start(self, record: logging.LogRecord) -> None:
+        job = Job(name(record), getattr(record, "rule_name", "job"), record.created)
+        needs = numbers(getattr(record, "resources", None) or {})
+        benchmark = getattr(record, "benchmark", None)
+        self.run.start(getattr(record, "jobid", -1), job, needs, benchmark)
+        self.view.started(job)
+
+    def _finish(self, record: logging.LogRecord) -> None:
+        job = self.run.finish(getattr(record, "job_id", -1), record.created)
+        if job is not None:
+            self.view.finished(job, record.created)
+
+    def _fail(self, record: logging.LogRecord) -> None:
+        now = record.created
+        job = self.run.fail(getattr(record, "jobid", -1), name(record))
+        words = f"{moment(now)} {job.title if job else name(record)} failed"
+        words += f" after {duration(now - job.started)}" if job else ""
+        message = getattr(record, "rule_msg", None)
+        self.view.say(f"{words}: {message}" if message else words, "error")
+        aux = getattr(record, "aux", None) or {}
+        lines = [f"  {key}: {value}" for key, value in aux.items()]
+        lines += failure.tails(getattr(record, "log", None) or [])
+        self.view.say("\n".join(lines))
+
+    def _fail_group(self, record: logging.LogRecord) -> None:
+        # An event for each of its jobs follows.
+        logs = getattr(record, "aux_logs", None) or []
+        self.view.say(f"group {getattr(record, 'groupid', '')} failed", "error")
+        self.view.say("\n".join(failure.tails(logs)))
+
+    def _command(self, record: logging.LogRecord) -> None:
+        command = getattr(record, "shellcmd", None) or getattr(record, "cmd", None)
+        if command and self._own.filter(record):
+            self.view.say(command)
+
+    def _message(self, record: logging.LogRecord) -> None:
+        text = failure.brief(self._own.format(record))
+        lost = failure.missing_output(text)
+        if lost is not None:
+            self.run.fail(lost, f"job {lost}")
+        summed_up = self.run.began is not None and text.startswith(SUMMED_UP)
+        where = not self.run.failed and text.startswith("Complete log(s):")
+        idle = text in ("", "None") or text.startswith(CHATTER)
+        if self._own.filter(record) and not (summed_up or where or idle):
+            self.view.say(text, record.levelname.lower())
+
+
+def name(record: logging.LogRecord) -> str:
+    """The name of a job, as far as its record tells."""
+    wildcards = getattr(record, "wildcards", None) or {}
+    return title(getattr(record, "rule_name", "job"), dict(wildcards.items()))
+
+
+def numbers(amounts: Mapping[str, Any]) -> dict[str, float]:
+    """Those amounts of resources that are numbers above zero."""
+    return {
+        key: float(value)
+        for key, value in amounts.items()
+        if isinstance(value, int | float) and value > 0
+    }

@@ -47,7 +47,7 @@ class Lines:
         if run.failed:
             words.append(f"{len(run.failed)} failed")
         if run.done + len(run.failed) < run.total:
-            words.append(time_left(run.left, now))
+            words.append(time_left(run, now))
         self.say(" · ".join(words))
 
     def close(self) -> None:

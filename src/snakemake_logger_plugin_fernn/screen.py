@@ -107,7 +107,7 @@ def _bar(run: Snapshot, now: float) -> RenderableType:
     if run.failed:
         words.append(f"{len(run.failed)} failed")
     if run.done + len(run.failed) < run.total:
-        words.append(time_left(run.left, now))
+        words.append(time_left(run, now))
     bar = ProgressBar(total=max(run.total, 1), completed=run.done)
     row.add_row(bar, " · ".join(words))
     return row

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from snakemake_logger_plugin_fernn.estimate import Left
+from snakemake_logger_plugin_fernn.progress import Snapshot
+
+NAMED = 10  # failed jobs named at the end; each has been told before
 
 
 def title(rule: str, wildcards: Mapping[str, object]) -> str:
@@ -39,13 +41,37 @@ def moment(now: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(now))
 
 
-def time_left(left: Left, now: float) -> str:
-    """How long it will take, and until when."""
+def time_left(run: Snapshot, now: float) -> str:
+    """How long a run will take, and until when.
+
+    What is known of only some rules is the least; where jobs failed, those that need
+    them will not run.
+    """
+    left = run.left
     if left.seconds < 1:
         return "nearly done" if left.complete else "time left unknown"
-    words = f"{'about' if left.complete else 'at least'} {duration(left.seconds)} left"
+    if left.complete:
+        sort = "at most" if run.failed else "about"
+    else:
+        sort = "about" if run.failed else "at least"
+    words = f"{sort} {duration(left.seconds)} left"
     if left.seconds < 60:
         return words
     end = time.localtime(now + left.seconds)
     today = time.localtime(now)[:3] == end[:3]
-    return f"{words}, until {time.strftime('%H:%M' if today else '%a %d %b %H:%M', end)}"
+    return (
+        f"{words}, until {time.strftime('%H:%M' if today else '%a %d %b %H:%M', end)}"
+    )
+
+
+def ending(run: Snapshot) -> tuple[str, str]:
+    """How a run ended, in words, and whether that is good, a warning or an error."""
+    took = duration(run.seconds)
+    if not run.failed:
+        if run.done == run.total:
+            return f"{run.total} jobs in {took}", "good"
+        return f"stopped: {run.done}/{run.total} jobs done in {took}", "warning"
+    names = ", ".join(run.failed[:NAMED])
+    more = len(run.failed) - NAMED
+    names += f" and {more} more" if more > 0 else ""
+    return f"failed: {names}; {run.done}/{run.total} jobs done in {took}", "error"

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 from fernn.cli import _run
 from fernn.errors import UserError
+from fernn.spool import Spool
 
 CONTINUE_ME = 75
 
@@ -28,46 +31,46 @@ def run(args: argparse.Namespace) -> None:
     """Train, and write the checkpoint, its sidecar and the history."""
     from fernn.lineage import stamp
     from fernn.models import parameters
-    from fernn.progress import progress
-    from fernn.training.loop import Diverged, Interrupted, train
     from fernn.training.rolling import RollingStates
 
     tuned = json.loads(args.best.read_text())["params"] if args.best else {}
-    model, train_split, val_split, settings = _run.prepare(args, args.seed, tuned)
+    model, *splits, settings = _run.prepare(args, args.seed, tuned)
     lineage = stamp(filter(None, [args.train, args.val, args.atlas, args.best]))
     identity = {
         "model": args.model,
         "settings": vars(settings),
         "data": lineage["inputs"],
     }
-    folder = args.output.parent
-    states = RollingStates(folder, identity)
+    states = RollingStates(args.output.parent, identity)
     params = {**args.model, **vars(settings), "parameters": parameters(model)}
-    with (
-        _run.announced(folder, args, "train", params, lineage) as spool,
-        progress(args.key, settings.steps) as advance,
-    ):
-        try:
-            records, weights = train(
-                model,
-                train_split,
-                val_split,
-                settings,
-                states,
-                *_run.listeners(spool, advance),
-            )
-        except Diverged as error:
-            spool.status("FAILED", str(error))
-            raise UserError(f"{args.key}: {error}; lower the learning_rate") from None
-        except Interrupted as error:
-            spool.status("KILLED", str(error))
-            print(f"{args.key}: {error}; run the same command to continue")
-            raise SystemExit(CONTINUE_ME) from None
-        _write(args.output, records, weights, args.model, train_split.size, lineage)
+    spool = _run.announced(args.output.parent, args, "train", params, lineage)
+    with spool:
+        records, weights = _train(args.key, spool, model, splits, settings, states)
+        _write(args.output, records, weights, args.model, splits[0].size, lineage)
         best = min(record["validation_error"] for record in records)
         spool.metrics(settings.steps, {"val/best_mse": best})
         spool.status("FINISHED")
     states.clear()
+
+
+def _train(
+    key: str, spool: Spool, model: Any, splits: list, settings: Any, states: Any
+) -> tuple[list, dict]:
+    """Train with progress; what stops it early is told to the spool and the user."""
+    from fernn.progress import progress
+    from fernn.training.loop import Diverged, Interrupted, train
+
+    with progress(key, settings.steps) as advance:
+        try:
+            tell = _run.listeners(spool, advance)
+            return train(model, splits[0], splits[1], settings, states, *tell)
+        except Diverged as error:
+            spool.status("FAILED", str(error))
+            raise UserError(f"{key}: {error}; lower the learning_rate") from None
+        except Interrupted as error:
+            spool.status("KILLED", str(error))
+            print(f"{key}: {error}; the same command continues it", file=sys.stderr)
+            raise SystemExit(CONTINUE_ME) from None
 
 
 def _write(

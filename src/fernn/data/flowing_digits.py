@@ -14,13 +14,9 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor
 
-from fernn.data._random import below, words
+from fernn.data._draws import AXES, DRAWS, sampled
 from fernn.data._translate import translate
 from fernn.errors import UserError, nearest
-from fernn.flows import Velocity
-from fernn.flows.translation import square
-
-AXES = ("rows", "columns")
 
 
 def synthesize(
@@ -120,7 +116,7 @@ class Sequences:
         recipe = self.recipe.isel(sample=slice(first, first + count))
         if epoch:
             attrs = self.recipe.attrs
-            recipe = _sampled(attrs, self._pool, epoch, first, recipe.sizes["sample"])
+            recipe = sampled(attrs, self._pool, epoch, first, recipe.sizes["sample"])
         device = self._images.device
         digit = torch.as_tensor(recipe.digit_index.values.astype(np.int64)).to(device)
         return translate(
@@ -143,73 +139,3 @@ def _pool(spec: dict[str, Any], atlas: xr.Dataset) -> np.ndarray:
 def _pairs(recipe: xr.Dataset, name: str) -> Tensor:
     pair = [recipe[f"{name}_{axis}"].values.astype(np.int64) for axis in AXES]
     return torch.as_tensor(np.stack(pair, axis=-1))
-
-
-def _sampled(
-    spec: dict[str, Any],
-    pool: np.ndarray,
-    epoch: int = 0,
-    first: int = 0,
-    count: int = 0,
-) -> xr.Dataset:
-    """Every digit with its own velocity, uniform in the square of the data's speeds."""
-    count = count or spec["sequences"]
-    digits, speed = spec["digits"], spec["max_speed"]
-    drawn = words(spec["seed"], spec["split"], epoch, first, count, 5 * digits)
-    which, row, column, down, across = drawn.reshape(count, digits, 5).transpose(
-        2, 0, 1
-    )
-    return _recipe(
-        pool[below(which, len(pool))],
-        [below(start, spec["frame_size"]) for start in (row, column)],
-        [below(step, 2 * speed + 1) - speed for step in (down, across)],
-    )
-
-
-def _grid(spec: dict[str, Any], pool: np.ndarray) -> xr.Dataset:
-    """Every velocity of a square with the same digits; both digits share it."""
-    still = _sampled({**spec, "max_speed": 0}, pool)
-    return _moved(still, square(spec["grid_speed"]))
-
-
-def _flowed(spec: dict[str, Any], pool: np.ndarray) -> xr.Dataset:
-    """Every sequence as drawn, then once more under each flow.
-
-    A flow adds its velocity to that of every digit. The unflowed copies come first.
-    """
-    flows = [tuple(flow) for flow in spec["flows"] or square(spec["grid_speed"])]
-    moving = [flow for flow in flows if any(flow)]
-    return _moved(_sampled(spec, pool), [(0, 0), *moving])
-
-
-def _moved(base: xr.Dataset, flows: list[Velocity]) -> xr.Dataset:
-    copies = []
-    for flow in flows:
-        copy = base.copy()
-        for axis, speed in zip(AXES, flow, strict=True):
-            copy[f"velocity_{axis}"] = base[f"velocity_{axis}"] + speed
-            copy[f"flow_{axis}"] = ("sample", np.full(base.sizes["sample"], speed))
-        copies.append(copy)
-    joined = xr.concat(copies, "sample", combine_attrs="override")
-    return joined.assign_coords(sample=np.arange(joined.sizes["sample"]))
-
-
-def _recipe(
-    digit: np.ndarray, offset: list[np.ndarray], velocity: list[np.ndarray]
-) -> xr.Dataset:
-    dims = ("sample", "digit")
-    table: dict[str, Any] = {
-        "digit_index": (dims, digit.astype(np.int32), {"long_name": "atlas row"})
-    }
-    for name, pair, units in (
-        ("offset", offset, "pixel"),
-        ("velocity", velocity, "pixel/frame"),
-    ):
-        for axis, values in zip(AXES, pair, strict=True):
-            attrs = {"units": units, "long_name": f"{name} along {axis}"}
-            table[f"{name}_{axis}"] = (dims, values.astype(np.int16), attrs)
-    samples = np.arange(len(digit))
-    return xr.Dataset(table, coords={"sample": samples})
-
-
-DRAWS = {"sampled": _sampled, "grid": _grid, "flowed": _flowed}

@@ -64,13 +64,9 @@ def train(
     fabric = make_fabric(settings)
     optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     network, optimiser = fabric.setup(model, optimiser)
-    run = {"step": 0, "loss": 0.0, "records": [], "best": None}
-    if states and (saved := states.load()):
-        network.load_state_dict(saved.pop("model"))
-        optimiser.load_state_dict(saved.pop("optimiser"))
-        run = saved
-        for record in run["records"]:
-            on_epoch(record)
+    run = _restore(states, network, optimiser)
+    for record in run["records"]:
+        on_epoch(record)
     with stop_requests() as stopping:
         while run["step"] < settings.steps:
             loss = _step(fabric, network, optimiser, train_split, settings, run["step"])
@@ -82,13 +78,25 @@ def train(
                 _end_epoch(network, validation_split, settings, run)
             if states and (ended or stopping.is_set()):
                 parts = {"model": network, "optimiser": optimiser}
-                saved = {name: part.state_dict() for name, part in parts.items()}
-                states.save(run["step"], {**run, **saved})
+                states.save(run, {k: part.state_dict() for k, part in parts.items()})
             if ended:
                 on_epoch(run["records"][-1])
             if stopping.is_set():
                 raise Interrupted(f"stopped after step {run['step']}")
     return run["records"], run["best"]
+
+
+def _restore(
+    states: RollingStates | None, network: Any, optimiser: Any
+) -> dict[str, Any]:
+    """Where to go on: the newest saved state, or the beginning."""
+    saved = states.load() if states else None
+    if saved is None:
+        return {"step": 0, "loss": 0.0, "records": [], "best": None}
+    run, parts = saved
+    network.load_state_dict(parts["model"])
+    optimiser.load_state_dict(parts["optimiser"])
+    return run
 
 
 def make_fabric(settings: Settings) -> Fabric:

@@ -30,19 +30,23 @@ class RollingStates:
         self.folder = folder
         self.fingerprint = fingerprint(identity)
 
-    def save(self, step: int, state: dict[str, Any]) -> None:
-        """Write the state after `step` and drop all but the newest two."""
-        path = self.folder / f"state-{step:09d}.pt"
+    def save(self, run: dict[str, Any], parts: dict[str, Any]) -> None:
+        """Write the state after ``run["step"]`` and drop all but the newest two.
+
+        Args:
+            run: how far the training is.
+            parts: state dicts.
+        """
+        path = self.folder / f"state-{run['step']:09d}.pt"
+        state = {"run": run, "parts": parts, "fingerprint": self.fingerprint}
         with atomic(path) as temporary:
-            torch.save(
-                {**state, "step": step, "fingerprint": self.fingerprint}, temporary
-            )
+            torch.save(state, temporary)
         write_text(sha256(path) + "\n", _sidecar(path))
         for old in self._newest_first()[KEPT:]:
             _remove(old)
 
-    def load(self) -> dict[str, Any] | None:
-        """The newest state that is whole and of this identity, or None.
+    def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The newest ``run, parts`` that is whole and of this identity, or None.
 
         A damaged file is set aside as ``*.damaged`` and named on standard error.
         """
@@ -53,7 +57,7 @@ class RollingStates:
                 continue
             state = torch.load(path, map_location="cpu", weights_only=True)
             if state["fingerprint"] == self.fingerprint:
-                return state
+                return state["run"], state["parts"]
             print(f"{path} is of other settings; starting anew", file=sys.stderr)
             _remove(path)
         return None
