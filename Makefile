@@ -9,7 +9,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 .PHONY: demo report test ui lint docs bench help clean
 
 demo: $(VENV)/installed ## run the workflow at budget demo, about ten minutes on two cores
-	snakemake --cores $(CORES) --config budget=demo --rerun-incomplete --quiet host reason
+	snakemake --cores $(CORES) --config budget=demo
 	@$(MAKE) --no-print-directory report BUDGET=demo
 
 BUDGET ?= demo

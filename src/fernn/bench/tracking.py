@@ -16,8 +16,8 @@ from statistics import median
 
 from fernn.bench._demo import Demo
 from fernn.bench._row import Row
-from fernn.cli._run import STEPS_BETWEEN_POINTS, listeners
 from fernn.spool import Spool
+from fernn.training.listeners import STEPS_BETWEEN_POINTS, listeners
 from fernn.training.loop import Listener, Record
 
 PERCENT = 1.0  # of the time of training

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,6 @@ from fernn.cli._arguments import mapping
 from fernn.errors import UserError
 from fernn.lineage import fingerprint
 from fernn.spool import Spool
-
-STEPS_BETWEEN_POINTS = 10
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,31 +72,6 @@ def prepare(args: argparse.Namespace, seed: int, changes: dict[str, Any]) -> tup
     ]
     torch.manual_seed(seed)
     return models.build(spec, splits[0].size), *splits, chosen
-
-
-def listeners(spool: Spool, advance: Callable) -> tuple[Callable, Callable]:
-    """Tell the spool and the terminal of each epoch, the spool of every tenth step."""
-
-    def on_epoch(record: dict[str, float]) -> None:
-        values = {
-            "train/loss": record["train_loss"],
-            "val/mse": record["validation_error"],
-            "train/learning_rate": record["learning_rate"],
-            "train/epoch": record["epoch"],
-        }
-        spool.metrics(int(record["updates"]), values)
-        detail = (
-            f"train {record['train_loss']:.4g} val {record['validation_error']:.4g}"
-        )
-        advance(int(record["updates"]), detail)
-
-    def on_step(record: dict[str, float]) -> None:
-        step = int(record["updates"])
-        if step % STEPS_BETWEEN_POINTS == 0:
-            spool.metrics(step, {"train/batch_loss": record["train/batch_loss"]})
-        advance(step)
-
-    return on_epoch, on_step
 
 
 def announced(

@@ -58,11 +58,12 @@ def _train(
 ) -> tuple[list, dict]:
     """Train with progress; what stops it early is told to the spool and the user."""
     from fernn.progress import progress
+    from fernn.training.listeners import listeners
     from fernn.training.loop import Diverged, Interrupted, train
 
     with progress(key, settings.steps) as advance:
         try:
-            tell = _run.listeners(spool, advance)
+            tell = listeners(spool, advance)
             return train(model, splits[0], splits[1], settings, states, *tell)
         except Diverged as error:
             spool.status("FAILED", str(error))

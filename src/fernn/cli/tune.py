@@ -70,6 +70,7 @@ def _trial(
 ) -> float:
     """Train briefly; the best validation error. Raises what ends the trial early."""
     from fernn.progress import progress
+    from fernn.training.listeners import listeners
     from fernn.training.loop import train
     from fernn.tuning.study import TrialPruned
 
@@ -82,7 +83,7 @@ def _trial(
         _run.announced(folder, own, "tune", params, lineage) as spool,
         progress(own.key, settings.steps) as advance,
     ):
-        tell, on_step = _run.listeners(spool, advance)
+        tell, on_step = listeners(spool, advance)
 
         def on_epoch(record: dict[str, float]) -> None:
             tell(record)

@@ -1,0 +1,35 @@
+"""Tell a run's records to its spool and to the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fernn.progress import Advance
+from fernn.spool import Spool
+
+STEPS_BETWEEN_POINTS = 10
+
+
+def listeners(spool: Spool, advance: Advance) -> tuple[Callable, Callable]:
+    """Tell the spool and the terminal of each epoch, the spool of every tenth step."""
+
+    def on_epoch(record: dict[str, float]) -> None:
+        values = {
+            "train/loss": record["train_loss"],
+            "val/mse": record["validation_error"],
+            "train/learning_rate": record["learning_rate"],
+            "train/epoch": record["epoch"],
+        }
+        spool.metrics(int(record["updates"]), values)
+        detail = (
+            f"train {record['train_loss']:.4g} val {record['validation_error']:.4g}"
+        )
+        advance(int(record["updates"]), detail)
+
+    def on_step(record: dict[str, float]) -> None:
+        step = int(record["updates"])
+        if step % STEPS_BETWEEN_POINTS == 0:
+            spool.metrics(step, {"train/batch_loss": record["train/batch_loss"]})
+        advance(step)
+
+    return on_epoch, on_step
