@@ -8,26 +8,11 @@ from typing import Any
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from snakemake_logger_plugin_fernn import failure
+from snakemake_logger_plugin_fernn import messages
+from snakemake_logger_plugin_fernn.logs import tails
 from snakemake_logger_plugin_fernn.progress import Job, Run
 from snakemake_logger_plugin_fernn.view import View, at_start, in_run
 from snakemake_logger_plugin_fernn.wording import duration, ending, moment, title
-
-# Said at every start or of every job, and no news.
-CHATTER = (
-    "Assuming unrestricted shared filesystem usage",
-    "Using shell:",
-    "Select jobs to execute",
-    "Conda environments: ignored",
-    "Activating conda environment",
-    "Group jobs: inactive",
-    "Elapsed time:",
-)
-# The last line of a run tells it better: which jobs.
-SUMMED_UP = (
-    "Exiting because a job execution failed",
-    "WorkflowError:\nAt least one job did not complete successfully.",
-)
 
 
 class Events:
@@ -47,6 +32,7 @@ class Events:
         self._own = own
         self._quiet = quiet
         self._colour = colour
+        self._stopping = False
         self._tellers = {
             LogEvent.RUN_INFO: self._plan,
             LogEvent.RESOURCES_INFO: self._provide,
@@ -80,6 +66,7 @@ class Events:
         if "progress" not in self._quiet:
             rules = ", ".join(f"{rule} {number}" for rule, number in totals.items())
             self.view.say(f"{total} jobs: {rules}")
+        self.view.close()
         self.view = in_run(self.run, self._quiet, self._colour)
 
     def _provide(self, record: logging.LogRecord) -> None:
@@ -102,6 +89,9 @@ class Events:
             self.view.finished(job, record.created)
 
     def _fail(self, record: logging.LogRecord) -> None:
+        if self._stopping:  # whoever stopped the run needs no logs
+            self.run.stop(getattr(record, "jobid", -1))
+            return
         now = record.created
         job = self.run.fail(getattr(record, "jobid", -1), name(record))
         words = f"{moment(now)} {job.title if job else name(record)} failed"
@@ -110,14 +100,14 @@ class Events:
         self.view.say(f"{words}: {message}" if message else words, "error")
         aux = getattr(record, "aux", None) or {}
         lines = [f"  {key}: {value}" for key, value in aux.items()]
-        lines += failure.tails(getattr(record, "log", None) or [])
+        lines += tails(getattr(record, "log", None) or [])
         self.view.say("\n".join(lines))
 
     def _fail_group(self, record: logging.LogRecord) -> None:
         # An event for each of its jobs follows.
         logs = getattr(record, "aux_logs", None) or []
         self.view.say(f"group {getattr(record, 'groupid', '')} failed", "error")
-        self.view.say("\n".join(failure.tails(logs)))
+        self.view.say("\n".join(tails(logs)))
 
     def _command(self, record: logging.LogRecord) -> None:
         command = getattr(record, "shellcmd", None) or getattr(record, "cmd", None)
@@ -125,14 +115,18 @@ class Events:
             self.view.say(command)
 
     def _message(self, record: logging.LogRecord) -> None:
-        text = failure.brief(self._own.format(record))
-        lost = failure.missing_output(text)
+        text = messages.brief(self._own.format(record))
+        self._stopping = self._stopping or text.startswith(messages.STOPPING)
+        lost = messages.missing_output(text)
         if lost is not None:
             self.run.fail(lost, f"job {lost}")
-        summed_up = self.run.began is not None and text.startswith(SUMMED_UP)
-        where = not self.run.failed and text.startswith("Complete log(s):")
-        idle = text in ("", "None") or text.startswith(CHATTER)
-        if self._own.filter(record) and not (summed_up or where or idle):
+        news = messages.is_news(
+            text,
+            began=self.run.began is not None,
+            failed=bool(self.run.failed),
+            stopping=self._stopping,
+        )
+        if news and self._own.filter(record):
             self.view.say(text, record.levelname.lower())
 
 

@@ -82,6 +82,12 @@ class Run:
             self._estimator.finish(key, now)
             return self._running.pop(key, None)
 
+    def stop(self, key: int) -> None:
+        """A job was stopped, and neither ended nor failed."""
+        with self._lock:
+            self._running.pop(key, None)
+            self._estimator.fail(key)
+
     def fail(self, key: int, title: str) -> Job | None:
         """A job has failed; `title` names it if its start was never told."""
         with self._lock:

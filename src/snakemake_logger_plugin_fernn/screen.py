@@ -17,6 +17,7 @@ from snakemake_logger_plugin_fernn.wording import stopwatch, time_left
 
 STYLES = {"warning": "yellow", "error": "red", "good": "green"}
 FRAMES_PER_SECOND = 2
+MARGIN = 4  # columns: what is typed, as ^C, must not wrap and tear the display
 
 
 class Screen:
@@ -39,8 +40,8 @@ class Screen:
             redirect_stderr=False,
             transient=True,
         )
-        self._capture = Capture(self.say_raw)
         self._live.start()
+        self._capture = Capture(self.say_raw)
 
     def say(self, text: str, mood: str = "") -> None:
         """Tell a message above the display."""
@@ -66,20 +67,20 @@ class Screen:
             # Descriptors 1 and 2 are not the terminal now: tell its size.
             size = os.get_terminal_size(self._terminal.fileno())
             self._console.size = ConsoleDimensions(*size)
-            return frame(self._run.snapshot(time.time()), time.time(), size.lines)
+            return frame(self._run.snapshot(time.time()), time.time(), size)
         except Exception as error:  # drawing must never stop the display's thread
             return Text(f"(no display: {error})")
 
 
-def frame(run: Snapshot, now: float, height: int) -> RenderableType:
-    """Picture a run at one moment, at most `height` lines high."""
+def frame(run: Snapshot, now: float, size: os.terminal_size) -> RenderableType:
+    """Picture a run at one moment, within a terminal of this size."""
     jobs = Table.grid(
         Column(overflow="ellipsis", no_wrap=True),
         Column(justify="right", no_wrap=True),
         Column(no_wrap=True),
         padding=(0, 2, 0, 0),
     )
-    room = max(height - 3, 1)
+    room = max(size.lines - 3, 1)
     for job, seconds, mean in run.running[:room]:
         usual = f"of about {stopwatch(mean)}" if mean else ""
         name = Text(job.title)
@@ -88,6 +89,7 @@ def frame(run: Snapshot, now: float, height: int) -> RenderableType:
     if len(run.running) > room:
         jobs.add_row(Text(f"and {len(run.running) - room} more", "dim"))
     whole = Table.grid(expand=True)
+    whole.width = max(size.columns - MARGIN, 1)
     whole.add_row(jobs)
     whole.add_row(_bar(run, now))
     return whole

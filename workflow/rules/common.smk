@@ -60,7 +60,7 @@ def entry(*keys):
         node = EXPERIMENTS
         for key in keys:
             node = node[key.format(**wildcards)]
-        return json.dumps(node)
+        return json.dumps(node, sort_keys=True)
 
     return look_up
 

@@ -26,7 +26,7 @@ rule tune:
         runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         model=entry("{experiment}", "models", "{model}", "model"),
-        training=entry("{experiment}", "models", "{model}", "training"),
+        training=entry("{experiment}", "models", "{model}", "trial"),
         tuning=entry("{experiment}", "models", "{model}", "tuning"),
         study=lambda wildcards, output: Path(output.done).parent,
         workers=len(WORKERS),

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=mapping,
         metavar="SPEC",
-        help="JSON or YAML: trials, epochs, ranges, first",
+        help="JSON or YAML: trials, ranges, first",
     )
     parser.add_argument(
         "--study", required=True, type=Path, help="folder of the journal"
@@ -47,8 +47,7 @@ def run(args: argparse.Namespace) -> None:
     journal = args.study / f"{_identity(args, lineage)}.journal"
 
     def objective(trial: Any, params: dict[str, float]) -> float:
-        changes = {**params, "epochs": spec["epochs"]}
-        return _trial(args, trial, changes, lineage)
+        return _trial(args, trial, params, lineage)
 
     points = [published, *spec["first"]]
     run_slots(journal, slots, points, spec["ranges"], 0, objective)
@@ -66,7 +65,7 @@ def _identity(args: argparse.Namespace, lineage: dict) -> str:
 
 
 def _trial(
-    args: argparse.Namespace, trial: Any, changes: dict[str, Any], lineage: dict
+    args: argparse.Namespace, trial: Any, params: dict[str, float], lineage: dict
 ) -> float:
     """Train briefly; the best validation error. Raises what ends the trial early."""
     from fernn.progress import progress
@@ -74,13 +73,13 @@ def _trial(
     from fernn.training.loop import train
     from fernn.tuning.study import TrialPruned
 
-    model, train_split, val_split, settings = _run.prepare(args, 0, changes)
+    model, train_split, val_split, settings = _run.prepare(args, 0, params)
     name = f"trial-{trial.user_attrs['slot']:02d}"
     place, folder = args.key.rpartition("/")[0], args.study / "trials" / name
     own = argparse.Namespace(key=f"{place}/{name}", shown=args.shown)
-    params = {**args.model, **vars(settings)}
+    told = {**args.model, **vars(settings)}
     with (
-        _run.announced(folder, own, "tune", params, lineage) as spool,
+        _run.announced(folder, own, "tune", told, lineage) as spool,
         progress(own.key, settings.steps) as advance,
     ):
         tell, on_step = listeners(spool, advance)

@@ -148,7 +148,6 @@ def _trained(
         "tuning": {
             **config.tuning.model_dump(),
             "trials": budget.tuning.trials,
-            "epochs": trial_epochs,
         },
     }
 
