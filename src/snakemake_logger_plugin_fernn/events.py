@@ -115,7 +115,12 @@ class Events:
             self.view.say(command)
 
     def _message(self, record: logging.LogRecord) -> None:
-        text = messages.brief(self._own.format(record))
+        if not self._own.filter(record):
+            return
+        try:
+            text = messages.brief(self._own.format(record))
+        except (KeyError, AttributeError):  # fields are lacking
+            text = record.getMessage()
         self._stopping = self._stopping or text.startswith(messages.STOPPING)
         lost = messages.missing_output(text)
         if lost is not None:
@@ -126,7 +131,7 @@ class Events:
             failed=bool(self.run.failed),
             stopping=self._stopping,
         )
-        if news and self._own.filter(record):
+        if news:
             self.view.say(text, record.levelname.lower())
 
 

@@ -17,6 +17,7 @@ from snakemake_logger_plugin_fernn.wording import stopwatch, time_left
 
 STYLES = {"warning": "yellow", "error": "red", "good": "green"}
 FRAMES_PER_SECOND = 2
+UNKNOWN = (80, 24)  # columns and lines of a terminal that does not tell its own
 MARGIN = 4  # columns: what is typed, as ^C, must not wrap and tear the display
 
 
@@ -66,6 +67,8 @@ class Screen:
         try:
             # Descriptors 1 and 2 are not the terminal now: tell its size.
             size = os.get_terminal_size(self._terminal.fileno())
+            if not (size.columns and size.lines):  # it does not know
+                size = os.terminal_size(UNKNOWN)
             self._console.size = ConsoleDimensions(*size)
             return frame(self._run.snapshot(time.time()), time.time(), size)
         except Exception as error:  # drawing must never stop the display's thread

@@ -88,12 +88,9 @@ def histories(wildcards):
 
 
 def test_set(wildcards):
-    """The recipe of an axis and the atlas it points into; none for training curves."""
-    experiment = EXPERIMENTS[wildcards.experiment]
-    if not experiment["axes"][wildcards.axis]["recipe"]:
-        return []
-    recipe = f"results/{BUDGET}/data/{wildcards.experiment}/{wildcards.axis}.nc"
-    return [recipe, f"results/{BUDGET}/data/{SOURCE}.nc"]
+    """The recipe of an axis; training curves have the validation's."""
+    split = EXPERIMENTS[wildcards.experiment]["axes"][wildcards.axis]["recipe"]
+    return f"results/{BUDGET}/data/{wildcards.experiment}/{split}.nc"
 
 
 def subject(wildcards, input):
@@ -105,13 +102,11 @@ def subject(wildcards, input):
 
 
 def shards(wildcards):
-    """Every model of an experiment on an axis, baselines only where they predict."""
+    """Every model of an experiment on an axis; baselines have no state to show."""
     experiment = EXPERIMENTS[wildcards.experiment]
-    predicts = experiment["axes"][wildcards.axis]["statistic"] in (
-        "squared_error",
-        "frames",
-    )
-    models = [*experiment["models"], *(experiment["baselines"] if predicts else [])]
+    statistic = experiment["axes"][wildcards.axis]["statistic"]
+    stateful = statistic in ("hidden_state", "equivariance_error")
+    models = [*experiment["models"], *([] if stateful else experiment["baselines"])]
     folder = f"results/{BUDGET}/shards/{wildcards.experiment}/{wildcards.axis}"
     return [f"{folder}/{model}.nc" for model in models]
 

@@ -9,7 +9,8 @@ rule evaluate:
     input:
         checkpoints=checkpoints,
         histories=histories,
-        test_set=test_set,
+        recipe=test_set,
+        atlas=f"results/{BUDGET}/data/{SOURCE}.nc",
     output:
         shard=f"results/{BUDGET}/shards/{{experiment}}/{{axis}}/{{model}}.nc",
     log:
@@ -25,18 +26,14 @@ rule evaluate:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         subject=subject,
-        test_set=lambda wildcards, input: (
-            ["--recipe", input.test_set[0], "--atlas", input.test_set[1]]
-            if input.test_set
-            else []
-        ),
         statistic=entry("{experiment}", "axes", "{axis}", "statistic"),
         spec=entry("{experiment}", "axes", "{axis}", "spec"),
         seeds=SEEDS,
         shown=shown,
         key=f"{BUDGET}/{{experiment}}/{{model}}/test",
     shell:
-        "fernn evaluate --name {wildcards.model} {params.subject:q} {params.test_set:q}"
+        "fernn evaluate --name {wildcards.model} {params.subject:q}"
+        " --recipe {input.recipe:q} --atlas {input.atlas:q}"
         " --seeds {params.seeds} --statistic {params.statistic} --spec {params.spec:q}"
         " --key {params.key:q} --shown {params.shown:q}"
         " --output {output.shard:q} 2> {log:q}"

@@ -45,7 +45,9 @@ def _items(
 def _experiment(
     config: Config, budget: Budget, name: str, experiment: Experiment
 ) -> dict[str, Any]:
-    axes = {axis: _axis(config, budget, axis) for axis in experiment.axes}
+    attrs = _attrs(config, budget, name, experiment)
+    longest = attrs["long_horizon"]
+    axes = {axis: _axis(config, budget, axis, longest) for axis in experiment.axes}
     return {
         "recipes": _recipes(config, budget, experiment, axes),
         "models": {
@@ -59,7 +61,7 @@ def _experiment(
         "axes": {
             axis: {
                 "statistic": spec["statistic"],
-                "recipe": spec["draw"] is not None,
+                "recipe": axis if spec["draw"] else "val",
                 "spec": {
                     "context": budget.context,
                     "horizon": spec["horizon"],
@@ -68,16 +70,21 @@ def _experiment(
             }
             for axis, spec in axes.items()
         },
-        "attrs": _attrs(config, budget, name, experiment),
+        "attrs": attrs,
     }
 
 
-def _axis(config: Config, budget: Budget, name: str) -> dict[str, Any]:
-    """The axis with the budget's sizes; the horizon is the trained one by default."""
+def _axis(config: Config, budget: Budget, name: str, longest: int) -> dict[str, Any]:
+    """The axis with the budget's sizes.
+
+    Its horizon is by default the trained one, and without a test set of its own that
+    of the validation.
+    """
     sizes = budget.axes.get(name)
     own = sizes.model_dump(exclude_unset=True) if sizes else {}
     merged = {**config.axes[name].model_dump(), **own}
-    return {**merged, "horizon": merged["horizon"] or budget.horizon}
+    default = budget.horizon if merged["draw"] else longest
+    return {**merged, "horizon": merged["horizon"] or default}
 
 
 def _recipes(

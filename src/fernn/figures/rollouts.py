@@ -2,7 +2,7 @@
 
 Film strips of unseen test sequences: the last observed frames and the true future,
 then each model's forecast (first seed) and, below it, its absolute error (from white,
-0, to dark red, 1). Numbers above the columns are frames relative to the last observed
+0, to dark red, 1). Copies of the last frame are shown for comparison. Numbers above the columns are frames relative to the last observed
 one; frames beyond the longest roll-out of the training stand apart.
 """
 
@@ -81,18 +81,21 @@ def _extent(block: xr.Dataset) -> tuple[float, float]:
     """Width and height of a block, in cells."""
     groups = _groups(block)
     columns = sum(len(frames) for _, frames in groups)
-    rows = 1 + 2 * len(aggregate.models(block, baselines=False))
+    copies = len(aggregate.models(block)) - len(aggregate.models(block, False))
+    rows = 1 + copies + 2 * len(aggregate.models(block, baselines=False))
     wide = MARGIN + columns * (1 + GAP) + (len(groups) - 1) * SPLIT
     return wide, rows * (1 + GAP) + 1
 
 
 def _block(axes: Axes, block: xr.Dataset) -> None:
     strips = [("truth", "black", block["truth"], "gray")]
-    for name, look in _style.looks([block], baselines=False).items():
-        prediction = block["prediction"].sel(model=name)
-        error = abs(prediction - block["truth"])
+    looks = _style.looks([block])
+    for name in sorted(looks, key=lambda each: not looks[each].baseline):
+        prediction, look = block["prediction"].sel(model=name), looks[name]
         strips.append((look.label, look.color, prediction, "gray"))
-        strips.append(("error", FAINT, error, "Reds"))
+        if not look.baseline:
+            error = abs(prediction - block["truth"])
+            strips.append(("error", FAINT, error, "Reds"))
     left = 0.0
     for heading, frames in _groups(block):
         width = len(frames) * (1 + GAP) - GAP

@@ -2,7 +2,8 @@
 
 Validation error while training, against optimiser updates (left) and against compute
 (right), where an update counts what it costs relative to the reference model. Thin
-lines are seeds, bold lines their geometric mean.
+lines are seeds, bold lines their geometric mean; grey lines are copies of the last
+frame, which learn nothing.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     grid = figure.subplots(len(cubes), 2, sharey="row", squeeze=False)
     looks = _style.looks(cubes)
     for row, cube in zip(grid, cubes, strict=True):
+        for name, level in _copies(cube).items():
+            for axes in row:
+                _copy(axes, level, looks[name])
         about = aggregate.models(cube, baselines=False)
         for name in about:
             _curve(row[0], cube.sel(model=name), looks[name], cost=1.0)
@@ -41,6 +45,24 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     note = f"bold: geometric mean, {_style.seeds(cubes)}"
     _style.legend(figure, handles, labels, note)
     return figure
+
+
+def _copies(cube: xr.Dataset) -> dict[str, float]:
+    """The validation error of each baseline."""
+    trained = aggregate.models(cube, baselines=False)
+    names = [name for name in aggregate.models(cube) if name not in trained]
+    error = cube["validation_error"]
+    return {name: float(error.sel(model=name).mean()) for name in names}
+
+
+def _copy(axes: Axes, level: float, look: _style.Look) -> None:
+    # An error of exactly 0 has no place on a logarithmic axis.
+    label = look.label if level else f"{look.label}: 0"
+    style = {"color": look.color, "linestyle": look.linestyle, "linewidth": 1.0}
+    if level:
+        axes.axhline(level, label=label, **style)
+    else:
+        axes.plot([], [], label=label, **style)
 
 
 def _curve(axes: Axes, model: xr.Dataset, look: _style.Look, cost: float) -> None:

@@ -158,12 +158,13 @@ def _end_epoch(
 
 @torch.no_grad()
 def validation_error(network: Any, split: Sequences, settings: Settings) -> float:
-    """Mean squared error of the `horizon` predicted frames of a fixed split."""
+    """Mean squared error of the longest trained roll-out on a fixed split."""
     network.eval()
     total = 0.0
     for first in range(0, len(split), settings.batch):
-        video = split.video(first, settings.batch, settings.context + settings.horizon)
-        predicted = network(video[:, : settings.context], settings.horizon)
+        frames = settings.context + settings.validated
+        video = split.video(first, settings.batch, frames)
+        predicted = network(video[:, : settings.context], settings.validated)
         errors = (predicted - video[:, settings.context :]).square().mean((1, 2, 3, 4))
         total += errors.double().sum().item()
     network.train()

@@ -57,6 +57,15 @@ class Settings:
         """All optimiser steps."""
         return self.steps_per_epoch * self.epochs
 
+    @property
+    def validated(self) -> int:
+        """Predicted frames that decide which epoch is best: the longest trained.
+
+        With the short horizon alone, weights from before its extension would win, and
+        fail at once beyond it.
+        """
+        return self.long_horizon if self.extend_horizon else self.horizon
+
     def rate(self, step: int) -> float:
         """The learning rate of an optimiser step."""
         return self.learning_rate * SCHEDULES[self.schedule](step, self.steps)
