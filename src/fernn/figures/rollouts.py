@@ -1,9 +1,10 @@
 """What the forecasts look like.
 
 Film strips of unseen test sequences: the last observed frames and the true future,
-then each model's forecast (first seed) and, below it, its absolute error (from white,
-0, to dark red, 1). Copies of the last frame are shown for comparison. Numbers above the columns are frames relative to the last observed
-one; frames beyond the longest roll-out of the training stand apart.
+copies of the last frame for comparison, then each model's forecast (first seed) and,
+below it, its absolute error (from white, 0, to dark red, 1). Numbers above the columns
+are frames relative to the last observed one; frames beyond the longest roll-out of the
+training stand apart.
 """
 
 from __future__ import annotations
