@@ -69,8 +69,12 @@ def trained(wildcards):
     return wildcards.model in EXPERIMENTS[wildcards.experiment]["models"]
 
 
-def shown(wildcards):
-    """The tags of a model's runs in the tracker."""
+def shown(wildcards, input):
+    """The tags of a model's runs in the tracker.
+
+    Snakemake runs nothing again for a parameter that is a function of `input`: a new
+    label or colour must not train.
+    """
     about = EXPERIMENTS[wildcards.experiment]["attrs"]
     model = about["models"][wildcards.model]
     tags = {"title": about["title"], "label": model["label"]}
@@ -93,10 +97,13 @@ def test_set(wildcards):
     return f"results/{BUDGET}/data/{wildcards.experiment}/{split}.nc"
 
 
-def subject(wildcards, input):
-    """The model to evaluate, as arguments of the command."""
+def baseline(wildcards):
+    """The specification of a baseline, as arguments of the command.
+
+    No function of `input`, so that its change measures the baseline again.
+    """
     if trained(wildcards):
-        return ["--checkpoints", *input.checkpoints]
+        return []
     spec = EXPERIMENTS[wildcards.experiment]["baselines"][wildcards.model]
     return ["--baseline", json.dumps(spec)]
 

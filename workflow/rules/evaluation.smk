@@ -25,14 +25,18 @@ rule evaluate:
         mem_mb=8000,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
-        subject=subject,
+        checkpoints=lambda wildcards, input: (
+            ["--checkpoints", *input.checkpoints] if input.checkpoints else []
+        ),
+        baseline=baseline,
         statistic=entry("{experiment}", "axes", "{axis}", "statistic"),
         spec=entry("{experiment}", "axes", "{axis}", "spec"),
         seeds=SEEDS,
         shown=shown,
         key=f"{BUDGET}/{{experiment}}/{{model}}/test",
     shell:
-        "fernn evaluate --name {wildcards.model} {params.subject:q}"
+        "fernn evaluate --name {wildcards.model} {params.checkpoints:q}"
+        " {params.baseline:q}"
         " --recipe {input.recipe:q} --atlas {input.atlas:q}"
         " --seeds {params.seeds} --statistic {params.statistic} --spec {params.spec:q}"
         " --key {params.key:q} --shown {params.shown:q}"

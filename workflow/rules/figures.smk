@@ -9,6 +9,7 @@ rule figure:
     input:
         cubes=cubes("figures"),
         module=module("figures"),
+        style=f"{workflow.basedir}/src/fernn/figures/_style.py",
     output:
         png=report(
             f"results/{BUDGET}/figures/{{figure}}.png",
@@ -37,6 +38,7 @@ rule table:
     input:
         cubes=cubes("tables"),
         module=module("tables"),
+        style=f"{workflow.basedir}/src/fernn/tables/_write.py",
     output:
         csv=report(
             f"results/{BUDGET}/tables/{{table}}.csv",
