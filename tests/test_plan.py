@@ -15,8 +15,8 @@ SIZES = {
     | {"long_horizon", "published_size"},
     "axes": {"batch", "context", "horizon"},
     "baselines": set(),
-    "models": {"batch", "context", "decoder_layers", "devices", "epochs", "frame_size"}
-    | {"hidden", "horizon", "long_horizon", "precision", "sequences", "trials"},
+    "models": {"batch", "context", "decoder_layers", "epochs", "frame_size"}
+    | {"hidden", "horizon", "long_horizon", "sequences", "trials"},
     "recipes": {"digits", "frame_size", "frames", "grid_speed", "sequences"},
 }
 

@@ -143,7 +143,7 @@ def _trained(
     """A model with its training settings and what is tuned."""
     protocol = config.protocols[experiment.protocol].model_dump()
     sizes = ("batch", "sequences", "context", "horizon", "long_horizon")
-    training = {key: getattr(budget, key) for key in (*sizes, "precision", "devices")}
+    training = {key: getattr(budget, key) for key in sizes}
     training |= {key: value for key, value in protocol.items() if key != "rollout"}
     epochs = _epochs(config, budget, name, budget.epochs)
     trial_epochs = _epochs(config, budget, name, budget.tuning.epochs)

@@ -153,10 +153,6 @@ class Budget(Strict):
     validation: Count = Field(description="sequences")
     tuning: Trials
     axes: dict[str, AxisSizes] = Field({}, description="sizes of axes")
-    precision: Literal[
-        "32-true", "bf16-mixed", "bf16-true", "16-mixed", "16-true", "64-true"
-    ] = "32-true"
-    devices: Count = 1
 
 
 class Config(Strict):

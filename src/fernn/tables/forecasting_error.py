@@ -53,7 +53,7 @@ def _row(cube: xr.Dataset, name: str, about: dict) -> dict:
     return {
         "experiment": cube.attrs["experiment"],
         "model": about["label"],
-        "rollout": cube.attrs["rollout"],
+        "rollout": None if about["baseline"] else cube.attrs["rollout"],
         "seeds": seeds.size,
         "frames": error.sizes["frame"],
         "mse_mean": mean,

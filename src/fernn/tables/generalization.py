@@ -62,7 +62,8 @@ def _empty(cube: xr.Dataset, about: dict) -> dict:
         names += [f"length_{multiple}x", f"length_{multiple}x_median"]
     names += ["velocity_seen", "velocity_unseen", "velocity_outside"]
     head = {"experiment": cube.attrs["experiment"], "model": about["label"]}
-    head |= {"rollout": cube.attrs["rollout"], "seeds": cube.sizes["seed"]}
+    rollout = None if about["baseline"] else cube.attrs["rollout"]
+    head |= {"rollout": rollout, "seeds": cube.sizes["seed"]}
     return head | dict.fromkeys(names, math.nan)
 
 

@@ -61,7 +61,7 @@ def train(
         Diverged: the loss is not finite; the message tells the step.
         Interrupted: SIGTERM or SIGUSR1 came; the state is saved.
     """
-    fabric = make_fabric(settings)
+    fabric = make_fabric()
     optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     network, optimiser = fabric.setup(model, optimiser)
     run = _restore(states, network, optimiser)
@@ -99,15 +99,9 @@ def _restore(
     return run
 
 
-def make_fabric(settings: Settings) -> Fabric:
-    """Devices and precision; the environment's own job manager is left alone."""
-    fabric = Fabric(
-        devices=settings.devices,
-        precision=settings.precision,  # pyright: ignore[reportArgumentType]
-        plugins=LightningEnvironment(),
-    )
-    fabric.launch()
-    return fabric
+def make_fabric() -> Fabric:
+    """One device, single precision; the cluster's job manager is left alone."""
+    return Fabric(devices=1, plugins=LightningEnvironment())
 
 
 def _step(

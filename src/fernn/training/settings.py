@@ -29,8 +29,6 @@ class Settings:
         schedule: ``constant`` or ``one_cycle`` (warm-up, then cosine to zero).
         clip: the gradient's largest norm.
         seed: of the weights and of the horizons.
-        precision: Lightning Fabric's name for it.
-        devices: how many to train on.
     """
 
     batch: int
@@ -44,8 +42,6 @@ class Settings:
     schedule: str = "constant"
     clip: float = 1.0
     seed: int = 0
-    precision: str = "32-true"
-    devices: int = 1
 
     @property
     def steps_per_epoch(self) -> int:
