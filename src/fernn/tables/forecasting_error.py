@@ -43,7 +43,7 @@ def _row(cube: xr.Dataset, name: str, about: dict) -> dict:
     sample = error.mean("frame")
     seeds = sample.mean("sample")
     mean = float(seeds.mean("seed"))
-    spread = seeds.size > 1 and math.isfinite(mean)
+    spread = seeds.size > 1 and math.isfinite(mean) and not about["baseline"]
     std = float(seeds.std("seed", ddof=1)) if spread else math.nan
     published = None
     if not about["baseline"]:
