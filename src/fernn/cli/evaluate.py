@@ -68,11 +68,7 @@ def _tell(args: argparse.Namespace, error: Any) -> None:
     axis = args.output.parent.name
     with Spool(args.output.with_suffix(".events.jsonl"), resume=False) as spool:
         _run.tell_run(spool, args.key, "evaluate", args.shown, {})
-        by_seed = error.mean(["model", "sample", "frame"]).values
-        values = {f"test/{axis}": by_seed.mean()}
-        for seed, value in zip(args.seeds, by_seed, strict=True):
-            values[f"test/{axis}/seed-{seed}"] = value
-        spool.metrics(0, values)
+        spool.metrics(0, {f"test/{axis}": float(error.mean())})
         spool.status("FINISHED")
 
 
