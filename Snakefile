@@ -17,6 +17,7 @@ include: "workflow/rules/common.smk"
 rule all:
     default_target: True
     input:
+        all_cubes(),
         figures(),
         tables(),
         f"results/{BUDGET}/config.json",

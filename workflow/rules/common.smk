@@ -137,6 +137,14 @@ def caption(wildcards, input):
     return ast.get_docstring(tree)
 
 
+def all_cubes():
+    return [
+        f"results/{BUDGET}/cubes/{experiment}/{axis}.nc"
+        for experiment, spec in EXPERIMENTS.items()
+        for axis in spec["axes"]
+    ]
+
+
 def figures():
     return expand(f"results/{BUDGET}/figures/{{figure}}.png", figure=PLAN["figures"])
 
