@@ -18,7 +18,7 @@ def test_every_table_has_a_row_for_each_model_in_three_formats(name, tmp_path):
     table = module.tabulate([mock_cubes.BUILDERS[axis]() for axis in module.AXES])
     labels = [about["label"] for about in mock_cubes.MODELS.values()]
     assert table["model"].tolist()[: len(labels)] == labels
-    for suffix in (".csv", ".md", ".tex"):
+    for suffix in (".csv", ".md", ".html", ".tex"):
         _write.save(table, tmp_path / f"t{suffix}", {"commit": "abc"})
         text = (tmp_path / f"t{suffix}").read_text()
         assert text.count("FERNN-V2") >= 1

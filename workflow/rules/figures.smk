@@ -1,7 +1,7 @@
 """Figures and tables.
 
 REQUIRED INPUTS: results/{budget}/cubes/
-OUTPUTS: results/{budget}/figures/{figure}.png and .pdf, tables/{table}.csv, .md and .tex
+OUTPUTS: results/{budget}/figures/{figure}.png and .pdf, tables/{table}.csv, .md, .tex and .html
 """
 
 
@@ -40,12 +40,13 @@ rule table:
         module=module("tables"),
         style=f"{workflow.basedir}/src/fernn/tables/_write.py",
     output:
-        csv=report(
-            f"results/{BUDGET}/tables/{{table}}.csv",
+        page=report(
+            f"results/{BUDGET}/tables/{{table}}.html",
             caption="../report/item.rst",
             category="Tables",
             labels={"table": "{table}"},
         ),
+        csv=f"results/{BUDGET}/tables/{{table}}.csv",
         markdown=f"results/{BUDGET}/tables/{{table}}.md",
         latex=f"results/{BUDGET}/tables/{{table}}.tex",
     log:
@@ -61,4 +62,5 @@ rule table:
         caption=caption,
     shell:
         "fernn table {wildcards.table} --cubes {input.cubes:q}"
-        " --output {output.csv:q} {output.markdown:q} {output.latex:q} 2> {log:q}"
+        " --output {output.csv:q} {output.markdown:q} {output.latex:q} {output.page:q}"
+        " 2> {log:q}"

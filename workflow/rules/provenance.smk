@@ -1,14 +1,15 @@
 """What was run, and what everything was made from.
 
 REQUIRED INPUTS: results/{budget}/figures/, results/{budget}/tables/
-OUTPUTS: results/{budget}/config.json (the plan), results/{budget}/lineage.txt
+OUTPUTS: results/{budget}/config.json (the plan), lineage.txt, and both as .html
 """
 
 
 rule config:
     output:
-        plan=report(
-            f"results/{BUDGET}/config.json",
+        plan=f"results/{BUDGET}/config.json",
+        page=report(
+            f"results/{BUDGET}/config.html",
             caption="../report/config.rst",
             category="Provenance",
             labels={"what": "configuration"},
@@ -21,7 +22,8 @@ rule config:
     params:
         plan=json.dumps(PLAN, indent=1),
     shell:
-        "printf '%s\\n' {params.plan:q} > {output.plan:q} 2> {log:q}"
+        "(printf '%s\\n' {params.plan:q} > {output.plan:q}"
+        " && echo '<pre>' | cat - {output.plan:q} > {output.page:q}) 2> {log:q}"
 
 
 rule trace:
@@ -29,8 +31,9 @@ rule trace:
         figures(),
         tables("md"),
     output:
-        lineage=report(
-            f"results/{BUDGET}/lineage.txt",
+        lineage=f"results/{BUDGET}/lineage.txt",
+        page=report(
+            f"results/{BUDGET}/lineage.html",
             caption="../report/lineage.rst",
             category="Provenance",
             labels={"what": "lineage"},
@@ -46,4 +49,5 @@ rule trace:
         mem_mb=1000,
         runtime=10,
     shell:
-        "fernn trace {input:q} > {output.lineage:q} 2> {log:q}"
+        "(fernn trace {input:q} > {output.lineage:q}"
+        " && echo '<pre>' | cat - {output.lineage:q} > {output.page:q}) 2> {log:q}"

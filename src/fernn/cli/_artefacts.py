@@ -139,6 +139,7 @@ READERS: dict[str, Callable[[Path], Record]] = {
     ".json": _json,
     ".csv": _table,
     ".md": _table,
+    ".html": _table,
     ".tex": _table,
     ".png": _png,
     ".pdf": _pdf,

@@ -1,4 +1,4 @@
-"""Tables as CSV (full precision), Markdown and LaTeX (rounded, with booktabs).
+"""Tables as CSV (full precision), Markdown, HTML and LaTeX (rounded, with booktabs).
 
 Adjacent columns ``x_mean`` and ``x_std`` become one column ``x``, mean ± std. Numbers
 that are absent are dashes, infinite ones are called diverged.
@@ -6,6 +6,7 @@ that are absent are dashes, infinite ones are called diverged.
 
 from __future__ import annotations
 
+import html
 import json
 import math
 from collections.abc import Callable
@@ -19,13 +20,20 @@ from fernn.storage import write_text
 ESCAPES = {"&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "$": r"\$"}
 ESCAPES |= {"×": r"$\times$", "±": r"$\pm$", "ν": r"$\nu$", "→": r"$\to$"}
 ABSENT, DIVERGED = "–", "diverged"
+STYLE = (
+    "<!doctype html><meta charset=utf-8><style>"
+    "body {font: 14px sans-serif; margin: 2em}"
+    " table {border-collapse: collapse} td {padding: .3em .7em}"
+    " tr:first-child {font-weight: bold; border-bottom: 2px solid}"
+    " tr {border-bottom: 1px solid #ddd} p {max-width: 60em; color: #555}</style>"
+)
 PLAIN = 0.01, 1000  # numbers between them are written without a power of ten
 
 
 def save(table: pd.DataFrame, path: Path, lineage: dict) -> None:
     """Write a table in the format of the suffix; its footnotes are ``attrs["notes"]``.
 
-    The lineage is a comment in Markdown and LaTeX; a CSV stays clean.
+    The lineage is a comment in all but CSV, which stays clean.
 
     Raises:
         UserError: the suffix is unknown.
@@ -34,6 +42,7 @@ def save(table: pd.DataFrame, path: Path, lineage: dict) -> None:
     writers: dict[str, Callable[[], str]] = {
         ".csv": lambda: table.to_csv(index=False),
         ".md": lambda: f"{markdown(table)}\n<!-- lineage: {text} -->\n",
+        ".html": lambda: f"{page(table)}<!-- lineage: {text} -->\n",
         ".tex": lambda: f"{latex(table)}% lineage: {text}\n",
     }
     if path.suffix not in writers:
@@ -49,6 +58,21 @@ def markdown(table: pd.DataFrame) -> str:
     lines = [f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows)]
     notes = [f"\n{note}" for note in table.attrs.get("notes", [])]
     return "\n".join([*lines, *notes]) + "\n"
+
+
+def page(table: pd.DataFrame) -> str:
+    """A page of its own, for the report; the footnotes below."""
+    heads, rows = _cells(table, _plain)
+    sides = ["right" if right else "left" for right in _numeric(table, heads)]
+    lines = [
+        "<tr>" + "".join(map(_td, cells, sides)) + "</tr>" for cells in (heads, *rows)
+    ]
+    notes = [f"<p>{html.escape(note)}</p>" for note in table.attrs.get("notes", [])]
+    return "\n".join([f"{STYLE}<table>", *lines, "</table>", *notes]) + "\n"
+
+
+def _td(text: str, side: str) -> str:
+    return f'<td style="text-align: {side}">{html.escape(text)}</td>'
 
 
 def latex(table: pd.DataFrame) -> str:
