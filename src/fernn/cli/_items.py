@@ -1,22 +1,60 @@
-"""Show a figure or table with every experiment it draws on, in the tracker."""
+"""What `figure` and `table` share: cubes in, files out, and a place in the tracker."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from fernn import modules
 from fernn.spool import Spool
 
 
-def show(name: str, cubes: Sequence[Any], path: Path, folder: str) -> None:
+def add_arguments(parser: argparse.ArgumentParser, package: str, files: str) -> None:
+    """Add the item's name, its cubes and its outputs."""
+    known = ", ".join(modules.names(package))
+    parser.add_argument("name", help=f"one of {known}")
+    parser.add_argument(
+        "--cubes", nargs="+", type=Path, required=True, help="netCDF files"
+    )
+    parser.add_argument(
+        "--output", nargs="+", type=Path, required=True, help=f"files, {files}"
+    )
+
+
+def write(
+    args: argparse.Namespace,
+    item: Any,
+    cubes: Sequence[Any],
+    save: Callable,
+    shown: str,
+) -> None:
+    """Write an item to each output with its lineage, and show one in the tracker.
+
+    Args:
+        args: with name, cubes and output.
+        item: a figure or a table.
+        cubes: what it is drawn from.
+        save: called with the item, a path and the lineage.
+        shown: the suffix of the file for the tracker; without one it is the first.
+    """
+    from fernn.lineage import stamp
+
+    lineage = stamp(args.cubes)
+    for path in args.output:
+        save(item, path, lineage)
+    fitting = [path for path in args.output if path.suffix == shown]
+    _show(args.name, cubes, (fitting or args.output)[0])
+
+
+def _show(name: str, cubes: Sequence[Any], path: Path) -> None:
     """Add an artefact to the run ``report`` of each experiment.
 
     Args:
         name: of the figure or table.
         cubes: what it is drawn from.
-        path: the file to show.
-        folder: where the tracker shows it.
+        path: the file to show, under its folder's name.
     """
     for attrs in {cube.attrs["experiment"]: cube.attrs for cube in cubes}.values():
         place = f"{attrs['budget']}/{attrs['experiment']}"
@@ -29,5 +67,5 @@ def show(name: str, cubes: Sequence[Any], path: Path, folder: str) -> None:
                 tags={"stage": "report", "title": attrs["title"]},
                 note="Figures and tables that draw on this experiment.",
             )
-            spool.artifact(path, folder)
+            spool.artifact(path, path.parent.name)
             spool.status("FINISHED")
