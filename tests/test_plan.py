@@ -84,6 +84,12 @@ def test_equal_compute_divides_epochs_by_cost(resolved):
     assert epochs("fernn_v1") == (1, 1)  # at least one
 
 
+def test_baselines_are_measured_where_they_have_something_to_show(resolved):
+    axes = resolved("demo")["experiments"]["translation"]["axes"]
+    without = {name for name, axis in axes.items() if not axis["baselines"]}
+    assert without == {"hidden_state", "equivariance"} < axes.keys()
+
+
 def test_equal_epochs_do_not(resolved):
     models = resolved("paper")["experiments"]["translation"]["models"]
     assert {entry["training"]["epochs"] for entry in models.values()} == {50}

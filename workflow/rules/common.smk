@@ -109,11 +109,10 @@ def baseline(wildcards):
 
 
 def shards(wildcards):
-    """Every model of an experiment on an axis; baselines have no state to show."""
+    """Every model of an experiment on an axis, and the baselines where they count."""
     experiment = EXPERIMENTS[wildcards.experiment]
-    statistic = experiment["axes"][wildcards.axis]["statistic"]
-    stateful = statistic in ("hidden_state", "equivariance_error")
-    models = [*experiment["models"], *([] if stateful else experiment["baselines"])]
+    compared = experiment["axes"][wildcards.axis]["baselines"]
+    models = [*experiment["models"], *(experiment["baselines"] if compared else [])]
     folder = f"results/{BUDGET}/shards/{wildcards.experiment}/{wildcards.axis}"
     return [f"{folder}/{model}.nc" for model in models]
 

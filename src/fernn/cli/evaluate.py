@@ -58,14 +58,14 @@ def run(args: argparse.Namespace) -> None:
     joined.attrs["lineage"] = json.dumps(stamp(filter(None, inputs)))
     write_dataset(joined, args.output)
     if "clamped_squared_error" in joined:
-        _tell(args, joined.clamped_squared_error)
+        axis = subjects[0].sequences.recipe.attrs["split"]
+        _tell(args, axis, joined.clamped_squared_error)
 
 
-def _tell(args: argparse.Namespace, error: Any) -> None:
+def _tell(args: argparse.Namespace, axis: str, error: Any) -> None:
     """Show the test errors of an axis in the tracker, as one run of the sweep."""
     from fernn.spool import Spool
 
-    axis = args.output.parent.name
     with Spool(args.output.with_suffix(".events.jsonl"), resume=False) as spool:
         _run.tell_run(spool, args.key, "evaluate", args.shown, {})
         spool.metrics(0, {f"test/{axis}": float(error.mean())})

@@ -12,11 +12,7 @@ from fernn.config.schema import Axis, AxisSizes, Budget, Config
 GIVEN = ("atlas", "split", "pool", "draw", "seed", "sequences", "frames", "frame_size")
 SIZES = (*GIVEN, "digits")  # of the data, given by the budget
 SPLITS = ("train", "val")
-DRAWS = {  # of the test set that a statistic is measured on; others take any
-    "curves": (None,),
-    "equivariance_error": ("flowed",),
-    "hidden_state": ("flowed",),
-}
+# The draws of a test set; a statistic that takes only some names them as its `DRAWS`.
 ANY = ("sampled", "grid", "flowed")
 
 
@@ -37,8 +33,10 @@ def _statistic(axis: Axis, path: tuple) -> Iterator[Problem]:
     known = options.kinds("evaluation")
     where = (*path, "statistic")
     yield from options.unknown("statistic", axis.statistic, known, where)
-    draws = DRAWS.get(axis.statistic, ANY)
-    if axis.statistic in known and axis.draw not in draws:
+    if axis.statistic not in known:
+        return
+    draws = options.constant("evaluation", axis.statistic, "DRAWS") or ANY
+    if axis.draw not in draws:
         needed = " or ".join(draw or "no draw" for draw in draws)
         message = f"{axis.statistic} needs {needed}, got {axis.draw or 'none'}"
         yield Problem((*path, "draw"), message)

@@ -62,6 +62,7 @@ def _experiment(
             axis: {
                 "statistic": spec["statistic"],
                 "recipe": axis if spec["draw"] else "val",
+                "baselines": _with_baselines(spec["statistic"]),
                 "spec": {
                     "context": budget.context,
                     "horizon": spec["horizon"],
@@ -72,6 +73,10 @@ def _experiment(
         },
         "attrs": attrs,
     }
+
+
+def _with_baselines(statistic: str) -> bool:
+    return options.constant("evaluation", statistic, "BASELINES") is not False
 
 
 def _axis(config: Config, budget: Budget, name: str, longest: int) -> dict[str, Any]:

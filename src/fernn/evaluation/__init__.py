@@ -1,5 +1,6 @@
 """Evaluation: statistics of each sample, gathered in labelled cubes.
 
 A statistic is a module with ``measure(subject, spec) -> xr.Dataset`` for one trained
-model or baseline; the dimensions ``model`` and ``seed`` are added outside.
+model or baseline; the dimensions ``model`` and ``seed`` are added outside. Its
+constants ``DRAWS`` and ``BASELINES = False`` limit what it is measured on.
 """

@@ -10,6 +10,8 @@ import xarray as xr
 from fernn.evaluation import squared_error
 from fernn.evaluation._subject import Subject
 
+DRAWS = (None,)  # it has no test set
+
 
 def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
     """``train_loss`` and ``validation_error`` (epoch), and ``updates`` so far.

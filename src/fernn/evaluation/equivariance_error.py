@@ -19,6 +19,9 @@ from fernn.evaluation._slots import slot_axes
 from fernn.evaluation._subject import Subject
 from fernn.flows import Flow, Velocity
 
+DRAWS = ("flowed",)
+BASELINES = False  # they have no state
+
 
 @torch.no_grad()
 def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:

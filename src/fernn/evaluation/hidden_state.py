@@ -12,6 +12,8 @@ from fernn.errors import UserError
 from fernn.evaluation._slots import slot_axes
 from fernn.evaluation._subject import Subject
 
+DRAWS = ("flowed",)
+BASELINES = False  # they have no state
 MOTIONS = ("still", "moving")
 
 

@@ -12,7 +12,7 @@ from fernn.data.sources import _atlas
 HELD_OUT = {"val": 250, "test": 250}
 CITATION = (
     "Alpaydin & Kaynak (1998), Optical Recognition of Handwritten Digits,"
-    " UCI Machine Learning Repository, doi:10.24432/C50P49, CC BY 4.0"
+    " UCI Machine Learning Repository"
 )
 
 
