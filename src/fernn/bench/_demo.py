@@ -30,7 +30,7 @@ class Demo:
 
     sequences: int = 400
     epochs: int = 2
-    validation: int = 128
+    validation: int = 64
     extend_horizon: bool = True
 
     def __post_init__(self):
