@@ -13,11 +13,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/fernn"
 
-LOW = "errors storage modules lineage spool progress devices"
+LOW = "errors processes holders lease storage modules lineage spool progress devices"
+LOW += " slurm"
 BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "errors": "",
-    "storage": "errors",
-    **dict.fromkeys(LOW.split()[2:], "errors storage"),
+    "processes": "errors",
+    "holders": "errors processes",
+    "lease": "errors processes holders",
+    "storage": "errors lease",
+    **dict.fromkeys(LOW.split()[5:], "errors storage"),
     "flows": LOW,
     "cells": f"{LOW} flows",
     "models": f"{LOW} flows cells",
@@ -30,9 +34,12 @@ BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "tables": f"{LOW} evaluation.aggregate",
     "tracking": LOW,
     "config": "errors",
+    "heads": f"{LOW} tracking",
+    "doctor": f"{LOW} heads data tracking config",
+    "estimate": f"{LOW} flows cells models data training evaluation config",
     "bench": f"{LOW} flows cells models data training tracking config",
     "cli": f"{LOW} data models checkpoint training tuning evaluation figures tables"
-    " tracking config bench",
+    " tracking config heads doctor estimate bench",
 }
 HOMES = {  # a library: the only parts that import it
     "mlflow": "tracking",

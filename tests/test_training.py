@@ -8,9 +8,10 @@ import torch
 
 from fernn import models
 from fernn.errors import UserError
-from fernn.training.loop import Diverged, Interrupted, train, validation_error
+from fernn.training.loop import Diverged, train, validation_error
 from fernn.training.rolling import RollingStates
 from fernn.training.settings import settings
+from fernn.training.stopping import Interrupted
 
 SPEC = {
     "batch": 4,
@@ -35,18 +36,20 @@ MODEL = {
 def run(sequences, tmp_path):
     """Train, stopping after a step if asked; fresh weights, as in a new process."""
 
-    def start(stop_after=None, **changes):
+    def start(stop_after=None, seconds=None, source="", **changes):
         torch.manual_seed(0)
         model = models.build(MODEL, size=7)
         chosen = settings({**SPEC, **changes}, seed=0)
         splits = [sequences(split=name, pool=name) for name in ("train", "val")]
-        states = RollingStates(tmp_path, {"model": MODEL, "settings": vars(chosen)})
+        identity = {"model": MODEL, "settings": vars(chosen)}
+        states = RollingStates(tmp_path, identity, source)
 
         def on_step(record):
             if record["updates"] == stop_after:
                 signal.raise_signal(signal.SIGUSR1)
 
-        return train(model, *splits, chosen, states, on_step=on_step)
+        tell = {"on_step": on_step, "seconds": seconds}
+        return train(model, *splits, chosen, states, **tell)
 
     return start
 
@@ -95,19 +98,42 @@ def test_a_state_of_other_settings_is_never_continued(run, undisturbed, capsys):
     assert "of other settings" in capsys.readouterr().err
 
 
-def test_only_two_states_are_kept(run, tmp_path):
+def test_two_states_are_kept_and_the_last_one_at_the_end(run, tmp_path):
+    kept = lambda: [path.stem for path in sorted(tmp_path.glob("state-*.pt"))]  # noqa: E731
+    with pytest.raises(Interrupted):
+        run(stop_after=10)
+    assert kept() == ["state-000000009", "state-000000010"]
     run()
-    names = [path.name for path in sorted(tmp_path.glob("state-*"))]
-    assert names == [
-        "state-000000009.pt",
-        "state-000000009.sha256",
-        "state-000000012.pt",
-        "state-000000012.sha256",
-    ]
+    assert kept() == ["state-000000012"]
+    assert len(list(tmp_path.glob("state-*"))) == 2  # with its hash
+
+
+def test_lost_outputs_of_a_finished_run_come_back_untrained(run, undisturbed):
+    """Unless the source has changed since, which may mean another result."""
+    run(source="one")
+    steps = []
+    original = models.forecaster.Forecaster.forward
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            models.forecaster.Forecaster,
+            "forward",
+            lambda *args: steps.append(1) or original(*args),
+        )
+        assert same(run(source="one"), undisturbed) and steps == []
+        assert same(run(source="two"), undisturbed) and len(steps) > 12
+
+
+def test_the_time_limit_saves_and_stops(run, undisturbed):
+    with pytest.raises(Interrupted, match="the time limit: saved and stopped") as stop:
+        run(seconds=0.0)
+    assert stop.value.reason == "the time limit"
+    assert same(run(seconds=1000.0), undisturbed)
 
 
 def test_a_divergent_run_stops_within_a_step(run):
-    with pytest.raises(Diverged, match=r"the loss is (nan|inf) at step \d+ of 12"):
+    with pytest.raises(
+        Diverged, match=r"the (loss|gradient) is (nan|inf) at step \d+ of 12"
+    ):
         run(learning_rate=1e30, schedule="constant", clip=1e30)
 
 

@@ -1,17 +1,23 @@
 """The number of trials is exact, whoever dies; trial 0 is the published one."""
 
+import json
 import multiprocessing
 import os
+import random
 import signal
+import subprocess
+import sys
+import time
 
 import optuna
 import pytest
 
-from fernn.errors import UserError
-from fernn.tuning.study import best, open_study, run_slots
+from fernn.errors import ContinueMe, UserError
+from fernn.tuning.study import DEATHS, Search, best, open_study, work
 
 RANGES = {"rate": {"low": 1e-4, "high": 1.0, "log": True}}
-POINTS = [{"rate": 0.001}, {"rate": 0.5}]
+SEARCH = Search(6, [{"rate": 0.001}, {"rate": 0.5}], RANGES)
+SPAWN = multiprocessing.get_context("spawn")
 
 
 def bowl(trial, params):
@@ -21,17 +27,17 @@ def bowl(trial, params):
     return value
 
 
-def run(journal, slots, objective=bowl):
-    run_slots(journal, slots, POINTS, RANGES, 0, objective)
+def rates(journal, trials=6):
+    return [trial.params["rate"] for trial in best(journal, trials)[1]]
 
 
-def rates(journal):
-    return [trial.params["rate"] for trial in best(journal, 6)[1]]
+def states(journal):
+    return sorted(trial.state.name for trial in open_study(journal).get_trials())
 
 
 def test_the_first_trials_are_as_given_and_the_best_is_chosen(tmp_path):
     journal = tmp_path / "study.journal"
-    run(journal, range(6))
+    assert work(journal, SEARCH, bowl) == list(range(6))
     chosen, trials = best(journal, 6)
     assert [trial.params["rate"] for trial in trials[:2]] == [0.001, 0.5]
     assert len({trial.params["rate"] for trial in trials}) == 6
@@ -40,13 +46,13 @@ def test_the_first_trials_are_as_given_and_the_best_is_chosen(tmp_path):
 
 def test_a_study_run_again_adds_nothing_and_one_cut_short_goes_on(tmp_path):
     whole, cut = tmp_path / "whole.journal", tmp_path / "cut.journal"
-    run(whole, range(6))
-    run(whole, range(6))
+    work(whole, SEARCH, bowl)
+    assert work(whole, SEARCH, bowl) == []
     assert len(open_study(whole).get_trials()) == 6
-    run(cut, range(3))
+    work(cut, Search(3, SEARCH.points, RANGES), bowl)
     with pytest.raises(UserError, match=r"expected trials 6, found slots \[0, 1, 2\]"):
         best(cut, 6)
-    run(cut, range(6))
+    work(cut, SEARCH, bowl)
     assert rates(cut) == rates(whole)
 
 
@@ -56,36 +62,105 @@ def die_in_slot(journal, doomed):
             os.kill(os.getpid(), signal.SIGKILL)
         return bowl(trial, params)
 
-    run(journal, range(6), objective)
+    work(journal, SEARCH, objective)
 
 
-def test_a_killed_worker_loses_no_trial_and_makes_none_twice(tmp_path):
-    journal = tmp_path / "study.journal"
-    context = multiprocessing.get_context("spawn")
-    worker = context.Process(target=die_in_slot, args=(journal, 3))
+def killed_in_slot(journal, doomed):
+    worker = SPAWN.Process(target=die_in_slot, args=(journal, doomed))
     worker.start()
     worker.join()
     assert worker.exitcode == -signal.SIGKILL
-    run(journal, range(6))
-    states = [trial.state.name for trial in open_study(journal).get_trials()]
-    assert sorted(states) == ["COMPLETE"] * 6 + ["FAIL"]
-    whole = tmp_path / "whole.journal"
-    run(whole, range(6))
+
+
+def test_a_killed_workers_trial_fails_and_its_slot_is_filled_once_more(tmp_path):
+    journal, whole = tmp_path / "study.journal", tmp_path / "whole.journal"
+    killed_in_slot(journal, 3)
+    work(journal, SEARCH, bowl)
+    assert states(journal) == ["COMPLETE"] * 6 + ["FAIL"]
+    work(whole, SEARCH, bowl)
     assert rates(journal) == rates(whole)
 
 
-def test_two_workers_share_a_study_exactly(tmp_path):
+def test_a_trial_that_kills_every_worker_counts_as_failed(tmp_path):
     journal = tmp_path / "study.journal"
-    open_study(journal)
-    context = multiprocessing.get_context("spawn")
-    shares = [range(0, 6, 2), range(1, 6, 2)]
-    workers = [context.Process(target=run, args=(journal, share)) for share in shares]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert [worker.exitcode for worker in workers] == [0, 0]
-    assert rates(journal)[:2] == [0.001, 0.5]
+    for _ in range(DEATHS):
+        killed_in_slot(journal, 1)
+    work(journal, SEARCH, bowl)
+    trial = best(journal, 6)[1][1]
+    assert trial.value == float("inf")
+    assert trial.user_attrs["failure"] == f"its worker died {DEATHS} times"
+    assert trial.params["rate"] == 0.5
+
+
+def test_a_trial_asked_to_stop_is_no_death_and_goes_on(tmp_path):
+    journal = tmp_path / "study.journal"
+
+    def stop(trial, params):
+        raise ContinueMe("SIGTERM: saved and stopped after step 3")
+
+    for _ in range(DEATHS + 1):
+        with pytest.raises(ContinueMe):
+            work(journal, SEARCH, stop)
+    work(journal, SEARCH, bowl)
+    assert best(journal, 6)[1][0].value == pytest.approx(0.009)
+
+
+WORKER = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_tuning import RANGES, Search, bowl, work
+def slow(trial, params):
+    time.sleep(0.05)
+    return bowl(trial, params)
+work(Path({journal!r}), Search(24, [], RANGES), slow)
+"""
+
+
+def test_the_count_is_exact_with_a_third_of_the_workers_killed(tmp_path):
+    journal = tmp_path / "study.journal"
+    code = WORKER.format(tests=os.path.dirname(__file__), journal=str(journal))
+    start = lambda: subprocess.Popen([sys.executable, "-c", code])  # noqa: E731
+    workers, draw = [start() for _ in range(6)], random.Random(0)
+    while not journal.exists() or len(states(journal)) < 4:
+        time.sleep(0.05)
+    for victim in draw.sample(workers, 2):
+        victim.kill()
+        workers += [start()]
+    codes = [worker.wait(timeout=120) for worker in workers]
+    assert codes.count(-signal.SIGKILL) == 2 and codes.count(0) == 6
+    ended = best(journal, 24)[1]
+    assert len(ended) == 24 and len(open_study(journal).get_trials()) <= 26
+
+
+def test_a_torn_line_is_set_aside_and_no_other_trial_is_lost(tmp_path):
+    journal = tmp_path / "study.journal"
+    work(journal, Search(3, [], RANGES), bowl)
+    before = journal.read_bytes()
+    journal.write_bytes(before + b'{"op_code":4,"worker_')
+    study = open_study(journal)  # reads what is whole
+    assert len(study.get_trials()) == 3
+    work(journal, Search(5, [], RANGES), bowl)
+    assert journal.with_name("study.journal.torn").read_bytes().startswith(b'{"op_code')
+    assert all(json.loads(line) for line in journal.read_text().splitlines())
+    assert journal.read_bytes().startswith(before) and len(best(journal, 5)[1]) == 5
+
+
+def test_a_lock_left_behind_delays_and_stops_nothing(tmp_path, monkeypatch):
+    from fernn.tuning.journal import MendingLock
+
+    journal = tmp_path / "study.journal"
+    work(journal, Search(1, [], RANGES), bowl)
+    os.symlink(journal, f"{journal}.lock")
+    own = MendingLock.__init__
+
+    def impatient(self, path):
+        own(self, path)
+        self.grace_period = 1  # thirty seconds otherwise
+
+    monkeypatch.setattr(MendingLock, "__init__", impatient)
+    work(journal, Search(2, [], RANGES), bowl)
+    assert len(best(journal, 2)[1]) == 2
 
 
 def test_pruned_and_divergent_trials_count_but_are_not_chosen(tmp_path):
@@ -98,7 +173,7 @@ def test_pruned_and_divergent_trials_count_but_are_not_chosen(tmp_path):
         return bowl(trial, params)
 
     journal = tmp_path / "study.journal"
-    run(journal, range(3), objective)
+    work(journal, Search(3, SEARCH.points, RANGES), objective)
     chosen, trials = best(journal, 3)
     assert chosen.user_attrs["slot"] == 2
     assert trials[0].user_attrs["failure"] == "the loss is nan at step 3"

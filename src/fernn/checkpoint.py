@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from torch import nn
 from fernn import models
 from fernn.errors import UserError
 from fernn.lineage import sha256
-from fernn.storage import atomic, write_text
+from fernn.storage import write_bytes, write_text
 
 
 def save(
@@ -26,10 +28,12 @@ def save(
         spec: the model's specification and ``frame_size``, enough to build it again.
         lineage: from `fernn.lineage.stamp`.
     """
-    with atomic(path) as temporary:
-        torch.save({"weights": weights, "spec": spec}, temporary)
-    record = {"lineage": lineage, "sha256": sha256(path), "spec": spec}
+    content = io.BytesIO()
+    torch.save({"weights": weights, "spec": spec}, content)
+    digest = hashlib.sha256(content.getbuffer()).hexdigest()
+    record = {"lineage": lineage, "sha256": digest, "spec": spec}
     write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", sidecar(path))
+    write_bytes(content.getvalue(), path)
 
 
 def load(path: Path | str, device: torch.device | str = "cpu") -> nn.Module:

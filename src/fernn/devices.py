@@ -1,10 +1,49 @@
-"""Where models run."""
+"""Where models run, and in pieces of what size."""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
+
+Result = TypeVar("Result")
 
 
 def device() -> torch.device:
-    """The first accelerator, or the processor."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """This process's accelerator, or the processor."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device("cpu")
+
+
+def within_memory(
+    largest: int, work: Callable[[int], Result], what: str
+) -> tuple[Result, int]:
+    """Work in pieces, halved each time that the device's memory does not hold them.
+
+    Args:
+        largest: the size to begin with.
+        work: gets the size; called again, it begins anew.
+        what: is told on standard error when the size changes.
+
+    Returns:
+        What the work returns, and the size that fitted.
+
+    Raises:
+        torch.OutOfMemoryError: not even pieces of one fit.
+    """
+    size = largest
+    while True:
+        try:
+            return work(size), size
+        except torch.OutOfMemoryError:
+            if size == 1:
+                raise
+        # Outside of `except`, whose traceback would hold the tensors.
+        size = (size + 1) // 2
+        torch.cuda.empty_cache()
+        line = f"out of device memory: {what} in pieces of {size} from now on"
+        print(line, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The one error a user can cause."""
+"""The errors that the command line tells in one line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from collections.abc import Iterable
 
 class UserError(Exception):
     """A mistake in the user's input, told in one line; the CLI exits with code 2."""
+
+
+class ContinueMe(Exception):
+    """The work is saved, and the same command goes on; the CLI exits with 75."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fernn.errors import UserError
+from fernn.lease import require_held
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
 @contextmanager
-def atomic(path: Path | str) -> Iterator[Path]:
+def atomic(path: Path | str, size: int = 0) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it if the block succeeds.
 
     The suffix is kept, since writers look at it. A block that fails leaves the old
     file as it was.
+
+    Args:
+        path: of the file.
+        size: bytes it needs, if that is known; told when the disk is full.
+
+    Raises:
+        UserError: the disk, or the quota, is full.
+        LeaseLost: another process makes this file now.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,15 +39,45 @@ def atomic(path: Path | str) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
+        require_held()
         temporary.replace(path)
+    except Exception as error:
+        if not _is_full(temporary):  # libraries say it in words of their own
+            raise
+        written = temporary.stat().st_size if temporary.exists() else 0
+        need = f"{size} bytes" if size else f"more than {written} bytes"
+        raise UserError(
+            f"{path}: the disk is full; {need} are needed, and nothing is lost: free"
+            " some and run the same command"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def _is_full(path: Path) -> bool:
+    """Whether not even a small file can be written beside."""
+    probe = path.with_name(f".probe.{uuid.uuid4().hex}")
+    try:
+        with probe.open("wb") as file:
+            file.write(bytes(65536))
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+    return False
+
+
+def write_bytes(content: bytes, path: Path | str) -> None:
+    """Write a file atomically."""
+    with atomic(path, len(content)) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_text(text: str, path: Path | str) -> None:
     """Write a text file atomically."""
-    with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(text.encode(), path)
 
 
 def write_dataset(dataset: xr.Dataset, path: Path | str) -> None:
@@ -47,7 +87,7 @@ def write_dataset(dataset: xr.Dataset, path: Path | str) -> None:
     for name, variable in dataset.variables.items():
         if variable.ndim and variable.dtype.kind in "iufb":
             encoding[str(name)] = {"zlib": True, "complevel": 4, "fletcher32": True}
-    with atomic(path) as temporary:
+    with atomic(path, dataset.nbytes) as temporary:
         dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
 
 

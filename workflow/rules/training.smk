@@ -24,9 +24,10 @@ rule train:
         "../../envs/fernn.yaml"
     threads: 1
     resources:
-        gpu=1,
-        mem_mb=16000,
-        runtime=lambda wildcards, attempt: 1440 * attempt,
+        gpu=PLAN["devices"],
+        nodes=1,
+        mem_mb=lambda wildcards, attempt: 16000 * 2 ** (attempt - 1),
+        runtime=720,
     params:
         model=entry("{experiment}", "models", "{model}", "model"),
         training=entry("{experiment}", "models", "{model}", "training"),
@@ -36,4 +37,4 @@ rule train:
         "fernn train --train {input.train:q} --val {input.val:q} --atlas {input.atlas:q}"
         " --model {params.model:q} --training {params.training:q} --best {input.best:q}"
         " --seed {wildcards.seed} --key {params.key:q} --shown {params.shown:q}"
-        " --output {output.model:q} 2> {log:q}"
+        " --devices {resources.gpu} --output {output.model:q} 2>> {log:q}"

@@ -22,14 +22,13 @@ rule tune:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=lambda wildcards, attempt: 720 * attempt,
+        mem_mb=lambda wildcards, attempt: 8000 * 2 ** (attempt - 1),
+        runtime=720,
     params:
         model=entry("{experiment}", "models", "{model}", "model"),
         training=entry("{experiment}", "models", "{model}", "trial"),
         tuning=entry("{experiment}", "models", "{model}", "tuning"),
         study=lambda wildcards, output: Path(output.done).parent,
-        workers=len(WORKERS),
         shown=shown,
         key=f"{BUDGET}/{{experiment}}/{{model}}/tune",
     shell:
@@ -37,8 +36,7 @@ rule tune:
         " --model {params.model:q} --training {params.training:q}"
         " --tuning {params.tuning:q} --study {params.study:q}"
         " --key {params.key:q} --shown {params.shown:q}"
-        " --worker {wildcards.worker} --workers {params.workers}"
-        " --output {output.done:q} 2> {log:q}"
+        " --output {output.done:q} 2>> {log:q}"
 
 
 rule select:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import pkgutil
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import ModuleType
 
-from fernn.errors import UserError, nearest
+from fernn.errors import ContinueMe, UserError, nearest
+from fernn.lease import hold
+
+CONTINUE_ME = 75
 
 
 def commands() -> dict[str, ModuleType]:
@@ -32,24 +37,38 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(sub)
-        sub.set_defaults(run=module.run)
+        sub.set_defaults(run=module.run, command=name)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command: 0, or 2 with one line for what the user can mend."""
+    """Run one command: 0, or 2 with one line for what the user can mend.
+
+    75 says that the work is saved and the same command goes on.
+    """
     argv = sys.argv[1:] if argv is None else argv
     try:
         _require_command(argv)
         args = parser().parse_args(argv)
-        args.run(args)
-    except UserError as error:
+        with _lease(args):
+            args.run(args)
+    except (UserError, ContinueMe) as error:
         for line in str(error).splitlines():
             print(f"fernn: {line}", file=sys.stderr)
-        return 2
+        return 2 if isinstance(error, UserError) else CONTINUE_ME
     except BrokenPipeError:
         return 141
     return 0
+
+
+def _lease(args: argparse.Namespace) -> AbstractContextManager:
+    """Hold the lease on the command's output; further devices work under the first."""
+    output = getattr(args, "output", None)
+    if isinstance(output, list):
+        output = output[0]
+    if output is None or os.environ.get("LOCAL_RANK", "0") != "0":
+        return nullcontext()
+    return hold(output, f"fernn {args.command}")
 
 
 def _require_command(argv: Sequence[str]) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fernn import slurm
 from fernn.cli._arguments import mapping
 from fernn.errors import UserError
 from fernn.lineage import fingerprint
-from fernn.spool import Spool
+from fernn.spool import Spool, read_events
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,8 +89,37 @@ def announced(
     spool = Spool(folder / f"{own}.events.jsonl")
     hashes = {f"sha256.{Path(k).stem}": v for k, v in lineage["inputs"].items()}
     tags = {"fingerprint": own, "git_commit": lineage["commit"], **hashes}
+    tags |= _attempt(spool, args.key)
     tell_run(spool, args.key, stage, {**args.shown, **tags}, params, own)
     return spool
+
+
+def _attempt(spool: Spool, key: str) -> dict[str, Any]:
+    """Which attempt at the run this is, and where; the log is told too."""
+    events, _ = read_events(spool.path)
+    attempt = 1 + sum(event["event"] == "run" for event in events)
+    where = f"Slurm job {slurm.job()} on " if slurm.job() else ""
+    print(f"{key}: attempt {attempt}, {where}{slurm.node()}", file=sys.stderr)
+    return {"attempt": attempt, "slurm_job_id": slurm.job(), "node": slurm.node()}
+
+
+@contextmanager
+def continued(spool: Spool) -> Iterator[None]:
+    """Tell the spool of a stop, and have Slurm start the job again if its time is up.
+
+    What another sends to stop a job, SIGTERM, is theirs to follow up: Slurm requeues
+    what it preempts, and a cancelled job stays cancelled.
+    """
+    from fernn.training.stopping import TIME_LIMIT, Interrupted
+
+    try:
+        yield
+    except Interrupted as stop:
+        again = stop.reason in (TIME_LIMIT, "SIGUSR1") and slurm.requeue()
+        how = "Slurm starts it again" if again else "the same command continues it"
+        spool.status("KILLED", f"{stop}; {how}")
+        print(f"{stop}; {how}", file=sys.stderr)
+        raise
 
 
 def tell_run(

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
+from fernn import slurm
 from fernn.cli import _run
 from fernn.errors import UserError
 from fernn.spool import Spool
-
-CONTINUE_ME = 75
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,54 +23,81 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _run.add_data_arguments(parser)
     parser.add_argument("--seed", type=int, default=0, help="of the weights")
     parser.add_argument("--best", type=Path, help="tuned hyperparameters, from select")
+    parser.add_argument(
+        "--devices", type=int, default=1, help="of this machine, which share a batch"
+    )
     parser.add_argument("--output", required=True, type=Path, metavar="model.pt")
 
 
 def run(args: argparse.Namespace) -> None:
     """Train, and write the checkpoint, its sidecar and the history."""
-    from fernn.lineage import stamp
+    from fernn.lineage import commit, stamp
     from fernn.models import parameters
     from fernn.training.rolling import RollingStates
 
     tuned = json.loads(args.best.read_text())["params"] if args.best else {}
     model, *splits, settings = _run.prepare(args, args.seed, tuned)
+    _require_shares(args.devices, settings.batch)
     lineage = stamp(filter(None, [args.train, args.val, args.atlas, args.best]))
     identity = {
         "model": args.model,
         "settings": vars(settings),
         "data": lineage["inputs"],
     }
-    states = RollingStates(args.output.parent, identity)
+    states = RollingStates(args.output.parent, identity, commit())
+    how = {"seconds": slurm.seconds_to_work(), "devices": args.devices}
+    if int(os.environ.get("LOCAL_RANK", "0")):
+        return _follow(model, splits, settings, states, how)
     params = {**args.model, **vars(settings), "parameters": parameters(model)}
     spool = _run.announced(args.output.parent, args, "train", params, lineage)
     with spool:
-        records, weights = _train(args.key, spool, model, splits, settings, states)
+        records, weights = _train(args.key, spool, model, splits, settings, states, how)
         _write(args.output, records, weights, args.model, splits[0].size, lineage)
         best = min(record["validation_error"] for record in records)
         spool.metrics(settings.steps, {"val/best_mse": best})
         spool.status("FINISHED")
-    states.clear()
+
+
+def _require_shares(devices: int, batch: int) -> None:
+    import torch
+
+    if devices < 1 or batch % devices:
+        raise UserError(f"--devices {devices} cannot share a batch of {batch} equally")
+    found = torch.cuda.device_count() if torch.cuda.is_available() else devices
+    if devices > found:
+        raise UserError(f"--devices {devices}, but this machine offers {found}")
 
 
 def _train(
-    key: str, spool: Spool, model: Any, splits: list, settings: Any, states: Any
+    key: str,
+    spool: Spool,
+    model: Any,
+    splits: list,
+    settings: Any,
+    states: Any,
+    how: dict[str, Any],
 ) -> tuple[list, dict]:
     """Train with progress; what stops it early is told to the spool and the user."""
     from fernn.progress import progress
     from fernn.training.listeners import listeners
-    from fernn.training.loop import Diverged, Interrupted, train
+    from fernn.training.loop import Diverged, train
 
-    with progress(key, settings.steps) as advance:
+    with _run.continued(spool), progress(key, settings.steps) as advance:
         try:
             tell = listeners(spool, advance)
-            return train(model, splits[0], splits[1], settings, states, *tell)
+            return train(model, splits[0], splits[1], settings, states, *tell, **how)
         except Diverged as error:
             spool.status("FAILED", str(error))
             raise UserError(f"{key}: {error}; lower the learning_rate") from None
-        except Interrupted as error:
-            spool.status("KILLED", str(error))
-            print(f"{key}: {error}; the same command continues it", file=sys.stderr)
-            raise SystemExit(CONTINUE_ME) from None
+
+
+def _follow(
+    model: Any, splits: list, settings: Any, states: Any, how: dict[str, Any]
+) -> None:
+    """The work of a further device: its share of every batch, and nothing told."""
+    from fernn.training.loop import train
+
+    train(model, splits[0], splits[1], settings, states, **how)
 
 
 def _write(

@@ -25,6 +25,7 @@ def plan(config: Config) -> dict[str, Any]:
         "seeds": budget.seeds,
         "source": {"name": budget.source, **config.sources[budget.source]},
         "workers": budget.tuning.workers,
+        "devices": budget.devices,
         "experiments": experiments,
         "figures": _items(config.figures, experiments),
         "tables": _items(config.tables, experiments),

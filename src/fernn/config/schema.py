@@ -152,6 +152,7 @@ class Budget(Strict):
     )
     validation: Count = Field(description="sequences")
     tuning: Trials
+    devices: Count = Field(1, description="of one machine, which share a batch")
     axes: dict[str, AxisSizes] = Field({}, description="sizes of axes")
 
 

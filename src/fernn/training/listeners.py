@@ -26,8 +26,13 @@ def listeners(spool: Spool, advance: Advance) -> tuple[Callable, Callable]:
         )
         advance(int(record["updates"]), detail)
 
+    pieces: set[int] = set()
+
     def on_step(record: dict[str, float]) -> None:
         step = int(record["updates"])
+        if record["micro_batch"] not in pieces:
+            pieces.add(int(record["micro_batch"]))
+            spool.tags({"micro_batch": min(pieces)})
         if step % STEPS_BETWEEN_POINTS == 0:
             spool.metrics(step, {"train/batch_loss": record["train/batch_loss"]})
         advance(step)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,19 +13,18 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import nn
 
 from fernn.data.recipes import Sequences
+from fernn.devices import within_memory
+from fernn.training.gradient import accumulate, mean_over_devices
 from fernn.training.rolling import RollingStates
 from fernn.training.settings import Settings
+from fernn.training.stopping import Interrupted, stop_requests
 
 Record = dict[str, float]
 Listener = Callable[[Record], None]
 
 
 class Diverged(ArithmeticError):
-    """The loss is no longer a finite number."""
-
-
-class Interrupted(Exception):
-    """A signal asked to stop; the state is saved and the run can go on."""
+    """The loss or its gradient is no longer a finite number."""
 
 
 def train(
@@ -39,6 +35,9 @@ def train(
     states: RollingStates | None = None,
     on_epoch: Listener = lambda record: None,
     on_step: Listener = lambda record: None,
+    *,
+    seconds: float | None = None,
+    devices: int = 1,
 ) -> tuple[list[Record], dict[str, Any]]:
     """Minimise the mean squared error of the predicted frames.
 
@@ -53,55 +52,78 @@ def train(
         states: where to save and continue; None neither saves nor continues.
         on_epoch: is told each epoch's record, the ones before a continuation too.
         on_step: is told each step's record.
+        seconds: until it is time to save and stop; None for no limit.
+        devices: processes that share each batch, each with a device of its own; the
+            others run this same call in their own process.
 
     Returns:
         The records of all epochs, and the weights of the best one.
 
     Raises:
-        Diverged: the loss is not finite; the message tells the step.
-        Interrupted: SIGTERM or SIGUSR1 came; the state is saved.
+        Diverged: the loss or its gradient is not finite; the message tells the step.
+        Interrupted: SIGTERM, SIGUSR1 or the time limit came; the state is saved.
     """
-    fabric = make_fabric()
+    fabric = make_fabric(devices)
     optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     network, optimiser = fabric.setup(model, optimiser)
-    run = _restore(states, network, optimiser)
+    run = _restore(fabric, states, settings, model, optimiser)
     for record in run["records"]:
         on_epoch(record)
-    with stop_requests() as stopping:
+    with stop_requests(seconds) as stopping:
         while run["step"] < settings.steps:
-            loss = _step(fabric, network, optimiser, train_split, settings, run["step"])
+            loss = _step(fabric, network, optimiser, train_split, settings, run)
+            loss = mean_over_devices(fabric, loss)
+            _require_finite("loss", loss, run, settings)
+            norm = fabric.clip_gradients(
+                network, optimiser, max_norm=settings.clip, error_if_nonfinite=False
+            )
+            _require_finite("gradient", float(norm), run, settings)
+            optimiser.step()
             run["step"] += 1
             run["loss"] += loss
-            on_step({"updates": run["step"], "train/batch_loss": loss})
+            piece = {"micro_batch": run["piece"]}
+            on_step({"updates": run["step"], "train/batch_loss": loss, **piece})
+            asked = mean_over_devices(fabric, float(bool(stopping.reason))) > 0
             ended = run["step"] % settings.steps_per_epoch == 0
             if ended:
-                _end_epoch(network, validation_split, settings, run)
-            if states and (ended or stopping.is_set()):
-                parts = {"model": network, "optimiser": optimiser}
-                states.save(run, {k: part.state_dict() for k, part in parts.items()})
+                _end_epoch(fabric, model, validation_split, settings, run)
+            if states and (ended or asked) and fabric.is_global_zero:
+                parts = {"model": model, "optimiser": optimiser}
+                held = {name: part.state_dict() for name, part in parts.items()}
+                states.save(run, held, finished=run["step"] == settings.steps)
             if ended:
                 on_epoch(run["records"][-1])
-            if stopping.is_set():
-                raise Interrupted(f"stopped after step {run['step']}")
+            if asked:
+                raise Interrupted(stopping.reason or "another device", run["step"])
     return run["records"], run["best"]
 
 
 def _restore(
-    states: RollingStates | None, network: Any, optimiser: Any
+    fabric: Fabric,
+    states: RollingStates | None,
+    settings: Settings,
+    model: nn.Module,
+    optimiser: Any,
 ) -> dict[str, Any]:
     """Where to go on: the newest saved state, or the beginning."""
-    saved = states.load() if states else None
+    saved = states.load() if states and fabric.is_global_zero else None
+    if fabric.world_size > 1:
+        saved = fabric.broadcast(saved)
     if saved is None:
-        return {"step": 0, "loss": 0.0, "records": [], "best": None}
+        piece = settings.batch // fabric.world_size
+        return {"step": 0, "loss": 0.0, "records": [], "best": None, "piece": piece}
     run, parts = saved
-    network.load_state_dict(parts["model"])
+    model.load_state_dict(parts["model"])
     optimiser.load_state_dict(parts["optimiser"])
     return run
 
 
-def make_fabric() -> Fabric:
-    """One device, single precision; the cluster's job manager is left alone."""
-    return Fabric(devices=1, plugins=LightningEnvironment())
+def make_fabric(devices: int = 1) -> Fabric:
+    """Single precision; processes on this node alone, whatever the cluster offers."""
+    strategy = "ddp" if devices > 1 else "auto"
+    fabric = Fabric(devices=devices, strategy=strategy, plugins=LightningEnvironment())
+    fabric.launch()
+    return fabric
 
 
 def _step(
@@ -110,32 +132,42 @@ def _step(
     optimiser: Any,
     split: Sequences,
     settings: Settings,
-    step: int,
+    run: dict[str, Any],
 ) -> float:
-    """One optimiser step; returns its loss."""
-    epoch, batch = divmod(step, settings.steps_per_epoch)
-    ahead = settings.frames_ahead(step)
-    frames = settings.context + ahead
-    video = split.video(batch * settings.batch, settings.batch, frames, epoch)
+    """The gradient of one step; returns the loss on this device's share."""
     for group in optimiser.param_groups:
-        group["lr"] = settings.rate(step)
-    optimiser.zero_grad()
-    predicted = network(video[:, : settings.context], ahead)
-    loss = (predicted - video[:, settings.context :]).square().mean()
-    value = loss.item()
+        group["lr"] = settings.rate(run["step"])
+
+    def work(piece: int) -> float:
+        optimiser.zero_grad()
+        return accumulate(fabric, network, split, settings, run["step"], piece)
+
+    if fabric.world_size > 1:  # processes cannot shrink their pieces apart
+        loss = work(run["piece"])
+    else:
+        what = f"batches of {settings.batch}"
+        loss, run["piece"] = within_memory(run["piece"], work, what)
+    return loss
+
+
+def _require_finite(
+    what: str, value: float, run: dict[str, Any], settings: Settings
+) -> None:
     if not math.isfinite(value):
-        raise Diverged(f"the loss is {value} at step {step + 1} of {settings.steps}")
-    fabric.backward(loss)
-    fabric.clip_gradients(network, optimiser, max_norm=settings.clip)
-    optimiser.step()
-    return value
+        step = run["step"] + 1
+        raise Diverged(f"the {what} is {value} at step {step} of {settings.steps}")
 
 
 def _end_epoch(
-    network: Any, split: Sequences, settings: Settings, run: dict[str, Any]
+    fabric: Fabric,
+    model: nn.Module,
+    split: Sequences,
+    settings: Settings,
+    run: dict[str, Any],
 ) -> None:
     """Validate, record, and keep the weights if they are the best so far."""
-    error = validation_error(network, split, settings)
+    error = validation_error(model, split, settings, run["piece"])
+    error = mean_over_devices(fabric, error)
     previous = [record["validation_error"] for record in run["records"]]
     record = {
         "epoch": run["step"] // settings.steps_per_epoch,
@@ -147,37 +179,21 @@ def _end_epoch(
     run["records"].append(record)
     run["loss"] = 0.0
     if run["best"] is None or error < min(previous):
-        run["best"] = copy.deepcopy(network.state_dict())
+        run["best"] = copy.deepcopy(model.state_dict())
 
 
 @torch.no_grad()
-def validation_error(network: Any, split: Sequences, settings: Settings) -> float:
+def validation_error(
+    network: Any, split: Sequences, settings: Settings, piece: int | None = None
+) -> float:
     """Mean squared error of the longest trained roll-out on a fixed split."""
     network.eval()
-    total = 0.0
-    for first in range(0, len(split), settings.batch):
+    total, piece = 0.0, piece or settings.batch
+    for first in range(0, len(split), piece):
         frames = settings.context + settings.validated
-        video = split.video(first, settings.batch, frames)
+        video = split.video(first, piece, frames)
         predicted = network(video[:, : settings.context], settings.validated)
         errors = (predicted - video[:, settings.context :]).square().mean((1, 2, 3, 4))
         total += errors.double().sum().item()
     network.train()
     return total / len(split)
-
-
-@contextmanager
-def stop_requests() -> Iterator[threading.Event]:
-    """Within the block, SIGTERM and SIGUSR1 set the event instead of killing."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    numbers = (signal.SIGTERM, signal.SIGUSR1)
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
-        signal.signal(number, lambda *_: asked.set())
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

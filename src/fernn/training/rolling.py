@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import torch
 
 from fernn.lineage import fingerprint, sha256
-from fernn.storage import atomic, write_text
+from fernn.storage import write_bytes, write_text
 
 KEPT = 2
 
@@ -18,31 +20,44 @@ class RollingStates:
     """Saved states of one run, beside its outputs but not among them.
 
     A workflow deletes the outputs of a failed job; these files stay, so that the next
-    attempt goes on.
+    attempt goes on. The state at the end stays too: whoever asks for outputs that were
+    lost gets them again at once, unless the source has changed.
 
     Args:
         folder: where the states lie.
         identity: all that the result is a function of; a state of another identity is
             never continued.
+        source: the commit that makes the result.
     """
 
-    def __init__(self, folder: Path, identity: dict[str, Any]):
+    def __init__(self, folder: Path, identity: dict[str, Any], source: str = ""):
         self.folder = folder
         self.fingerprint = fingerprint(identity)
+        self.source = source
 
-    def save(self, run: dict[str, Any], parts: dict[str, Any]) -> None:
+    def save(
+        self, run: dict[str, Any], parts: dict[str, Any], finished: bool = False
+    ) -> None:
         """Write the state after ``run["step"]`` and drop all but the newest two.
 
         Args:
             run: how far the training is.
             parts: state dicts.
+            finished: that was the last step; only this state is kept.
         """
         path = self.folder / f"state-{run['step']:09d}.pt"
-        state = {"run": run, "parts": parts, "fingerprint": self.fingerprint}
-        with atomic(path) as temporary:
-            torch.save(state, temporary)
-        write_text(sha256(path) + "\n", _sidecar(path))
-        for old in self._newest_first()[KEPT:]:
+        state = {
+            "run": run,
+            "parts": parts,
+            "fingerprint": self.fingerprint,
+            "finished_by": self.source if finished else None,
+        }
+        content = io.BytesIO()
+        torch.save(state, content)
+        digest = hashlib.sha256(content.getbuffer()).hexdigest()
+        write_text(digest + "\n", _sidecar(path))
+        write_bytes(content.getvalue(), path)
+        for old in self._newest_first()[1 if finished else KEPT :]:
             _remove(old)
 
     def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -56,11 +71,21 @@ class RollingStates:
                 path.replace(path.with_suffix(".damaged"))
                 continue
             state = torch.load(path, map_location="cpu", weights_only=True)
-            if state["fingerprint"] == self.fingerprint:
+            other = self._difference(state)
+            if not other:
                 return state["run"], state["parts"]
-            print(f"{path} is of other settings; starting anew", file=sys.stderr)
+            print(f"{path} is of {other}; starting anew", file=sys.stderr)
             _remove(path)
         return None
+
+    def _difference(self, state: dict[str, Any]) -> str:
+        """Why a state is of no use; empty if it is."""
+        if state["fingerprint"] != self.fingerprint:
+            return "other settings or data"
+        by = state["finished_by"]
+        if by is not None and (by != self.source or by.endswith("+changes")):
+            return "another source"
+        return ""
 
     def clear(self) -> None:
         """Remove all states: the run has ended."""

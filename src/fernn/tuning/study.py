@@ -1,153 +1,178 @@
-"""A study in a journal file: exact in its number of trials, resumable by its slots."""
+"""A study in a journal file: exact in its number of trials, whoever dies."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna import TrialPruned
-from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.distributions import FloatDistribution
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from fernn.data._random import words
-from fernn.errors import UserError
+from fernn.errors import ContinueMe, UserError
+from fernn.lease import Lease
+from fernn.tuning import journal, samplers
 
 Objective = Callable[[Trial, dict[str, float]], float]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
-STARTUP = 4  # trials before the sampler models their values
+DEATHS = 3  # of workers at one point of one trial, before it counts as failed
+NAME = "study"
 
 
-def open_study(journal: Path) -> Study:
-    """The study in a journal file, made if there is none."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    storage = JournalStorage(JournalFileBackend(str(journal)))
-    return optuna.create_study(
-        storage=storage, study_name="study", direction="minimize", load_if_exists=True
-    )
+@dataclass(frozen=True)
+class Search:
+    """What a study searches.
 
-
-class Fixed(optuna.samplers.BaseSampler):
-    """Hyperparameters as given.
-
-    Enqueued trials would not do: another worker could take one that waits.
-    """
-
-    def __init__(self, point: dict[str, float]):
-        self.point = point
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict:
-        """Nothing is sampled jointly."""
-        return {}
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict
-    ) -> dict:
-        """Nothing is sampled jointly."""
-        return {}
-
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """The given value."""
-        return self.point[param_name]
-
-
-def sampler(seed: int) -> optuna.samplers.BaseSampler:
-    """Every argument is stated: their defaults change between versions."""
-    return optuna.samplers.TPESampler(
-        n_startup_trials=STARTUP,
-        n_ei_candidates=24,
-        multivariate=True,
-        group=False,
-        constant_liar=True,
-        seed=seed,
-    )
-
-
-def pruner() -> optuna.pruners.BasePruner:
-    """Stop a trial that is behind the median of the earlier ones."""
-    return optuna.pruners.MedianPruner(
-        n_startup_trials=3, n_warmup_steps=1, interval_steps=1, n_min_trials=3
-    )
-
-
-def run_slots(
-    journal: Path,
-    slots: range,
-    points: list[dict[str, float]],
-    ranges: dict[str, dict[str, Any]],
-    seed: int,
-    objective: Objective,
-) -> None:
-    """Run the trials of these slots that have not ended.
-
-    A slot is one place in the study's budget. Slots belong to one worker, so several
-    workers share a journal and the number of trials is exact; a trial that was cut off
-    is marked as failed and its slot runs again.
-
-    Args:
-        journal: the study's file.
-        slots: of this worker.
+    Attributes:
+        trials: how many; a slot is one place in this number.
         points: hyperparameters of the first slots: trial 0 is the published one.
         ranges: ``{name: {"low", "high", "log"}}`` for the other slots.
         seed: of the study; each slot has a sampler of its own.
-        objective: gets the trial and its hyperparameters.
     """
-    study = open_study(journal)
-    for trial in study.get_trials(states=(TrialState.RUNNING, TrialState.WAITING)):
-        if _slot(trial) in slots:
-            study.tell(trial.number, state=TrialState.FAIL)
-    ended = {_slot(trial) for trial in study.get_trials(states=ENDED)}
-    space: dict[str, BaseDistribution] = {
-        name: FloatDistribution(**span) for name, span in sorted(ranges.items())
-    }
-    for slot in slots:
-        if slot in ended:
+
+    trials: int
+    points: list[dict[str, float]]
+    ranges: dict[str, dict[str, Any]]
+    seed: int = 0
+
+
+def open_study(path: Path) -> optuna.Study:
+    """The study in a journal file, made if there is none."""
+    return _study(journal.storage(path))
+
+
+def _study(storage: JournalStorage) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        storage=storage,
+        study_name=NAME,
+        direction="minimize",
+        pruner=samplers.pruner(),
+        load_if_exists=True,
+    )
+
+
+def work(path: Path, search: Search, objective: Objective) -> list[int]:
+    """Fill free slots of a study until there are none.
+
+    A slot's ticket is a lease, so that each is filled by one worker at a time and the
+    number of trials is exact. A trial whose worker died is marked as failed, and its
+    slot is filled again with the same hyperparameters.
+
+    Args:
+        path: the study's journal.
+        search: what is searched.
+        objective: gets the trial and its hyperparameters.
+
+    Returns:
+        The slots that were filled.
+
+    Raises:
+        ContinueMe: a trial was asked to stop; its slot is free again.
+    """
+    filled = []
+    for slot in range(search.trials):
+        ticket = Lease(path.parent / "slots" / f"{path.stem}-{slot:03d}.lease", "trial")
+        ticket.path.parent.mkdir(parents=True, exist_ok=True)
+        if not ticket.take():
             continue
-        own_seed = int(words(seed, "tuning", 0, slot, 1, 1)[0, 0])
-        study.sampler = Fixed(points[slot]) if slot < len(points) else sampler(own_seed)
-        study.pruner = pruner()
-        trial = study.ask(space)
-        trial.set_user_attr("slot", slot)
         try:
-            value = objective(trial, dict(trial.params))
-        except TrialPruned:
-            study.tell(trial, state=TrialState.PRUNED)
-        except ArithmeticError as error:
-            trial.set_user_attr("failure", str(error))
-            study.tell(trial, values=float("inf"))
-        else:
-            study.tell(trial, values=value)
+            if _fill(path, search, slot, objective):
+                filled.append(slot)
+        finally:
+            ticket.release()
+    return filled
 
 
-def best(journal: Path, trials: int) -> tuple[FrozenTrial, list[FrozenTrial]]:
+def _fill(path: Path, search: Search, slot: int, objective: Objective) -> bool:
+    """Run a slot's trial, unless it has ended; the caller holds its ticket."""
+    storage = journal.storage(path)
+    study = _study(storage)
+    earlier = [trial for trial in study.get_trials() if _slot(trial) == slot]
+    if any(trial.state in ENDED for trial in earlier):
+        return False
+    for trial in earlier:
+        if trial.state == TrialState.RUNNING:  # its worker is dead: we have the ticket
+            study.tell(trial.number, state=TrialState.FAIL)
+    trial = _ask(storage, study, search, slot, earlier)
+    if _deaths(earlier) >= DEATHS:
+        trial.set_user_attr("failure", f"its worker died {DEATHS} times")
+        study.tell(trial, values=float("inf"))
+        return True
+    try:
+        value = objective(trial, dict(trial.params))
+    except TrialPruned:
+        study.tell(trial, state=TrialState.PRUNED)
+    except ArithmeticError as error:
+        trial.set_user_attr("failure", str(error))
+        study.tell(trial, values=float("inf"))
+    except ContinueMe as stop:
+        trial.set_user_attr("interrupted", str(stop))
+        study.tell(trial, state=TrialState.FAIL)
+        raise
+    else:
+        study.tell(trial, values=value)
+    return True
+
+
+def _ask(
+    storage: JournalStorage,
+    study: optuna.Study,
+    search: Search,
+    slot: int,
+    earlier: list[FrozenTrial],
+) -> Trial:
+    """A new trial that knows its slot from the first, so that none is ever lost."""
+    space = {k: FloatDistribution(**span) for k, span in sorted(search.ranges.items())}
+    known = [trial.params for trial in earlier if trial.params.keys() == space.keys()]
+    points = dict(enumerate(search.points))
+    if known:
+        study.sampler = samplers.Fixed(known[0])
+    elif slot in points:
+        study.sampler = samplers.Fixed(points[slot])
+    else:
+        study.sampler = samplers.sampler(search.seed, slot)
+    template = create_trial(state=TrialState.RUNNING, user_attrs={"slot": slot})
+    number = storage.create_new_trial(
+        storage.get_study_id_from_name(NAME), template_trial=template
+    )
+    trial = Trial(study, number)
+    for name, span in space.items():
+        trial.suggest_float(name, span.low, span.high, log=span.log)
+    return trial
+
+
+def _deaths(earlier: list[FrozenTrial]) -> int:
+    """How often a worker died at the same point; a trial that gets on is no killer."""
+    dead = [trial for trial in earlier if "interrupted" not in trial.user_attrs]
+    reached = [max(trial.intermediate_values, default=0) for trial in dead]
+    return len(list(takewhile(lambda step: step == reached[-1], reversed(reached))))
+
+
+def best(path: Path, trials: int) -> tuple[FrozenTrial, list[FrozenTrial]]:
     """The best trial, and all that ended, by slot.
 
     Raises:
         UserError: trials are missing, or none has a finite value.
     """
-    if not journal.exists():
-        raise UserError(f"no such study: {journal}")
-    ended = sorted(open_study(journal).get_trials(states=ENDED), key=_slot)
+    if not path.exists():
+        raise UserError(f"no such study: {path}")
+    every = open_study(path).get_trials(states=ENDED)
+    ended = sorted((t for t in every if _slot(t) < trials), key=_slot)
     slots = [_slot(trial) for trial in ended]
     if slots != list(range(trials)):
-        raise UserError(f"{journal}: expected trials {trials}, found slots {slots}")
+        raise UserError(f"{path}: expected trials {trials}, found slots {slots}")
     finite = [
         t for t in ended if t.state == TrialState.COMPLETE and t.value is not None
     ]
     finite = [trial for trial in finite if trial.value != float("inf")]
     if not finite:
-        raise UserError(f"{journal}: no trial ended with a finite error")
+        raise UserError(f"{path}: no trial ended with a finite error")
     return min(finite, key=lambda trial: (trial.value, _slot(trial))), ended
 
 

@@ -1,0 +1,62 @@
+"""The gradient of a batch: shared among devices, each share in pieces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from fernn.data.recipes import Sequences
+from fernn.training.settings import Settings
+
+
+def accumulate(
+    fabric: Fabric,
+    network: Any,
+    split: Sequences,
+    settings: Settings,
+    step: int,
+    piece: int,
+) -> float:
+    """Add the gradient of this device's share of the batch of a step.
+
+    However the batch is cut, the loss and the gradient are its means; only the order
+    of the sums differs.
+
+    Args:
+        fabric: how many devices there are and which this is.
+        network: called with ``(video, horizon)``.
+        split: where the sequences come from.
+        settings: see `Settings`.
+        step: of the optimiser.
+        piece: sequences that are in memory at once.
+
+    Returns:
+        The mean loss of the share.
+    """
+    epoch, batch = divmod(step, settings.steps_per_epoch)
+    ahead, context = settings.frames_ahead(step), settings.context
+    share = settings.batch // fabric.world_size
+    begin = batch * settings.batch + fabric.global_rank * share
+    total = torch.zeros((), device=fabric.device)
+    for first in range(0, share, piece):
+        count = min(piece, share - first)
+        video = split.video(begin + first, count, context + ahead, epoch)
+        waits = fabric.world_size > 1 and first + count < share
+        with fabric.no_backward_sync(network, enabled=waits):
+            predicted = network(video[:, :context], ahead)
+            loss = (predicted - video[:, context:]).square().mean() * (count / share)
+            fabric.backward(loss)
+        total += loss.detach()
+    return total.item()
+
+
+def mean_over_devices(fabric: Fabric, value: float) -> float:
+    """The mean of a number that each device has."""
+    if fabric.world_size == 1:
+        return value
+    own = torch.tensor(value, dtype=torch.float64, device=fabric.device)
+    mean = fabric.all_reduce(own, reduce_op="mean")
+    assert isinstance(mean, torch.Tensor)
+    return mean.item()

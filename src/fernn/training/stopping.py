@@ -1,0 +1,62 @@
+"""Requests to stop: signals, and the time limit of a job."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fernn.errors import ContinueMe
+
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+TIME_LIMIT = "the time limit"
+
+
+class Interrupted(ContinueMe):
+    """Asked to stop; the state is saved and the run can go on.
+
+    Attributes:
+        reason: the signal's name, or `TIME_LIMIT`.
+    """
+
+    def __init__(self, reason: str, step: int):
+        super().__init__(f"{reason}: saved and stopped after step {step}")
+        self.reason = reason
+
+
+class Stopping:
+    """Why to stop; empty as long as there is no reason."""
+
+    reason: str = ""
+
+    def ask(self, reason: str) -> None:
+        """Stop after this step; the first reason counts."""
+        self.reason = self.reason or reason
+
+
+@contextmanager
+def stop_requests(seconds: float | None = None) -> Iterator[Stopping]:
+    """Within the block SIGTERM and SIGUSR1 ask to stop instead of killing.
+
+    Args:
+        seconds: until the time limit asks, too; None for no limit.
+    """
+    stopping = Stopping()
+    timer = None
+    if seconds is not None:
+        timer = threading.Timer(seconds, stopping.ask, [TIME_LIMIT])
+        timer.daemon = True
+        timer.start()
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number in before:
+        signal.signal(number, lambda got, _: stopping.ask(signal.Signals(got).name))
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if timer:
+            timer.cancel()
