@@ -97,9 +97,9 @@ def command(tmp_path, atlas, recipe):
         arguments = [f"--{s}={tmp_path / s}.nc" for s in ("train", "val", "atlas")]
         arguments += [f"--model={json.dumps(MODEL)}", f"--training={json.dumps(SPEC)}"]
         output = tmp_path / name / "model.pt"
+        arguments += [*extra, f"--output={output}"]
         done = subprocess.run(
-            [sys.executable, "-m", "fernn", "train", *arguments, *extra]
-            + [f"--output={output}"],
+            [sys.executable, "-m", "fernn", "train", *arguments],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,

@@ -99,7 +99,7 @@ def test_who_was_taken_for_dead_writes_no_more(tmp_path):
     with hold(output, "own"):
         storage.write_text("first", output)
         foreign(path_of(output), host="node7", pid=12)
-        with pytest.raises(LeaseLost, match="another took over .node7 pid 12"):
+        with pytest.raises(LeaseLost, match=r"another took over \(node7 pid 12\)"):
             storage.write_text("second", output)
     assert output.read_text() == "first"
     assert holder(path_of(output)).host == "node7"  # and keeps what it took

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
 
     statistic = load("fernn.evaluation", args.statistic)
     subjects = _subjects(args)
-    measured = [statistic.measure(subject, args.spec) for subject in subjects]
+    measured = [_measured(statistic, subject, args.spec) for subject in subjects]
     if args.baseline:
         measured *= len(args.seeds)
     joined = shard(measured, args.seeds, args.name)
@@ -60,6 +60,17 @@ def run(args: argparse.Namespace) -> None:
     if "clamped_squared_error" in joined:
         axis = subjects[0].sequences.recipe.attrs["split"]
         _tell(args, axis, joined.clamped_squared_error)
+
+
+def _measured(statistic: Any, subject: Any, spec: dict[str, Any]) -> Any:
+    """The statistic, in batches that the device's memory holds."""
+    from fernn.devices import within_memory
+
+    def measure(batch: int) -> Any:
+        return statistic.measure(subject, {**spec, "batch": batch})
+
+    what = f"batches of {spec.get('batch', 1)}"
+    return within_memory(spec.get("batch", 1), measure, what)[0]
 
 
 def _tell(args: argparse.Namespace, axis: str, error: Any) -> None:
