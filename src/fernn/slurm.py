@@ -25,8 +25,9 @@ def node() -> str:
 
 def seconds_to_work() -> float | None:
     """Until it is time to save before the job's limit; None without job or limit."""
-    text = _ask("squeue", "--noheader", "--jobs", job(), "--format", "%L") or ""
-    left = seconds(text.strip()) if job() else None
+    left = seconds(
+        (_ask("squeue", "--noheader", "--jobs", job(), "--format", "%L") or "").strip()
+    )
     return None if left is None else max(0.0, left - min(RESERVE, SHARE * left))
 
 
@@ -51,8 +52,13 @@ def seconds(text: str) -> float | None:
 
 
 def requeue() -> bool:
-    """Ask Slurm to start this job again; whether it agreed."""
-    return bool(job()) and _ask("scontrol", "requeue", job()) is not None
+    """Ask Slurm to start this job again, unless it is ending it; whether it agreed.
+
+    Slurm would bring back even a job that was cancelled.
+    """
+    state = _ask("squeue", "--noheader", "--jobs", job(), "--format", "%T") or ""
+    running = state.strip() == "RUNNING"
+    return running and _ask("scontrol", "requeue", job()) is not None
 
 
 def _ask(*command: str) -> str | None:

@@ -33,8 +33,8 @@ rule train:
         training=entry("{experiment}", "models", "{model}", "training"),
         shown=shown,
         key=f"{BUDGET}/{{experiment}}/{{model}}/seed-{{seed}}",
-    shell:
-        "fernn train --train {input.train:q} --val {input.val:q} --atlas {input.atlas:q}"
+    shell:  # exec: signals reach the training at once, and it has time to save
+        "exec fernn train --train {input.train:q} --val {input.val:q} --atlas {input.atlas:q}"
         " --model {params.model:q} --training {params.training:q} --best {input.best:q}"
         " --seed {wildcards.seed} --key {params.key:q} --shown {params.shown:q}"
         " --devices {resources.gpu} --output {output.model:q} 2>> {log:q}"

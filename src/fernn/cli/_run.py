@@ -105,17 +105,17 @@ def _attempt(spool: Spool, key: str) -> dict[str, Any]:
 
 @contextmanager
 def continued(spool: Spool) -> Iterator[None]:
-    """Tell the spool of a stop, and have Slurm start the job again if its time is up.
+    """Tell the spool of a stop, and have Slurm start the job again if it may run on.
 
-    What another sends to stop a job, SIGTERM, is theirs to follow up: Slurm requeues
-    what it preempts, and a cancelled job stays cancelled.
+    It may when its time is nearly up, or in the grace time of a preemption. A job that
+    Slurm already ends, such as a cancelled one, is left alone.
     """
-    from fernn.training.stopping import TIME_LIMIT, Interrupted
+    from fernn.training.stopping import Interrupted
 
     try:
         yield
     except Interrupted as stop:
-        again = stop.reason in (TIME_LIMIT, "SIGUSR1") and slurm.requeue()
+        again = slurm.requeue()
         how = "Slurm starts it again" if again else "the same command continues it"
         spool.status("KILLED", f"{stop}; {how}")
         print(f"{stop}; {how}", file=sys.stderr)
