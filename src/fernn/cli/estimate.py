@@ -1,0 +1,121 @@
+"""Tell what a run will cost before it: hours, wall time, memory, disk.
+
+Numbers come from the benchmark files of earlier runs of the budget, and where there are
+none from the operations of each model; every row says from which. No job is run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from fernn.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--budget", help="in place of the configuration's")
+    parser.add_argument(
+        "--configfile",
+        nargs="+",
+        type=Path,
+        default=[Path("config.yaml")],
+        metavar="FILE",
+        help="later ones win; config.yaml by default",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="FOLDER",
+        help="of earlier runs; results by default",
+    )
+    parser.add_argument(
+        "--gpus",
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="jobs at a time, for the wall time; 1 by default",
+    )
+    speed = parser.add_mutually_exclusive_group()
+    speed.add_argument(
+        "--device",
+        choices=["here"],
+        help="time steps of each model on this machine, a few seconds",
+    )
+    speed.add_argument(
+        "--tflops",
+        type=float,
+        metavar="X",
+        help="that training achieves on the device, not its peak",
+    )
+    parser.add_argument("--output", type=Path, metavar="ESTIMATE.json")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Estimate, print, write."""
+    import json
+
+    from fernn.estimate import text
+
+    estimate = _estimate(args, _plan(args))
+    for line in text.lines(estimate):
+        print(line)
+    if args.output:
+        from fernn.storage import write_text
+
+        write_text(json.dumps(estimate, indent=1) + "\n", args.output)
+
+
+def _plan(args: argparse.Namespace) -> dict[str, Any]:
+    from fernn.config.check import checked
+    from fernn.config.plan import plan
+    from fernn.config.positions import merge, read
+
+    sources = [read(path) for path in args.configfile]
+    raw = merge(sources)
+    if args.budget:
+        raw["budget"] = args.budget
+    return plan(checked(raw, sources))
+
+
+def _estimate(args: argparse.Namespace, plan: dict[str, Any]) -> dict[str, Any]:
+    from fernn.estimate import earlier, text
+    from fernn.estimate.cost import costs
+    from fernn.estimate.disk import disk
+    from fernn.estimate.jobs import jobs
+    from fernn.estimate.summary import summary
+
+    speed = _speed(args)
+    results = _results(args.results) / plan["budget"]
+    made = jobs(plan)
+    known = earlier.of_budget(results, plan)
+    found = summary(made, costs(made, known, speed), args.gpus)
+    return {
+        "budget": plan["budget"],
+        **found,
+        "disk": disk(plan, made, results),
+        "sources": text.sources(str(results / "benchmarks"), speed),
+    }
+
+
+def _results(folder: Path | None) -> Path:
+    """The folder of results; one that was named must be there."""
+    if folder and not folder.is_dir():
+        raise UserError(f"--results: no such folder: {folder}")
+    return folder or Path("results")
+
+
+def _speed(args: argparse.Namespace) -> Any:
+    from fernn.estimate.speed import Assumed, Here
+
+    if args.gpus < 1:
+        raise UserError(f"--gpus must be at least 1, got {args.gpus}")
+    if args.device:
+        return Here()
+    if args.tflops is None:
+        return Assumed()
+    if not 0 < args.tflops < float("inf"):
+        raise UserError(f"--tflops must be positive, got {args.tflops:g}")
+    return Assumed(args.tflops, given=True)

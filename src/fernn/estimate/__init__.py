@@ -1,0 +1,1 @@
+"""What a run will cost, told before it: time, places, disk."""

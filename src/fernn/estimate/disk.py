@@ -1,0 +1,120 @@
+"""What a run leaves on disk, from the shapes in its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fernn.estimate.jobs import Job, Key
+from fernn.estimate.work import sequences
+
+NUMBER = 4.0  # bytes in a cube: of float32, or of what compression leaves of it in 64
+FILE = 30_000  # bytes of a netCDF file around its numbers
+IMAGE = 600_000  # bytes of a figure in its two forms
+POINT = 125  # bytes of a number in a spool
+ROW = 400  # bytes of it in the tracker's database, with its indices
+COPIES = 4  # of the weights in a saved state: now, best, and Adam's two moments
+KEPT = 2  # saved states of a run
+DIGITS = 55_000_000  # bytes of MNIST's
+FEW = 120_000  # bytes of the digits inside scikit-learn
+
+
+def disk(
+    plan: dict[str, Any], jobs: Mapping[Key, Job], results: Path
+) -> dict[str, float]:
+    """Bytes by kind."""
+    weights = _weights(jobs, results)
+    trained = [weights[job.key] for job in jobs.values() if job.rule == "train"]
+    cubes = sum(_cubes(plan, name) for name in plan["experiments"])
+    points = _points(plan)
+    return {
+        "weights": float(sum(trained)),
+        "saved states": float(KEPT * COPIES * sum(trained)),
+        "shards and cubes": 2.0 * cubes,
+        "digits and recipes": _data(plan, results),
+        "spools": float(POINT * points),
+        "tracker": float(ROW * points),
+        "figures": float(IMAGE * len(plan["figures"])),
+    }
+
+
+def _weights(jobs: Mapping[Key, Job], results: Path) -> dict[Key, int]:
+    """Bytes of each run's weights: of its file if it is there, else four a weight."""
+    sizes: dict[Any, int] = {}
+    found = {}
+    for job in jobs.values():
+        if job.rule != "train":
+            continue
+        path = results.joinpath("runs", *job.names, "model.pt")
+        network = job.works[0].network
+        if path.exists():
+            found[job.key] = path.stat().st_size
+        else:
+            if network not in sizes:
+                from fernn.estimate.flop import parameters
+
+                sizes[network] = 4 * parameters(network)
+            found[job.key] = sizes[network]
+    return found
+
+
+def _cubes(plan: dict[str, Any], name: str) -> float:
+    """Bytes of the shards of an experiment, of which its cubes are as large."""
+    experiment, seeds = plan["experiments"][name], len(plan["seeds"])
+    total = 0.0
+    for axis in experiment["axes"].values():
+        recipe = experiment["recipes"][axis["recipe"]]
+        baselines = experiment["baselines"] if axis["baselines"] else {}
+        for model in (*experiment["models"], *baselines):
+            entry = experiment["models"].get(model)
+            different = seeds if entry else 1  # equal numbers compress to nothing
+            total += FILE + different * _statistic(axis, recipe, entry)
+    return total
+
+
+def _statistic(
+    axis: dict[str, Any], recipe: dict[str, Any], entry: dict[str, Any] | None
+) -> float:
+    """Bytes of one model and seed."""
+    context, horizon = axis["spec"]["context"], axis["spec"]["horizon"]
+    count, pixels = sequences(recipe), recipe["frame_size"] ** 2
+    flow = entry["model"].get("flow", {}) if entry else {}
+    slots = (2 * flow.get("max_speed", 0) + 1) ** 2
+    copies = count / recipe["sequences"]
+    numbers = {
+        "squared_error": 2 * count * horizon,
+        "frames": 2 * count * (context + horizon) * pixels,
+        "hidden_state": count * slots * context * pixels,
+        "equivariance_error": copies * (slots + horizon),
+        "curves": 3 * (entry["training"]["epochs"] if entry else 1),
+    }
+    return NUMBER * numbers.get(axis["statistic"], count * horizon)
+
+
+def _data(plan: dict[str, Any], results: Path) -> float:
+    """Bytes of the digits, as they lie there or as MNIST has, and of the recipes."""
+    source = plan["source"]
+    atlas = results / "data" / f"{source['name']}.nc"
+    if atlas.exists():
+        total = float(atlas.stat().st_size)
+    else:
+        many = DIGITS / source.get("shrink", 1) ** 2
+        total = FEW if source["kind"] == "handwritten" else many
+    for experiment in plan["experiments"].values():
+        for recipe in experiment["recipes"].values():
+            total += FILE + 12 * sequences(recipe) * recipe["digits"]
+    return total
+
+
+def _points(plan: dict[str, Any]) -> float:
+    """Numbers that runs tell the tracker: of every tenth step, four of each epoch."""
+    total = 0.0
+    for experiment in plan["experiments"].values():
+        for entry in experiment["models"].values():
+            runs = {"training": len(plan["seeds"]), "trial": entry["tuning"]["trials"]}
+            for kind, number in runs.items():
+                spec = entry[kind]
+                steps = spec["sequences"] // spec["batch"] * spec["epochs"]
+                total += number * (steps / 10 + 4 * spec["epochs"])
+    return total

@@ -1,0 +1,94 @@
+"""Floating point operations of a model, counted without computing anything.
+
+The model runs on torch's `meta` device, where tensors have shapes and no numbers, under
+torch's counter: two operations for each multiplication and addition of a convolution or
+matrix product, nothing for the rest.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from fernn import models
+from fernn.estimate.work import Network, Work
+
+CHANNELS = 1  # of a frame
+LONGEST = 3  # predicted frames that are counted one by one
+
+
+@functools.cache
+def build(network: Network, device: str = "meta") -> Any:
+    """The model."""
+    with torch.device(device):
+        return models.build(json.loads(network.spec), network.size)
+
+
+def parameters(network: Network) -> int:
+    """The number of weights."""
+    return models.parameters(build(network))
+
+
+class Count(NamedTuple):
+    """What a work asks of a device.
+
+    Attributes:
+        flop: floating point operations.
+        calls: operations of torch, each begun from Python, views included.
+    """
+
+    flop: float
+    calls: float
+
+
+class Calls(TorchDispatchMode):
+    """Counts torch's operations, whatever they compute."""
+
+    number = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.number += 1
+        return func(*args, **(kwargs or {}))
+
+
+def count(work: Work) -> Count:
+    """Operations of all batches.
+
+    Models predict frame by frame, so those of a longer horizon follow from two shorter
+    ones.
+    """
+
+    def each(horizon: int) -> Count:
+        return _of_batch(work.network, work.batch, work.context, horizon, work.trains)
+
+    horizons = {work.horizon: 1}
+    if work.horizon > LONGEST:
+        more = work.horizon - LONGEST
+        horizons = {LONGEST: 1 + more, LONGEST - 1: -more}
+    weighted = [
+        (times * work.batches, each(ahead)) for ahead, times in horizons.items()
+    ]
+    return Count(
+        sum(times * found.flop for times, found in weighted),
+        sum(times * found.calls for times, found in weighted),
+    )
+
+
+@functools.cache
+def _of_batch(
+    network: Network, batch: int, context: int, horizon: int, trains: bool
+) -> Count:
+    model = build(network)
+    shape = (batch, context + horizon, CHANNELS, network.size, network.size)
+    video = torch.empty(shape, device="meta")
+    counter, calls = FlopCounterMode(display=False), Calls()
+    with torch.set_grad_enabled(trains), counter, calls:
+        predicted = model(video[:, :context], horizon)
+        if trains:
+            (predicted - video[:, context:]).square().mean().backward()
+    return Count(counter.get_total_flops(), calls.number)
