@@ -25,6 +25,8 @@ def plan(config: Config) -> dict[str, Any]:
         "seeds": budget.seeds,
         "source": {"name": budget.source, **config.sources[budget.source]},
         "workers": budget.tuning.workers,
+        "tuning_mode": budget.tuning.mode,
+        "trials": budget.tuning.trials,
         "devices": budget.devices,
         "experiments": experiments,
         "figures": _items(config.figures, experiments),

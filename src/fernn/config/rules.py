@@ -181,5 +181,13 @@ def _budget(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
             f"must be at least the horizon, {budget.horizon}, got {budget.long_horizon}"
         )
         yield Problem((*path, "long_horizon"), message)
+    if budget.batch % budget.devices:
+        yield Problem((*path, "devices"), _unequal(budget.batch, budget.devices))
     for axis in budget.axes:
         yield from unknown("axis", axis, config.axes, (*path, "axes", axis))
+
+
+def _unequal(batch: int, devices: int) -> str:
+    divisors = [number for number in range(1, batch + 1) if batch % number == 0]
+    closest = min(divisors, key=lambda number: abs(number - devices))
+    return f"{devices} cannot share a batch of {batch} equally; nearest: {closest}"
