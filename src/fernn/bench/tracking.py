@@ -66,6 +66,7 @@ def _mean_time(listener: Listener, events: int) -> float:
     """Seconds of processor time of an event, over steps that have one."""
     record = {
         "updates": STEPS_BETWEEN_POINTS,
+        "micro_batch": 8,
         "train/batch_loss": 0.0123456789,
         "train_loss": 0.0123456789,
         "validation_error": 0.0123456789,

@@ -77,7 +77,8 @@ def train(
             norm = fabric.clip_gradients(
                 network, optimiser, max_norm=settings.clip, error_if_nonfinite=False
             )
-            _require_finite("gradient", float(norm), run, settings)
+            assert norm is not None  # it is one of a norm that was limited
+            _require_finite("gradient", norm.item(), run, settings)
             optimiser.step()
             run["step"] += 1
             run["loss"] += loss
