@@ -134,6 +134,24 @@ def test_checkpoints_over_time_change_no_bit(forecaster, execution, rollout):
     assert kept["segments"] < kept["none"] / 2
 
 
+@pytest.mark.parametrize("rollout", ROLLOUTS)
+@pytest.mark.parametrize("execution", FAST)
+def test_mixed_precision_is_near_the_plain_form(forecaster, execution, rollout):
+    """In bfloat16, with weights and their gradients in single precision."""
+    video = torch.rand(2, 4, 1, 7, 7)
+    plain, fast = (
+        forecaster(execution=name, rollout=rollout, hidden=8).float()
+        for name in ("plain", execution)
+    )
+    exact = with_gradients(plain, video)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = with_gradients(fast, video)
+    assert found[0].dtype == torch.bfloat16
+    assert all(gradient.dtype == torch.float32 for gradient in found[1:])
+    for one, other in zip(found, exact, strict=True):
+        assert 1e-5 < apart(one.float(), other) < 0.1
+
+
 def test_the_choice_is_a_rule_and_says_why(monkeypatch, forecaster):
     flow = Translation([(0, 0)], 7)
     for instructions, hidden, kernel, expected in [

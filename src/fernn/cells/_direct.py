@@ -44,14 +44,19 @@ class Direct(NamedTuple):
 def _convolve(
     padded: Float[Tensor, "batch velocity tall wide hidden"], weight: Tensor
 ) -> State:
-    weight = weight.contiguous(memory_format=torch.channels_last)
+    weight = weight.to(padded.dtype, memory_format=torch.channels_last)
     convolved = F.conv2d(images(padded), weight)
     return rearrange(convolved, "(b v) c h w -> b v h w c", b=len(padded))
 
 
 def kernel_gradient(gradient: Tensor, padded: Tensor, weight: Tensor) -> Tensor:
-    """The gradient of the weight of a convolution without padding."""
-    return torch.ops.aten.convolution_backward(
-        gradient, padded, weight, None,
+    """The gradient of the weight of a convolution without padding.
+
+    In mixed precision state and gradient have half of the weight's digits, or only one.
+    """
+    computed = torch.promote_types(gradient.dtype, padded.dtype)
+    found = torch.ops.aten.convolution_backward(
+        gradient.to(computed), padded.to(computed), weight.to(computed), None,
         [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [False, True, False],
     )[1]  # fmt: skip
+    return found.to(weight.dtype)

@@ -84,9 +84,13 @@ def free(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
 
 
 def norm(state: State) -> Float[Tensor, "batch 1 1 1 1"]:
-    """The Euclidean norm of each sample's state, away from zero."""
-    squares = state.square().sum(dim=(1, 2, 3, 4), keepdim=True)
-    return squares.clamp_min(torch.finfo(state.dtype).tiny).sqrt()
+    """The Euclidean norm of each sample's state, away from zero.
+
+    At least in single precision, whatever the state is in.
+    """
+    exact = state.to(torch.promote_types(state.dtype, torch.float32))
+    squares = exact.square().sum(dim=(1, 2, 3, 4), keepdim=True)
+    return squares.clamp_min(torch.finfo(exact.dtype).tiny).sqrt()
 
 
 FEED_LAST = ("repeat", "warped")
