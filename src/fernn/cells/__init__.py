@@ -18,7 +18,14 @@ CLASSES: dict[str, type[FlowEquivariantCell]] = {
 }
 EXECUTIONS = ("auto", *CLASSES)
 
-__all__ = ["CLASSES", "EXECUTIONS", "FlowEquivariantCell", "FusedCell", "build"]
+__all__ = [
+    "CLASSES",
+    "EXECUTIONS",
+    "FlowEquivariantCell",
+    "FusedCell",
+    "WinogradCell",
+    "build",
+]
 
 
 def build(
