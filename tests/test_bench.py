@@ -31,7 +31,7 @@ def test_every_measurement_runs_when_quick(name, monkeypatch):
         assert min(row.value for row in rows) > 1
 
 
-@pytest.mark.parametrize("execution", ["plain", "fused"])
+@pytest.mark.parametrize("execution", ["plain", "fused", "winograd"])
 @pytest.mark.parametrize("max_speed", [0, 1, 2])
 def test_the_naive_loop_equals_the_library(forecaster, max_speed, execution):
     flow = {"kind": "translation", "max_speed": max_speed}

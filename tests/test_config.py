@@ -189,12 +189,13 @@ def test_the_choices_are_the_real_names():
     from fernn.cells.flow_equivariant import ACTIVATIONS
     from fernn.data.flowing_digits import DRAWS
     from fernn.models._rollout import ROLLOUTS
-    from fernn.models.forecaster import POOLINGS
+    from fernn.models.forecaster import CHECKPOINTS, POOLINGS
     from fernn.models.persistence import MOTIONS
     from fernn.training.settings import SCHEDULES
 
     real = {
         "activation": ACTIVATIONS,
+        "checkpoint": CHECKPOINTS,
         "draw": DRAWS,
         "execution": cells.EXECUTIONS,
         "motion": MOTIONS,

@@ -1,4 +1,4 @@
-"""Prints how much memory training steps of a size add to a process, in MiB."""
+"""Prints how much memory steps of a size add to a process, in MiB."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from fernn.bench._step import TINY, Size, training_step
+from fernn.bench._step import TINY, Size, evaluation, training_step
 
 STATUS = Path("/proc/self/status")
 
@@ -28,16 +28,17 @@ def peak() -> float:
 
 
 def main(spec: str) -> None:
-    """Make two steps, since Adam's moments come with the first.
+    """Make two training steps, since Adam's moments come with the first, or evaluate.
 
     A tiny one before them loads what libraries load when first used, some 100 MiB.
     """
     torch.set_num_threads(1)
     options = json.loads(spec)
     size = Size(**options.pop("size"))
-    training_step(TINY, **options)()
+    made = evaluation if options.pop("evaluate", False) else training_step
+    made(TINY, **{**options, "max_speed": 1})()
     loaded = peak()
-    step = training_step(size, **options)
+    step = made(size, **options)
     for _ in range(2):
         step()
     print(peak() - loaded)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,7 +13,7 @@ from torch import nn
 from fernn.bench._naive import NaiveForecaster
 from fernn.models.forecaster import build
 
-FORMS = ("fused", "plain", "naive")
+FORMS = ("auto", "plain", "naive")
 LABELS = {0: "G-RNN (V0)", 1: "FERNN-V1", 2: "FERNN-V2"}
 
 
@@ -33,10 +35,18 @@ class Size:
 TINY = Size(frame=7, hidden=2, decoder_layers=1, batch=2, context=2, horizon=2)
 DEMO = Size(frame=12, hidden=8, decoder_layers=1, batch=8, context=5, horizon=5)
 LARGER = Size(frame=28, hidden=32, decoder_layers=4, batch=4, context=10, horizon=10)
+WIDE = replace(LARGER, hidden=64)
+PUBLISHED = replace(LARGER, hidden=128, batch=2)  # in a batch that fits a processor
 
 
 def forecaster(size: Size, max_speed: int, form: str) -> nn.Module:
-    """A forecaster with V a square; equal weights in every form."""
+    """A forecaster with V a square; equal weights in every form.
+
+    Args:
+        size: of the model and its frames.
+        max_speed: of V.
+        form: ``naive``, an execution, or ``segments``: `auto` with checkpoints.
+    """
     torch.manual_seed(0)
     model = build(
         size.frame,
@@ -44,9 +54,22 @@ def forecaster(size: Size, max_speed: int, form: str) -> nn.Module:
         hidden=size.hidden,
         decoder_layers=size.decoder_layers,
         rollout="repeat",
-        execution="plain" if form == "naive" else form,
+        execution={"naive": "plain", "segments": "auto"}.get(form, form),
+        checkpoint="segments" if form == "segments" else "none",
     )
     return NaiveForecaster(model) if form == "naive" else model
+
+
+def evaluation(size: Size, max_speed: int, form: str) -> Callable[[], None]:
+    """A function that predicts all frames one by one, without gradients."""
+    model: Any = forecaster(size, max_speed, form)
+    video = torch.rand(size.batch, size.context, 1, size.frame, size.frame)
+
+    @torch.no_grad()
+    def predict() -> None:
+        deque(model.predict(video, size.horizon), maxlen=0)
+
+    return predict
 
 
 def training_step(size: Size, max_speed: int, form: str) -> Callable[[], None]:

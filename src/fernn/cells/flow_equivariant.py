@@ -57,8 +57,19 @@ class FlowEquivariantCell(nn.Module):
             )
         self.flow = flow
         self.activation = activation
-        self.conv_u = circular(channels, hidden, kernel)
-        self.conv_h = circular(hidden, hidden, kernel)
+        self.conv_u = self.circular(channels, hidden, kernel)
+        self.conv_h = self.circular(hidden, hidden, kernel)
+
+    def circular(self, channels: int, hidden: int, kernel: int) -> nn.Conv2d:
+        """A convolution on the torus, without bias, that keeps height and width."""
+        return nn.Conv2d(
+            channels,
+            hidden,
+            kernel,
+            padding=kernel // 2,
+            padding_mode="circular",
+            bias=False,
+        )
 
     def lift(
         self, frame: Float[Tensor, "batch channel height width"]
@@ -95,17 +106,23 @@ class FlowEquivariantCell(nn.Module):
         pairs = zip(state.unbind(1), self.flow.velocities, strict=True)
         return torch.stack([self.flow.act(slot, nu) for slot, nu in pairs], dim=1)
 
+    def forward_with_maximum(
+        self,
+        drive: Float[Tensor, "batch slots hidden height width"] | None,
+        state: Float[Tensor, "batch velocity hidden height width"] | None,
+    ) -> tuple[
+        Float[Tensor, "batch velocity hidden height width"],
+        Float[Tensor, "batch hidden height width"],
+    ]:
+        """The next state, see `forward`, and its maximum over V."""
+        stepped = self(drive, state)
+        return stepped, stepped.amax(1)
+
+    def moved_maximum(
+        self, state: Float[Tensor, "batch velocity hidden height width"]
+    ) -> Float[Tensor, "batch hidden height width"]:
+        """The maximum over V of the state moved by `move`."""
+        return self.move(state).amax(1)
+
     def _activate(self, signal: Tensor) -> Tensor:
         return ACTIVATIONS[self.activation](signal)
-
-
-def circular(channels: int, hidden: int, kernel: int = 3) -> nn.Conv2d:
-    """A convolution on the torus, without bias, that keeps height and width."""
-    return nn.Conv2d(
-        channels,
-        hidden,
-        kernel,
-        padding=kernel // 2,
-        padding_mode="circular",
-        bias=False,
-    )

@@ -5,8 +5,9 @@ A test compares them with the functions.
 
 CHOICES: dict[str, tuple[str, ...]] = {  # of the option of this name, in any kind
     "activation": ("relu", "tanh"),
+    "checkpoint": ("none", "segments"),
     "draw": ("flowed", "grid", "sampled"),
-    "execution": ("fused", "plain"),
+    "execution": ("auto", "fused", "plain", "winograd"),
     "motion": ("oracle", "still"),
     "pooling": ("max", "mean", "sum"),
     "rollout": ("free", "repeat", "shifted", "warped"),

@@ -1,0 +1,69 @@
+"""Reading a state from where its slots' velocities put it, channels last in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from fernn.flows import Velocity
+
+
+def sources(
+    velocities: Sequence[Velocity], size: int, margin: int, shared: bool = False
+) -> Int[Tensor, " rows"]:
+    """For each slot and padded pixel, the row of the flattened state it comes from.
+
+    Args:
+        velocities: the shift of each slot, pixels.
+        size: height and width, pixels.
+        margin: width of the wrapped border, pixels.
+        shared: the state has one slot, which every shift reads.
+    """
+    places = torch.arange(-margin, size + margin)
+    tables = []
+    for slot, (rows, columns) in enumerate(velocities):
+        row, column = (places - rows) % size, (places - columns) % size
+        first = 0 if shared else slot * size * size
+        tables.append((first + row[:, None] * size + column).flatten())
+    return torch.cat(tables)
+
+
+def opposite(velocities: Sequence[Velocity]) -> list[Velocity]:
+    """The velocities that undo these."""
+    return [tuple(-component for component in velocity) for velocity in velocities]
+
+
+def gather(
+    state: Float[Tensor, "batch slot height width hidden"],
+    table: Int[Tensor, " rows"],
+    slots: int,
+) -> Float[Tensor, "batch velocity tall wide hidden"]:
+    """Read rows of `hidden` numbers from the places a table of `sources` names."""
+    rows = rearrange(state, "b v h w c -> b (v h w) c").index_select(1, table)
+    side = round((len(table) // slots) ** 0.5)
+    return rearrange(rows, "b (v h w) c -> b v h w c", v=slots, h=side)
+
+
+def images(
+    state: Float[Tensor, "batch velocity height width hidden"],
+) -> Float[Tensor, "sample hidden height width"]:
+    """Slots as images, channels last in memory: a view."""
+    return rearrange(state, "b v h w c -> (b v) c h w")
+
+
+def pixels_last(
+    state: Float[Tensor, "batch velocity hidden height width"],
+) -> Float[Tensor, "batch velocity height width hidden"]:
+    """The state with its channels last in memory; no copy if they are already."""
+    return rearrange(state, "b v c h w -> b v h w c").contiguous()
+
+
+def channels_third(
+    state: Float[Tensor, "batch velocity height width hidden"],
+) -> Float[Tensor, "batch velocity hidden height width"]:
+    """The inverse of `pixels_last`: a view."""
+    return rearrange(state, "b v h w c -> b v c h w")

@@ -1,0 +1,193 @@
+r"""Winograd's minimal filtering F(4, 3) along the rows: half the multiplications.
+
+A tile of 6 rows gives 4 rows of output from 6 products instead of 12,
+:math:`y = A^T [(G g) \odot (B^T d)]` (Winograd, 1980; Lavin and Gray, 2016, with the
+points 0, ±1, ±2 and infinity). The products are convolutions along the columns, which
+a library does as fast as those it replaces. Filtering both axes would halve their
+number again, but its matrix products are slower and its tiles larger.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from fernn.cells._direct import kernel_gradient
+from fernn.cells._gather import opposite
+from fernn.flows import Velocity
+
+OUT, IN = 4, 6  # rows of a tile's outputs and inputs
+CACHE = 2**23  # bytes of tiles that are worked on at once
+INPUT = (
+    (4, 0, -5, 0, 1, 0),
+    (0, -4, -4, 1, 1, 0),
+    (0, 4, -4, -1, 1, 0),
+    (0, -2, -1, 2, 1, 0),
+    (0, 2, -1, -2, 1, 0),
+    (0, 4, 0, -5, 0, 1),
+)
+FILTER = (
+    (1 / 4, 0, 0),
+    (-1 / 6, -1 / 6, -1 / 6),
+    (-1 / 6, 1 / 6, -1 / 6),
+    (1 / 24, 1 / 12, 1 / 6),
+    (1 / 24, -1 / 12, 1 / 6),
+    (0, 0, 1),
+)
+OUTPUT = (
+    (1, 1, 1, 1, 1, 0),
+    (0, 1, -1, 2, -2, 0),
+    (0, 1, 1, 4, 4, 0),
+    (0, 1, -1, 8, -8, 1),
+)
+
+State = Float[Tensor, "batch velocity height width hidden"]
+Images = Float[Tensor, "image height width hidden"]
+Tiles = Float[Tensor, "place image tile column hidden"]
+
+
+class Minimal(NamedTuple):
+    """Shift and padding in the reading of tiles, a few slots at a time.
+
+    Attributes:
+        velocities: V.
+    """
+
+    velocities: tuple[Velocity, ...]
+
+    def forward(self, state: State, weight: Tensor) -> State:
+        """Every slot moved by its velocity and convolved."""
+        return _convolve(state, self.velocities, weight)
+
+    def backward(self, gradient: State, weight: Tensor) -> State:
+        """The gradient of the state: the same with all turned round."""
+        turned = weight.flip(-2, -1).transpose(0, 1)
+        return _convolve(gradient, tuple(opposite(self.velocities)), turned)
+
+    def weight_gradient(self, state: State, gradient: State, weight: Tensor) -> Tensor:
+        """The gradient of the weight."""
+        filters = torch.zeros_like(_filters(weight))
+        for chunk, tiles in _chunks(state, self.velocities):
+            outputs = _untiled(gradient.flatten(0, 1)[chunk])
+            for place, total in enumerate(filters):
+                total += kernel_gradient(
+                    _image(outputs[place]), _image(tiles[place]), total
+                )
+        matrix = weight.new_tensor(FILTER)
+        return torch.einsum("pa,poixb->oiab", matrix, filters)
+
+
+def _convolve(state: State, velocities: tuple[Velocity, ...], weight: Tensor) -> State:
+    filters = _filters(weight)
+    result = torch.empty_like(state)
+    for chunk, tiles in _chunks(state, velocities):
+        products = [
+            F.conv2d(_image(rows), kernel).movedim(1, -1)
+            for rows, kernel in zip(tiles, filters, strict=True)
+        ]
+        _write(products, result.flatten(0, 1)[chunk])
+    return result
+
+
+def _filters(weight: Tensor) -> Float[Tensor, "6 to hidden 1 3"]:
+    """The transformed kernels, channels last in memory."""
+    matrix = weight.new_tensor(FILTER)
+    filters = torch.einsum("pa,oiab->pobi", matrix, weight).contiguous()
+    return filters[:, :, None].movedim(-1, 2)
+
+
+def _image(rows: Float[Tensor, "image tile column hidden"]) -> Tensor:
+    return rows.movedim(-1, 1)
+
+
+def _chunks(
+    state: State, velocities: tuple[Velocity, ...]
+) -> Iterator[tuple[slice, Tiles]]:
+    """Images and their transformed tiles, as many at a time as fit in the cache."""
+    batch, slots, size, _, hidden = state.shape
+    count = -(-size // OUT)
+    image = IN * count * (size + 2) * hidden * state.element_size()
+    step = batch * slots
+    if state.device.type == "cpu":
+        step = _fitting(max(1, CACHE // image), slots)
+    matrix = state.new_tensor(INPUT)
+    rows = state.view(batch * slots, size * size, hidden)
+    # One piece of memory for all chunks: a new one each costs as much as the sums.
+    read = state.new_empty(IN * step * count * (size + 2), hidden)
+    tiles = torch.empty_like(read)
+    for first in range(0, batch * slots, step):
+        images = min(step, batch * slots - first)
+        chunk = slice(first, first + images)
+        table = _sources(velocities, size, first % slots, images, state.device)
+        inputs, outputs = read[: len(table)], tiles[: len(table)]
+        torch.index_select(rows[chunk].flatten(0, 1), 0, table, out=inputs)
+        torch.mm(matrix, inputs.view(IN, -1), out=outputs.view(IN, -1))
+        yield chunk, outputs.view(IN, images, count, size + 2, hidden)
+
+
+def _fitting(most: int, slots: int) -> int:
+    """At most that many images: whole samples, or even shares of one's slots."""
+    if most >= slots:
+        return most // slots * slots
+    return -(-slots // -(-slots // most))
+
+
+@functools.lru_cache(maxsize=256)
+def _sources(
+    velocities: tuple[Velocity, ...],
+    size: int,
+    slot: int,
+    images: int,
+    device: torch.device,
+) -> Int[Tensor, " rows"]:
+    """For each place, image, tile and column, the row of the images it comes from.
+
+    Args:
+        velocities: V.
+        size: height and width, pixels.
+        slot: of the first image; the others follow, sample after sample.
+        images: how many.
+        device: of the table.
+    """
+    number = torch.arange(images, device=device)
+    shifts = torch.tensor(velocities, device=device)[(slot + number) % len(velocities)]
+    start = torch.arange(0, size, OUT, device=device) - 1
+    places = torch.arange(IN, device=device)[:, None, None] + start
+    row = (places - shifts[:, :1]) % size  # place × image × tile
+    column = (torch.arange(-1, size + 1, device=device) - shifts[:, 1:]) % size
+    first = (number * size)[:, None] + row
+    return (first[..., None] * size + column[:, None]).flatten()
+
+
+def _write(products: list[Tensor], out: Images) -> None:
+    """Combine the six products into four rows of each tile; cut off what is beyond."""
+    zero, one, minus, two, less, last = products
+    even, odd = one + minus, one.sub_(minus)
+    far_even, far_odd = two + less, two.sub_(less)
+    rows = [
+        (zero.add_(even), far_even, 1),
+        (odd, far_odd, 2),
+        (even, far_even, 4),
+        (last.add_(odd), far_odd, 8),
+    ]
+    for row, (near, far, times) in enumerate(rows):
+        target = out[:, row::OUT]
+        tiles = target.shape[1]
+        torch.add(near[:, :tiles], far[:, :tiles], alpha=times, out=target)
+
+
+def _untiled(gradient: Images) -> Tiles:
+    """The transformed rows of a gradient, whose tiles are zero beyond the frame."""
+    images, size, width, hidden = gradient.shape
+    rows = gradient.new_zeros(OUT, images, -(-size // OUT), width, hidden)
+    for row in range(OUT):
+        source = gradient[:, row::OUT]
+        rows[row, :, : source.shape[1]] = source
+    matrix = gradient.new_tensor(OUTPUT).T.contiguous()
+    return torch.mm(matrix, rows.view(OUT, -1)).view(IN, *rows.shape[1:])

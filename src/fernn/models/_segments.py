@@ -1,0 +1,64 @@
+"""Checkpoints over time: keep the state between segments, compute the rest twice.
+
+With segments of √T steps a forward pass keeps about 2 √T states instead of T. The
+gradients are the same to the last bit, since what is computed again is the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from fernn.models._rollout import ROLLOUTS, Carry, begin
+
+if TYPE_CHECKING:
+    from fernn.models.forecaster import Forecaster
+
+
+def forward(
+    model: Forecaster,
+    video: Float[Tensor, "batch time channel height width"],
+    ahead: int,
+) -> Float[Tensor, "batch horizon channel height width"]:
+    """The `ahead` frames after the observed `video`."""
+
+    def observe(drives: list[Tensor], state: Tensor | None) -> Tensor | None:
+        for drive in drives:
+            state = model.cell(drive, state)
+        return state
+
+    def predict(count: int, carry: Carry) -> tuple[Carry, list[Tensor]]:
+        frames = []
+        for _ in range(count):
+            carry, frame = ROLLOUTS[model.rollout](model, carry)
+            frames.append(frame)
+        return carry, frames
+
+    drives, state, predicted = list(model.lift(video)), None, []
+    length = math.isqrt(len(drives) + ahead)
+    for first, count in segments(len(drives), length):
+        state = _again(observe, drives[first : first + count], state)
+    assert state is not None
+    carry = begin(model.rollout, state, video[:, -1])
+    for _, count in segments(ahead, length):
+        carry, frames = _again(predict, count, carry)
+        predicted += frames
+    return torch.stack(predicted, dim=1)
+
+
+def segments(steps: int, length: int) -> Iterator[tuple[int, int]]:
+    """First step and number of steps of each segment."""
+    for first in range(0, steps, length):
+        yield first, min(length, steps - first)
+
+
+def _again(function: Any, *arguments: Any) -> Any:
+    return checkpoint(
+        function, *arguments, use_reentrant=False, preserve_rng_state=False
+    )

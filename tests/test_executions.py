@@ -1,0 +1,176 @@
+"""Every execution computes what the plain one computes, as exactly, for every size."""
+
+import pytest
+import torch
+
+from fernn import models
+from fernn.cells._choice import choose
+from fernn.cells._minimal import Minimal
+from fernn.errors import UserError
+from fernn.flows.translation import Translation
+from fernn.models._rollout import ROLLOUTS
+
+FAST = ("fused", "winograd")
+VELOCITIES = [[0, 0], [2, -1], [1, 3], [-3, 0]]
+CASES = [
+    {"flow": {"kind": "translation", "max_speed": 2}},
+    {"flow": {"kind": "translation", "max_speed": 0}},
+    {"flow": {"kind": "translation", "velocities": VELOCITIES}, "kernel": 5},
+    {"flow": {"kind": "translation", "max_speed": 1}, "activation": "tanh"},
+    {"flow": {"kind": "translation", "max_speed": 1}, "pooling": "sum"},
+    {"flow": {"kind": "translation", "max_speed": 1}, "pooling": "mean"},
+]
+
+
+def with_gradients(model, video, horizon=5):
+    """The predictions, and the gradient of each weight."""
+    predicted = model(video, horizon)
+    loss = predicted.square().sum()
+    return [predicted.detach(), *torch.autograd.grad(loss, list(model.parameters()))]
+
+
+@pytest.mark.parametrize("execution", FAST)
+@pytest.mark.parametrize("rollout", ROLLOUTS)
+@pytest.mark.parametrize("options", CASES)
+def test_it_equals_the_plain_form(forecaster, execution, rollout, options):
+    """In double precision, with an odd batch and a frame that tiles do not divide."""
+    if execution == "winograd" and "kernel" in options:
+        pytest.skip("winograd is for 3×3")
+    plain, fast = (
+        forecaster(execution=name, rollout=rollout, **options)
+        for name in ("plain", execution)
+    )
+    video = torch.rand(3, 4, 1, 7, 7, dtype=torch.float64)
+    made = [with_gradients(model, video) for model in (plain, fast)]
+    for expected, found in zip(*made, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-11)
+        assert expected.abs().max() > 0
+    with torch.no_grad():
+        assert torch.equal(fast(video, 5), made[1][0])
+
+
+@pytest.mark.parametrize("execution", FAST)
+@pytest.mark.parametrize("size", [7, 8, 10])
+@pytest.mark.parametrize("max_speed", [0, 1, 2])
+def test_single_precision_is_as_exact_as_the_plain_form(execution, size, max_speed):
+    """Against double precision, at most twice the plain form's own error."""
+    spec = {
+        "kind": "forecaster",
+        "flow": {"kind": "translation", "max_speed": max_speed},
+        "hidden": 16,
+        "decoder_layers": 1,
+        "rollout": "repeat",
+    }
+    video = torch.rand(3, 5, 1, size, size, generator=torch.Generator().manual_seed(1))
+
+    def made(execution, dtype):
+        torch.manual_seed(0)
+        model = models.build({**spec, "execution": execution}, size).to(dtype)
+        return with_gradients(model, video.to(dtype))
+
+    exact = made("plain", torch.float64)
+    plain, fast = (made(name, torch.float32) for name in ("plain", execution))
+    errors = [sum(apart(one, true) for one, true in zip(found, exact, strict=True))
+              for found in (plain, fast)]  # fmt: skip
+    assert 0 < errors[1] < 2 * errors[0]
+
+
+def apart(found, exact):
+    """The relative error, in the Euclidean norm."""
+    return ((found - exact).norm() / exact.norm()).item()
+
+
+@pytest.mark.parametrize("cache", [1, 60_000, 10**9])
+def test_tiles_may_be_worked_on_in_any_number(monkeypatch, cache):
+    """One slot at a time, some of a sample's, or several samples."""
+    monkeypatch.setattr("fernn.cells._minimal.CACHE", cache)
+    draw = torch.Generator().manual_seed(0)
+    flow = Translation([(0, 0), (1, 2), (-2, 0)], 6)
+    state = torch.rand(3, 3, 6, 6, 4, dtype=torch.float64, generator=draw)
+    weight = torch.rand(4, 4, 3, 3, dtype=torch.float64, generator=draw)
+    found = Minimal(flow.velocities).forward(state, weight)
+    padded = torch.nn.functional.pad(
+        state.flatten(0, 1).movedim(-1, 1), 4 * [1], mode="circular"
+    )
+    convolved = torch.nn.functional.conv2d(padded, weight)
+    for slot, velocity in enumerate(flow.velocities):
+        expected = flow.act(convolved[slot::3], velocity).movedim(1, -1)
+        torch.testing.assert_close(found[:, slot], expected)
+
+
+@pytest.mark.parametrize("execution", FAST)
+def test_ties_share_the_gradient(forecaster, execution):
+    """Nothing moves in a video of one grey: all slots are equal."""
+    plain, fast = (
+        forecaster(execution=name, rollout="repeat") for name in ("plain", execution)
+    )
+    video = torch.full((1, 3, 1, 7, 7), 0.5, dtype=torch.float64)
+    for expected, found in zip(
+        with_gradients(plain, video), with_gradients(fast, video), strict=True
+    ):
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("rollout", ROLLOUTS)
+@pytest.mark.parametrize("execution", ["plain", *FAST])
+def test_checkpoints_over_time_change_no_bit(forecaster, execution, rollout):
+    """And they do keep less for the backward pass."""
+    video = torch.rand(2, 8, 1, 7, 7, dtype=torch.float64)
+    kept, made = {}, {}
+    for checkpoint in ("none", "segments"):
+        options = {"rollout": rollout, "execution": execution}
+        model = forecaster(checkpoint=checkpoint, **options)
+        sizes = {}
+
+        def note(tensor, sizes=sizes):
+            sizes[tensor.data_ptr()] = tensor.numel()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            model(video, 8)
+        kept[checkpoint] = sum(sizes.values())
+        made[checkpoint] = with_gradients(model, video, 8)
+    assert all(map(torch.equal, made["none"], made["segments"]))
+    assert kept["segments"] < kept["none"] / 2
+
+
+@pytest.mark.parametrize("rollout", ROLLOUTS)
+@pytest.mark.parametrize("execution", FAST)
+def test_mixed_precision_is_near_the_plain_form(forecaster, execution, rollout):
+    """In bfloat16, with weights and their gradients in single precision."""
+    video = torch.rand(2, 4, 1, 7, 7)
+    plain, fast = (
+        forecaster(execution=name, rollout=rollout, hidden=8).float()
+        for name in ("plain", execution)
+    )
+    exact = with_gradients(plain, video)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = with_gradients(fast, video)
+    assert found[0].dtype == torch.bfloat16
+    assert all(gradient.dtype == torch.float32 for gradient in found[1:])
+    for one, other in zip(found, exact, strict=True):
+        assert 1e-5 < apart(one.float(), other) < 0.1
+
+
+def test_the_choice_is_a_rule_and_says_why(monkeypatch, forecaster):
+    flow = Translation([(0, 0)], 7)
+    for instructions, hidden, kernel, expected in [
+        ("AVX512", 64, 3, "fused"),
+        ("AVX512", 128, 3, "winograd"),
+        ("AVX512", 128, 5, "fused"),
+        ("AVX2", 64, 3, "winograd"),
+        ("AVX2", 32, 3, "fused"),
+    ]:
+        monkeypatch.setattr(
+            torch.backends.cpu, "get_cpu_capability", lambda name=instructions: name
+        )
+        execution, why = choose(flow, hidden, kernel)
+        assert execution == expected and (instructions in why or "kernel" in why)
+    assert type(forecaster(execution="auto").cell).__name__ == "FusedCell"
+
+
+def test_winograd_refuses_other_kernels(forecaster):
+    with pytest.raises(UserError, match="needs a kernel of 3, got 5; use execution"):
+        forecaster(execution="winograd", kernel=5)
+    with pytest.raises(UserError, match="no checkpoint 'segment'; did you mean"):
+        forecaster(checkpoint="segment")
