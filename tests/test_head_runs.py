@@ -1,7 +1,6 @@
 """The head of a real run: killed, stopped by Ctrl-C, started twice."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import time
 import pytest
 
 from fernn.heads import locks
-from test_workflow import ROOT, Project
+from test_workflow import Project
 
 GOALS = [f"results/tiny/data/tiny/{split}.nc" for split in ("train", "velocity")]
 
@@ -20,7 +19,6 @@ class Run(Project):
 
     def __init__(self, folder):
         super().__init__(folder)
-        shutil.copytree(ROOT / "profiles", folder / "profiles")
         self.lease = folder / "results/tiny/.head.lease"
 
     def start(self):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> nn.Module:
     """The trained model, ready to evaluate.
 
     Raises:
-        UserError: the file is missing.
+        UserError: the file is missing, or holds code, which is not run.
         Damaged: its bytes are not those that were saved.
     """
     path = Path(path)
@@ -49,7 +50,10 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> nn.Module:
     recorded, found = describe(path)["sha256"], sha256(path)
     if recorded != found:
         raise Damaged(path, f"expected SHA-256 {recorded}, found {found}")
-    content = torch.load(path, map_location=device, weights_only=True)
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+    except pickle.UnpicklingError:
+        raise UserError(f"{path} is refused: it holds code") from None
     spec = dict(content["spec"])
     model = models.build(spec["model"], spec["frame_size"]).to(device)
     model.load_state_dict(content["weights"])

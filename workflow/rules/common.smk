@@ -129,7 +129,12 @@ def cubes(group):
 
 def module(group):
     """The source of a figure or table: its change redraws that one, and no other."""
-    return f"{workflow.basedir}/src/fernn/{group}/{{{group[:-1]}}}.py"
+    return source(f"{group}/{{{group[:-1]}}}.py")
+
+
+def source(path):
+    """A file of the package, seen from here: the report tells all inputs."""
+    return os.path.relpath(f"{workflow.basedir}/src/fernn/{path}")
 
 
 def caption(wildcards, input):

@@ -22,8 +22,9 @@ rule evaluate:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        turn=1,  # one at a time where the profile makes them one job
+        mem_mb=lambda wildcards, attempt: 8000 * 2 ** (attempt - 1),
+        runtime=lambda wildcards, attempt: 40 * attempt,
     params:
         checkpoints=lambda wildcards, input: (
             ["--checkpoints", *input.checkpoints] if input.checkpoints else []
@@ -34,8 +35,8 @@ rule evaluate:
         seeds=SEEDS,
         shown=shown,
         key=f"{BUDGET}/{{experiment}}/{{model}}/test",
-    shell:
-        "fernn evaluate --name {wildcards.model} {params.checkpoints:q}"
+    shell:  # exec: signals reach the evaluation at once
+        "exec fernn evaluate --name {wildcards.model} {params.checkpoints:q}"
         " {params.baseline:q}"
         " --recipe {input.recipe:q} --atlas {input.atlas:q}"
         " --seeds {params.seeds} --statistic {params.statistic} --spec {params.spec:q}"
@@ -55,7 +56,7 @@ rule combine:
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=lambda wildcards, attempt: 4000 * 2 ** (attempt - 1),
         runtime=20,
     params:
         attrs=entry("{experiment}", "attrs"),

@@ -9,7 +9,7 @@ rule figure:
     input:
         cubes=cubes("figures"),
         module=module("figures"),
-        style=f"{workflow.basedir}/src/fernn/figures/_style.py",
+        style=source("figures/_style.py"),
     output:
         png=report(
             f"results/{BUDGET}/figures/{{figure}}.png",
@@ -25,7 +25,7 @@ rule figure:
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, attempt: 2000 * 2 ** (attempt - 1),
         runtime=10,
     params:
         caption=caption,
@@ -38,7 +38,7 @@ rule table:
     input:
         cubes=cubes("tables"),
         module=module("tables"),
-        style=f"{workflow.basedir}/src/fernn/tables/_write.py",
+        style=source("tables/_write.py"),
     output:
         page=report(
             f"results/{BUDGET}/tables/{{table}}.html",
@@ -56,7 +56,7 @@ rule table:
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, attempt: 2000 * 2 ** (attempt - 1),
         runtime=10,
     params:
         caption=caption,

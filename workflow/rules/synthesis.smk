@@ -15,7 +15,7 @@ rule fetch:
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, attempt: 2000 * 2 ** (attempt - 1),
         runtime=30,
     params:
         source=json.dumps({k: v for k, v in PLAN["source"].items() if k != "name"}),
@@ -35,7 +35,7 @@ rule synthesize:
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=lambda wildcards, attempt: 2000 * 2 ** (attempt - 1),
         runtime=10,
     params:
         recipe=entry("{experiment}", "recipes", "{split}"),

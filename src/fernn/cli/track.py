@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     modes.add_argument(
         "--rebuild",
         action="store_true",
-        help="delete the database of the results folder and fill it again",
+        help="throw away what the tracker has of this results folder; fill it again",
     )
     modes.add_argument(
         "--init", action="store_true", help="only make the database if it is missing"
@@ -74,11 +74,6 @@ def run(args: argparse.Namespace) -> None:
     if not args.results.is_dir() and not args.init:
         raise UserError(f"no results folder {args.results}; give it with --results")
     syncer = Syncer(args.results)
-    if args.rebuild and not syncer.folder.is_own:
-        raise UserError(
-            f"--rebuild deletes only a database below {args.results}, but"
-            f" MLFLOW_TRACKING_URI is {syncer.folder.uri}; unset it"
-        )
     if args.init:
         syncer.connect()
         return

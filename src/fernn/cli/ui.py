@@ -22,31 +22,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--results", type=Path, default=Path("results"), help="the results folder"
     )
     parser.add_argument("--port", type=int, default=5000, help="where to listen")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="name or address to listen on; 0.0.0.0: all of this machine's",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Run ``fernn ui``; MLflow's server takes the place of this process."""
-    from fernn.tracking import client
+    from fernn.tracking import client, server
     from fernn.tracking.describe import FACE
     from fernn.tracking.sync import Syncer
 
     syncer = Syncer(args.results)
     folder = syncer.folder
     if not folder.is_own:
-        raise UserError(f"the runs are at MLFLOW_TRACKING_URI={folder.uri}; open that")
+        uri = client.public(folder.uri)
+        raise UserError(f"the runs are at MLFLOW_TRACKING_URI={uri}; open that")
     require_free(args.host, args.port)
     syncer.connect()
-    page = f"http://{args.host}:{args.port}/#/experiments?{FACE}"
+    environment = {**os.environ, **server.environment(args.host, args.port)}
+    if server.listens_beyond(args.host):
+        print(
+            f"fernn ui: there is no password: whoever reaches {args.host}:{args.port}"
+            " can read, change and delete these runs",
+            file=sys.stderr,
+        )
+    name = server.names_of(args.host)[0]
+    page = f"http://{name}:{args.port}/#/experiments?{FACE}"
     print(f"{page} (ready in some 20 seconds; Ctrl-C stops it)")
     sys.stdout.flush()
-    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
-    command += ["--backend-store-uri", folder.own_uri]
-    command += ["--artifacts-destination", str(folder.artifacts.absolute())]
-    command += ["--host", args.host, "--port", str(args.port)]
-    # The job runner serves features for language models only.
-    extra = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **client.settings()}
-    os.execve(sys.executable, command, {**os.environ, **extra})
+    command = server.command(folder, args.host, args.port)
+    os.execve(sys.executable, command, environment)
 
 
 def require_free(host: str, port: int) -> None:
@@ -55,12 +63,13 @@ def require_free(host: str, port: int) -> None:
     Raises:
         UserError: another program listens there, or the address is not ours.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            reason = error.strerror or error
-            raise UserError(
-                f"cannot listen on {host}:{port} ({reason}); try --port {port + 1}"
-            ) from None
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(
+            f"cannot listen on {host}:{port} ({reason}); try --port {port + 1}"
+        ) from None

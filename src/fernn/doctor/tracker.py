@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from fernn.doctor._finding import FAIL, NOTE, OK, Finding
 from fernn.doctor._place import Place, nearest, try_to_write
+from fernn.tracking.client import public
 from fernn.tracking.folder import Folder
 
 PATIENCE = 10.0  # seconds for a server, whose first answer is slow
@@ -30,7 +31,8 @@ def check(place: Place) -> Iterator[Finding]:
     elif folder.uri.startswith(("http://", "https://")):
         yield server(folder.uri)
     else:
-        yield Finding(NOTE, "tracker", f"not looked at: {folder.uri}")
+        uri = public(folder.uri)
+        yield Finding(NOTE, "tracker", f"not looked at: {uri}")
 
 
 def own(folder: Folder) -> Finding:
@@ -81,7 +83,8 @@ def server(uri: str) -> Finding:
 
 def _refusal(address: str, host: str, code: int, said: str) -> Finding:
     if code == 403 and "Invalid Host header" in said:
-        remedy = f"start it with: mlflow server --allowed-hosts '{host}', or use its IP"
+        hosts = f"--allowed-hosts '{host},localhost:*'"
+        remedy = f"start it with: mlflow server {hosts}, or use a private address"
         found = f"{address} refuses its own name {host} (Invalid Host header)"
         return Finding(FAIL, "tracker", found, remedy)
     if code in (401, 403):

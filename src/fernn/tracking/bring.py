@@ -14,7 +14,8 @@ from fernn.tracking.offsets import Arrived
 from fernn.tracking.spools import Head
 from fernn.tracking.view import View
 
-CHUNK = 16 * 2**20  # bytes read at a time; the longest line must fit
+# Bytes brought at a time, some batches for MLflow: what a failure makes us send again.
+CHUNK = 2**18
 
 
 class Carrier:
@@ -82,14 +83,17 @@ class Carrier:
         return {head.path: self._arrived[head.name].offset for head in heads}
 
     def _bring_spool(self, run: str, head: Head, fold: Fold) -> None:
-        state = self._arrived[head.name]
+        state, length = self._arrived[head.name], CHUNK
         while True:
-            end = min(state.offset + CHUNK, head.size)
+            end = min(state.offset + length, head.size)
             events, offset = read_events(head.path, state.offset, end)
-            if offset == state.offset:
+            if offset > state.offset:
+                self._send(run, head, state, fold.add(events))
+                state.offset, length = offset, CHUNK
+            elif end < head.size:  # a line that is longer
+                length *= 2
+            else:
                 return
-            self._send(run, head, state, fold.add(events))
-            state.offset = offset
             if time.monotonic() - self._saved > 1:
                 self.save()
 
@@ -102,7 +106,7 @@ class Carrier:
             self._upload(run, head, state, path, folder)
         state.end = max(state.end, news.end)
         if news.status and news.status != state.status:
-            self._view.status(run, news.status, news.end)
+            self._view.status(run, news.status, state.end)
             state.status = news.status
 
     def _upload(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,13 +42,20 @@ class Row:
         return self.exists and not self.missing and not self.surplus
 
 
-def compare(view: View, runs: dict[str, list[Head]]) -> list[Row]:
-    """A row for each run, sorted by key.
+def compare(
+    view: View, runs: dict[str, list[Head]], strays: Iterable[str] = ()
+) -> list[Row]:
+    """A row for each run, sorted by key, and for each spool that belongs to none.
 
     The lock must be held since the pass that brought these spools, so that both know
-    them up to the same byte.
+    them up to the same byte. Parents have no points; they are looked up since that
+    removes what a slow server made twice.
     """
-    return [_row(view, key, heads) for key, heads in runs.items()]
+    children = {run["parent"]: run for run in map(_first, runs.values())}
+    for parent in children.keys() - {None}:
+        view.find(_experiment(view, children[parent]), parent)
+    rows = [_row(view, key, heads) for key, heads in runs.items()]
+    return rows + [Row("no run", name, False, 0, 0, 0) for name in strays]
 
 
 def write_counts(rows: Sequence[Row], path: Path | str) -> None:
@@ -71,19 +78,27 @@ def _row(view: View, key: str, heads: list[Head]) -> Row:
             read_events(head.path, end=head.size)[0]
         ).points
     )
-    name = describe.experiment_name(heads[0].run)
-    run = view.find(view.experiment(name, {}), key)
+    first = _first(heads)
+    run = view.find(_experiment(view, first), key)
     history = view.history(run) if run else []
     shown = Counter((metric, step, _text(value)) for metric, step, value in history)
     missing, surplus = expected - shown, shown - expected
     return Row(
-        name,
+        describe.experiment_name(first),
         key,
         run is not None,
         expected.total(),
         missing.total(),
         surplus.total(),
     )
+
+
+def _first(heads: list[Head]) -> dict:
+    return heads[0].run
+
+
+def _experiment(view: View, run: dict) -> str:
+    return view.experiment(describe.experiment_name(run), {})
 
 
 def _text(value: float) -> str:

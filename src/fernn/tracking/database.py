@@ -52,6 +52,7 @@ def _create(folder: Folder) -> None:
     for path in _side_files(folder.database):
         path.unlink(missing_ok=True)
     new = folder.database.with_name(f"{folder.database.name}.new-{uuid.uuid4().hex}")
+    new.touch()  # with the rights of any file; SQLite's own shut a group out
     connection = client.connect(f"sqlite:///{new.absolute()}")
     client.name_database(connection)
     connection.delete_experiment("0")  # an empty "Default" would be in the way

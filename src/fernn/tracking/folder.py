@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
+import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from fernn import storage
+
+PATIENCE = 30.0  # seconds of waiting before it is told
 
 
 class Folder:
@@ -64,8 +69,25 @@ class Folder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the right to write to MLflow; waits for another syncer's pass."""
+        """Hold the right to write to MLflow; waits for another syncer's pass.
+
+        A long wait is told on standard error, with who makes it long.
+        """
         self.home.mkdir(parents=True, exist_ok=True)
-        with (self.home / "lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        path = self.home / "lock"
+        with path.open("a") as file:
+            teller = threading.Timer(PATIENCE, _tell_wait, [path])
+            teller.daemon = True
+            teller.start()
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            finally:
+                teller.cancel()
+            file.truncate(0)
+            print(f"{socket.gethostname()} pid {os.getpid()}", file=file, flush=True)
             yield
+
+
+def _tell_wait(path: Path) -> None:
+    other = path.read_text(encoding="utf-8").strip() or "another syncer"
+    print(f"fernn track: waiting for {other}", file=sys.stderr, flush=True)

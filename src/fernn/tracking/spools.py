@@ -29,24 +29,31 @@ class Head:
     run: dict
 
 
-def by_key(folder: Folder) -> tuple[dict[str, list[Head]], list[str]]:
-    """The spools of each run by its key, sorted, and a line for each that has none.
+def by_key(folder: Folder) -> tuple[dict[str, list[Head]], dict[str, str]]:
+    """The spools of each run by its key, sorted; and why others cannot be shown.
 
     A run may have several spools, such as one of its training and one of its tests.
     """
     groups: dict[str, list[Head]] = {}
-    problems = []
+    strays = {}
     for path in folder.spools():
-        with path.open("rb") as file:
-            line = file.readline()
+        name = path.relative_to(folder.results).as_posix()
+        try:
+            with path.open("rb") as file:
+                line = file.readline()
+            size = path.stat().st_size
+        except FileNotFoundError:  # its job begins anew
+            continue
+        except OSError as error:
+            strays[name] = f"cannot be read: {error.strerror}"
+            continue
         if not line.endswith(b"\n"):
             continue
-        name = path.relative_to(folder.results).as_posix()
         run = parse(line)
         if run["event"] != "run":
-            problems.append(f"{name} does not begin with a run, but with {line[:60]!r}")
+            strays[name] = f"does not begin with a run, but with {line[:60]!r}"
             continue
         first = hashlib.sha256(line).hexdigest()[:16]
-        head = Head(path, name, first, path.stat().st_size, run)
+        head = Head(path, name, first, size, run)
         groups.setdefault(run["key"], []).append(head)
-    return dict(sorted(groups.items())), problems
+    return dict(sorted(groups.items())), strays

@@ -14,6 +14,8 @@ from fernn.tracking.memory import Memory
 from fernn.tracking.spools import Head
 from fernn.tracking.view import View
 
+Runs = dict[str, list[Head]]
+
 
 @dataclass
 class Report:
@@ -54,33 +56,45 @@ class Syncer:
             with self.folder.lock():
                 View(self.folder)
         except client.failures() as error:
-            line = client.one_line(error)
-            raise UserError(f"MLflow at {self.folder.uri} fails: {line}") from error
+            uri = self.folder.uri
+            line = client.explain(error, uri)
+            raise UserError(f"MLflow at {client.public(uri)} fails: {line}") from None
 
     def run_pass(self, *, anew: bool = False, compare: bool = False) -> Report:
         """One pass; a tracker that fails is told in the report, and nothing is lost.
 
         Args:
-            anew: delete the database of the results folder first.
+            anew: first delete the database of the results folder, or on a server the
+                runs of this results folder.
             compare: compare the points of all runs afterwards.
         """
         report = Report()
         try:
             with self.folder.lock():
-                if anew:
-                    database.remove(self.folder)
-                view = View(self.folder)
-                runs = self._bring_all(view, report)
+                view = self._open(anew)
+                runs, strays = self._bring_all(view, report)
                 if compare:
-                    report.rows = check.compare(view, runs)
+                    report.rows = check.compare(view, runs, strays)
         except client.failures() as error:
-            report.failure = client.one_line(error)
+            report.failure = client.explain(error, self.folder.uri)
         return report
 
-    def _bring_all(self, view: View, report: Report) -> dict[str, list[Head]]:
+    def _open(self, anew: bool) -> View:
+        if not anew:
+            return View(self.folder)
+        self._shown.clear()
+        if self.folder.is_own:
+            database.remove(self.folder)
+            return View(self.folder)
+        view = View(self.folder)
+        self.folder.offsets.unlink(missing_ok=True)
+        view.clear()
+        return view
+
+    def _bring_all(self, view: View, report: Report) -> tuple[Runs, dict[str, str]]:
         arrived = offsets.load(self.folder.offsets, view.database)
-        runs, problems = spools.by_key(self.folder)
-        report.problems += problems
+        runs, strays = spools.by_key(self.folder)
+        report.problems += [f"{name} {reason}" for name, reason in strays.items()]
         carrier = Carrier(view, arrived, self._memory, self.folder.offsets)
         try:
             for key, heads in runs.items():
@@ -96,4 +110,4 @@ class Syncer:
             carrier.save()
             report.points = carrier.points
             report.problems += carrier.problems
-        return runs
+        return runs, strays

@@ -11,6 +11,7 @@ from fernn.tracking import client, database
 from fernn.tracking.folder import Folder
 
 METRICS, PARAMS, TAGS = 1000, 100, 100  # MLflow's limits for one call
+ANSWERED = "fernn.answered"  # tag of a run whose making we know of
 ROOT = "mlflow-artifacts:/"  # a place the server resolves: no path of this machine
 
 
@@ -37,8 +38,7 @@ class View:
         if name not in self._experiments:
             found = self._client.get_experiment_by_name(name)
             if found is None:
-                place = ROOT + name.replace(" ", "-") if self._folder.is_own else None
-                number = self._client.create_experiment(name, place)
+                number = self._make_experiment(name)
             else:
                 number = found.experiment_id
                 if found.lifecycle_stage == "deleted":
@@ -51,10 +51,23 @@ class View:
         return self._experiments[name]
 
     def find(self, experiment: str, key: str) -> str | None:
-        """The id of the run of this results folder with a key, or None."""
-        query = f"tags.`fernn.key` = '{key}' AND tags.`fernn.results` = '"
-        found = self._client.search_runs([experiment], query + f"{self._results}'")
-        return found[0].info.run_id if found else None
+        """The id of the run of this results folder with a key, or None.
+
+        A server that is slow to answer is asked again and may make a run twice. What we
+        know of is kept; nothing was ever added to the others, which are removed.
+        """
+        found = self._client.search_runs(
+            [experiment], f"{self._ours} AND {_keyed(key)}"
+        )
+        if not found:
+            return None
+        kept = max(found, key=lambda run: (ANSWERED in run.data.tags, run.info.run_id))
+        for run in found:
+            if run is not kept:
+                self.delete(run.info.run_id)
+        if ANSWERED not in kept.data.tags:
+            self._client.set_tag(kept.info.run_id, ANSWERED, "yes")
+        return kept.info.run_id
 
     def create(
         self, experiment: str, key: str, name: str, start: int, tags: Mapping[str, str]
@@ -63,11 +76,20 @@ class View:
         own = {"fernn.key": key, "fernn.results": self._results}
         own["mlflow.source.name"] = "fernn"
         run = self._client.create_run(experiment, start, {**own, **tags}, run_name=name)
+        self._client.set_tag(run.info.run_id, ANSWERED, "yes")
         return run.info.run_id
 
     def delete(self, run: str) -> None:
         """Move a run to MLflow's bin."""
         self._client.delete_run(run)
+
+    def clear(self) -> None:
+        """Move all runs of this results folder to MLflow's bin."""
+        for experiment in self._client.search_experiments():
+            places = [experiment.experiment_id]
+            while found := self._client.search_runs(places, self._ours):
+                for run in found:
+                    self.delete(run.info.run_id)
 
     def log(
         self,
@@ -116,6 +138,25 @@ class View:
             found = self._client.get_metric_history(run, name)
             points += [(point.key, point.step, point.value) for point in found]
         return points
+
+    @property
+    def _ours(self) -> str:
+        """What picks the runs of this results folder."""
+        return f"tags.`fernn.results` = '{self._results}'"
+
+    def _make_experiment(self, name: str) -> str:
+        place = ROOT + name.replace(" ", "-") if self._folder.is_own else None
+        try:
+            return self._client.create_experiment(name, place)
+        except client.failures() as error:
+            found = self._client.get_experiment_by_name(name)
+            if found is None or not client.is_there_already(error):
+                raise
+            return found.experiment_id
+
+
+def _keyed(key: str) -> str:
+    return f"tags.`fernn.key` = '{key}'"
 
 
 def batches(items: list, size: int) -> Iterable[list]:

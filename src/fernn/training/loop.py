@@ -15,6 +15,7 @@ from torch import nn
 from fernn.data.recipes import Sequences
 from fernn.devices import within_memory
 from fernn.training.gradient import accumulate, mean_over_devices
+from fernn.training.meeting import OneMachine, meeting
 from fernn.training.rolling import RollingStates
 from fernn.training.settings import Settings
 from fernn.training.stopping import Interrupted, stop_requests
@@ -121,7 +122,10 @@ def _restore(
 
 def make_fabric(devices: int = 1) -> Fabric:
     """Single precision; processes on this node alone, whatever the cluster offers."""
-    strategy = "ddp" if devices > 1 else "auto"
+    strategy = "auto"
+    if devices > 1:
+        meeting()
+        strategy = OneMachine()
     fabric = Fabric(devices=devices, strategy=strategy, plugins=LightningEnvironment())
     fabric.launch()
     return fabric

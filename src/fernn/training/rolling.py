@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -66,11 +67,11 @@ class RollingStates:
         A damaged file is set aside as ``*.damaged`` and named on standard error.
         """
         for path in self._newest_first():
-            if not _whole(path):
+            state = _read(path)
+            if state is None:
                 print(f"{path} is damaged; going back to an older one", file=sys.stderr)
                 path.replace(path.with_suffix(".damaged"))
                 continue
-            state = torch.load(path, map_location="cpu", weights_only=True)
             other = self._difference(state)
             if not other:
                 return state["run"], state["parts"]
@@ -103,6 +104,16 @@ def _sidecar(path: Path) -> Path:
 def _whole(path: Path) -> bool:
     recorded = _sidecar(path)
     return recorded.exists() and recorded.read_text().strip() == sha256(path)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """The state in a file; None if it is damaged, or holds code."""
+    if not _whole(path):
+        return None
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        return None
 
 
 def _remove(path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +16,8 @@ from fernn.storage import atomic
 
 Decoded = TypeVar("Decoded")
 Decode = Callable[[bytes, str], Decoded]
+
+LIMIT = 2**30  # bytes of a download, packed or unpacked; the largest known has half
 
 
 def from_folder(
@@ -45,7 +49,8 @@ def from_mirrors(
 ) -> Decoded:
     """Decode a file of the cache, or download it from the first mirror that has it.
 
-    Only what `decode` accepts is returned or kept.
+    Only what `decode` accepts is returned or kept. What is packed is unpacked in
+    memory, up to `LIMIT`: no name inside it is ever used.
 
     Args:
         urls: addresses of folders, tried in turn for `name`.gz.
@@ -61,13 +66,13 @@ def from_mirrors(
     key = checksum or hashlib.sha256("\n".join(urls).encode()).hexdigest()
     cached = Path(pooch.os_cache("fernn")) / f"{key[:16].lower()}-{name}.gz"
     with contextlib.suppress(OSError, UserError):
-        return decode(cached.read_bytes(), str(cached))
+        return decode(unpacked(cached.read_bytes(), str(cached)), str(cached))
     reasons = []
     for url in urls:
         address = f"{url.rstrip('/')}/{name}.gz"
         try:
             content = _download(address)
-            decoded = decode(content, address)
+            decoded = decode(unpacked(content, address), address)
         except UserError as error:
             reasons.append(str(error))
             continue
@@ -81,10 +86,35 @@ def from_mirrors(
     raise UserError(f"no mirror gave {name}: {'; '.join(reasons) or 'none is named'}")
 
 
+def unpacked(content: bytes, where: str) -> bytes:
+    """What gzip packed; bytes that are no whole gzip file stay as they are.
+
+    Raises:
+        UserError: there are more than `LIMIT` bytes in it.
+    """
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            raw = file.read(LIMIT + 1)
+    except (EOFError, OSError, zlib.error):
+        return content
+    if len(raw) > LIMIT:
+        raise UserError(f"{where}: unpacks to more than {LIMIT} bytes")
+    return raw
+
+
+class _Bounded(io.BytesIO):
+    """Bytes in memory, at most `LIMIT`."""
+
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) > LIMIT:
+            raise ValueError(f"more than {LIMIT} bytes")
+        return super().write(data)
+
+
 def _download(address: str) -> bytes:
     import pooch
 
-    content = io.BytesIO()
+    content = _Bounded()
     with _progress(address.rpartition("/")[2]) as bar:
         pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16)(
             address, content, pooch=None

@@ -1,0 +1,89 @@
+"""The literal `snakemake --profile slurm` plans the published experiments.
+
+Dry runs from a copy of the repository, without Slurm; `make test-slurm` has one.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+pytest.importorskip("snakemake_executor_plugin_slurm")
+
+ROOT = Path(__file__).parents[1]
+NEEDED = ("Snakefile", "config.yaml", "workflow", "envs", "src", "profiles", "slurm")
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory):
+    """Dry-run the literal command, with more arguments: what it prints."""
+    folder = tmp_path_factory.mktemp("copy")
+    for name in NEEDED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    (folder / "two.yaml").write_text("budgets: { paper: { devices: 2 } }")
+    env = {**os.environ, "PYTHONPATH": str(folder / "src")}
+    env.pop("SNAKEMAKE_PROFILE", None)
+
+    @cache
+    def run(*arguments):
+        command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "-n"]
+        done = subprocess.run(
+            [*command, *arguments],
+            cwd=folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--config", "seed=1", "--directory", "elsewhere"]]
+)
+def test_the_literal_command_plans_the_paper(planned, arguments):
+    told = planned(*arguments)
+    assert {*re.findall(r"output: (results/\w+)/", told)} == {"results/paper"}
+    assert "results/paper/data/mnist.nc" in told
+    assert re.search(r"^train +27$", told, re.MULTILINE)
+
+
+def test_another_budget_is_one_argument(planned):
+    told = planned("--config", "budget=smoke")
+    assert {*re.findall(r"output: (results/\w+)/", told)} == {"results/smoke"}
+
+
+def test_the_evaluations_of_a_model_are_one_job(planned):
+    """Of one model of one experiment: if it fails, the others are not held up."""
+    told = planned("--config", "budget=smoke")
+    groups = re.findall(r"Group job (evaluate\S+) ", told)
+    assert len(groups) == len(set(groups)) == 2 * 5  # experiments × models, baselines
+    assert told.count("rule evaluate:") == 54
+
+
+def test_a_model_may_be_trained_on_several_gpus(planned):
+    """The profile lets evaluations take turns without limiting the GPUs of a job."""
+    told = planned("--configfile", "slurm/paper.yaml", "two.yaml")
+    trained = re.search(r"rule train:\n(?: +.*\n)+", told)[0]
+    assert "gpu=2" in trained and "nodes=1" in trained
+
+
+def test_a_plain_run_is_not_told_where_to_run():
+    """`profiles/default` overrides `--profile` key by key."""
+    found = [
+        set(YAML(typ="safe").load((ROOT / name / "profile.v9+.yaml").read_text()))
+        for name in ("profiles/default", "slurm")
+    ]
+    where = {"executor", "jobs", "cores", "resources", "default-resources"}
+    assert not where & found[0]
+    assert not found[0] & found[1] and "config" not in found[1]
