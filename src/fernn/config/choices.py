@@ -5,10 +5,12 @@ A test compares them with the functions.
 
 CHOICES: dict[str, tuple[str, ...]] = {  # of the option of this name, in any kind
     "activation": ("relu", "tanh"),
+    "boundary": ("circular", "zero"),
     "draw": ("flowed", "grid", "sampled"),
     "execution": ("fused", "plain"),
     "motion": ("oracle", "still"),
     "pooling": ("max", "mean", "sum"),
     "rollout": ("free", "repeat", "shifted", "warped"),
     "schedule": ("constant", "one_cycle"),
+    "shifts": ("flow", "learned"),
 }
