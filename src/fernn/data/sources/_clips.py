@@ -29,7 +29,7 @@ def split(person: int) -> str:
 
 
 def build(
-    clips: Sequence[UInt8[np.ndarray, "frame row column"]],
+    clips: Sequence[UInt8[np.ndarray, "_ row column"]],
     columns: Mapping[str, Sequence[int]],
     *,
     source: str,

@@ -17,7 +17,10 @@ Track = Float[np.ndarray, " frame"]
 
 @dataclass(frozen=True)
 class Gait:
-    """How legs and arms swing: amplitudes and bends in radians, period in frames."""
+    """How legs and arms swing: amplitudes and bends in radians, period in frames.
+
+    Tempos are about those of people at 25 frames a second, as KTH was filmed.
+    """
 
     period: float
     swing: float = 0.0
@@ -29,12 +32,12 @@ class Gait:
 
 
 GAITS = {
-    "boxing": Gait(8, swing=0.25),
-    "handclapping": Gait(7, swing=0.12),
-    "handwaving": Gait(11, swing=0.12),
-    "jogging": Gait(9, 0.6, 1.0, 0.6, 1.5, 0.1, 0.05),
-    "running": Gait(7, 0.95, 1.5, 1.0, 1.6, 0.3, 0.09),
-    "walking": Gait(12, 0.42, 0.35, 0.4, 0.2, 0.0, 0.03),
+    "boxing": Gait(16.0, swing=0.25),
+    "handclapping": Gait(14.0, swing=0.12),
+    "handwaving": Gait(22.0, swing=0.12),
+    "jogging": Gait(18.0, 0.6, 1.0, 0.6, 1.5, 0.1, 0.025),
+    "running": Gait(14.0, 0.95, 1.5, 1.0, 1.6, 0.3, 0.045),
+    "walking": Gait(24.0, 0.42, 0.35, 0.4, 0.2, 0.0, 0.015),
 }
 
 
@@ -85,10 +88,8 @@ def draw(
     return image.reshape(-1, size, size)
 
 
-def _distance(
-    limb: Float[np.ndarray, "frame 2 2"], size: int
-) -> Float[np.ndarray, "frame pixel"]:
-    """Of every pixel to a limb, the short way round the torus."""
+def _distance(limb: np.ndarray, size: int) -> np.ndarray:
+    """(frame, pixel): to a limb (frame, end, 2), the short way round the torus."""
     place = np.arange(size)
     middle, half = limb.mean(1), (limb[:, 1] - limb[:, 0]) / 2
     row, column = (
@@ -155,6 +156,6 @@ def _arm(
     return swing, gait.elbow + 0 * phase
 
 
-def _direction(angle: Track) -> Float[np.ndarray, "frame 2"]:
+def _direction(angle: np.ndarray) -> np.ndarray:
     """(rows down, columns right) at an angle from straight down, radians."""
     return np.stack([np.cos(angle), np.sin(angle)], -1)

@@ -22,7 +22,7 @@ SMALLEST = 12  # pixels of a frame in which limbs are told apart
 CITATION = "fernn: drawn by this program, no recording of anybody"
 
 
-def fetch(size: int = 16, length: int = 32, seed: int = 0) -> xr.Dataset:
+def fetch(size: int = 16, length: int = 40, seed: int = 0) -> xr.Dataset:
     """The 1200 clips as an atlas; needs no network.
 
     Args:
@@ -74,7 +74,7 @@ def _clip(
     phase = 2 * np.pi * (drawn[1] + time * pace / gait.period)
     height = size * (0.68 + 0.12 * own[1]) * np.ones(length)
     if scenario == 2:  # towards the camera and away
-        height = height * (0.94 + 0.12 * np.sin(2 * np.pi * (drawn[2] + time / 24)))
+        height = height * (0.94 + 0.12 * np.sin(2 * np.pi * (drawn[2] + time / 48)))
     facing = 1 if take == 1 else -1
     body = _figure.Body(
         height,
