@@ -31,7 +31,10 @@ MODEL = {
 
 
 def splits():
-    return [sequences(split=name, pool=name, frames=3) for name in ("train", "val")]
+    return [
+        sequences(split=name, pool=name, frames=3, sequences=64)
+        for name in ("train", "val")
+    ]
 
 
 def run(folder, stop_after=None, **changes):
