@@ -48,6 +48,7 @@ HOMES = {  # a library: the only parts that import it
     "seaborn": "figures",
     "pooch": "data",
     "sklearn": "data",
+    "av": "data",
     "pydantic": "config",
     "lightning_fabric": "training",
     "snakemake": "",

@@ -175,7 +175,7 @@ class Budget(Sizes):
     experiments: SomeNames
     seeds: Seeds
     devices: Count = Field(1, description="of one machine, which share a batch")
-    sizes: dict[Name, OwnSizes] = Field(
+    sizes: dict[Name, OwnSizes] = Field(  # pyright: ignore
         {}, description="of single experiments, in place of the budget's"
     )
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fernn.errors import UserError, nearest
 
-BOUNDARIES = {"zero": "zeros", "circular": "circular"}
+BOUNDARIES: dict[str, Literal["zeros", "circular"]] = {
+    "zero": "zeros",
+    "circular": "circular",
+}
 
 
-def padding_mode(boundary: str) -> str:
+def padding_mode(boundary: str) -> Literal["zeros", "circular"]:
     """PyTorch's word for a boundary: ``zero``, or ``circular``, a torus.
 
     Raises:

@@ -150,5 +150,5 @@ def build(
     cell = kind(
         flows.build(flow, size), hidden=hidden, kernel=kernel, activation=activation
     )
-    cell.conv_u = encoder(hidden, boundary)
+    cell.register_module("conv_u", encoder(hidden, boundary))
     return Classifier(cell, hidden, classes, pooling, last, normalized)
