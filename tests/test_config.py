@@ -57,6 +57,8 @@ baselines
 'translation/rollouts'?
 """
 
+SIZES = "budgets: {demo: {sizes: {actions: "
+
 
 @pytest.fixture
 def told(tmp_path):
@@ -103,6 +105,17 @@ def test_all_mistakes_are_told_at_once_where_they_stand(told):
         ("budgets: {demo: {long_horizon: 4}}", "at least the horizon, 5, got 4"),
         ("budgets: {demo: {axes: {lenth: {}}}}", "did you mean 'length'"),
         ("budgets: {demo: {axes: {length: {sequences: true}}}}", "got True"),
+        (f"{SIZES}{{source: kht}}}}}}}}", "no source 'kht'; did you mean 'kth'"),
+        (f"{SIZES}{{sequences: 9}}}}}}}}", "epoch of 9 is less than a batch, 16"),
+        (f"{SIZES}{{epocs: 9}}}}}}}}", "unknown key; did you mean 'epochs'"),
+        (f"{SIZES}{{tuning: {{workers: 2}}}}}}}}}}", "is the budget's, one number"),
+        ("experiments: {kth: {models: [grnn]}}", "learns to forecast, the data"),
+        (
+            "experiments: {kth: {axes: [camera, length]}}",
+            "how models forecast, the data",
+        ),
+        ("protocols: {exact: {rollout: null}}", "has no rollout, and 'translation"),
+        ("protocols: {kth: {learning_rates: {grn: 0.001}}}", "did you mean 'grnn'"),
         ("axes: {hidden_state: {sequences: 2}}", "shows 1 sequence, got 2"),
         ("axes: {hidden_state: {flows: []}}", "1 flow that moves, got 0"),
         ("axes: {hidden_state: {flows: [[1]]}}", "must be [rows, columns]"),

@@ -31,7 +31,7 @@ BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "tuning": f"{LOW} data training",
     "evaluation": f"{LOW} flows data models checkpoint",
     "figures": f"{LOW} evaluation.aggregate",
-    "tables": f"{LOW} evaluation.aggregate",
+    "tables": f"{LOW} evaluation.aggregate evaluation.significance",
     "tracking": LOW,
     "config": "errors",
     "heads": f"{LOW} tracking",

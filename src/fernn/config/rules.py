@@ -211,12 +211,16 @@ def _one_task(config: Config, name: str) -> Iterator[Problem]:
 def _budget(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
     where = (*path, "experiments")
     yield from _each_known(budget.experiments, config.experiments, where, "experiment")
-    yield from _sizes(config, budget, path)
+    general = list(_sizes(config, budget, path))
+    yield from general
+    told = {(problem.path[len(path) :], problem.message) for problem in general}
     for name, own in budget.sizes.items():
         where = (*path, "sizes", name)
         yield from unknown("experiment", name, budget.experiments, where)
         if name in config.experiments:
-            yield from _sizes(config, sized(config, budget, name), where)
+            for problem in _sizes(config, sized(config, budget, name), where):
+                if (problem.path[len(where) :], problem.message) not in told:
+                    yield problem
         if own.tuning and own.tuning.workers != 1:
             message = "is the budget's, one number for all experiments"
             yield Problem((*where, "tuning", "workers"), message)
