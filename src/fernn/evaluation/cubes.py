@@ -33,6 +33,7 @@ def shard(
             joined[name] = measured[0][name].variable
     for name in set(PER_MODEL) & set(joined.variables):
         joined[name] = joined[name].expand_dims(model=[model])
+    joined = joined.set_coords(_labels(measured[0]))
     return joined.assign_attrs(measured[0].attrs)
 
 
