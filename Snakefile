@@ -27,6 +27,7 @@ rule all:
 
 include: "workflow/rules/synthesis.smk"
 include: "workflow/rules/tuning.smk"
+include: "workflow/rules/tuning_batch.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/figures.smk"

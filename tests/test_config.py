@@ -102,13 +102,25 @@ def test_all_mistakes_are_told_at_once_where_they_stand(told):
         ("budgets: {demo: {epochs: '3'}}", "must be a whole number, got '3'"),
         ("budgets: {demo: {seeds: []}}", "seeds: must not be empty"),
         ("budgets: {demo: {sequences: 4}}", "an epoch of 4 is less than a batch, 8"),
+        (
+            "budgets: {demo: {devices: 3}}",
+            "cannot share a batch of 8 equally; nearest: 2",
+        ),
+        (
+            "budgets: {demo: {devices: 9}}",
+            "9 cannot share a batch of 8 equally; nearest: 8",
+        ),
+        (
+            "budgets: {demo: {tuning: {mode: batches}}}",
+            "mode: must be 'workers' or 'batch', got 'batches'",
+        ),
         ("budgets: {demo: {long_horizon: 4}}", "at least the horizon, 5, got 4"),
         ("budgets: {demo: {axes: {lenth: {}}}}", "did you mean 'length'"),
         ("budgets: {demo: {axes: {length: {sequences: true}}}}", "got True"),
         (f"{SIZES}{{source: kht}}}}}}}}", "no source 'kht'; did you mean 'kth'"),
         (f"{SIZES}{{sequences: 9}}}}}}}}", "epoch of 9 is less than a batch, 16"),
         (f"{SIZES}{{epocs: 9}}}}}}}}", "unknown key; did you mean 'epochs'"),
-        (f"{SIZES}{{tuning: {{workers: 2}}}}}}}}}}", "is the budget's, one number"),
+        (f"{SIZES}{{tuning: {{workers: 2}}}}}}}}}}", "is the budget's, one for all"),
         ("experiments: {kth: {models: [grnn]}}", "learns to forecast, the data"),
         (
             "experiments: {kth: {axes: [camera, length]}}",
@@ -136,6 +148,7 @@ def test_what_is_right_is_not_told(told):
     assert told("models: {grnn: {kernel: 5, pooling: mean}}") == []
     assert told("protocols: {exact: {learning_rate: '1e-3'}}") == []  # YAML 1.1's 1e-3
     assert told("models: {grnn: {flow: {max_speed: null, closed: true}}}") == []
+    assert told("budgets: {demo: {devices: 4, tuning: {mode: batch}}}") == []
 
 
 def test_the_winning_file_or_the_command_line_has_the_mistake(told, tmp_path):

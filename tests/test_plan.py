@@ -84,6 +84,15 @@ def test_equal_compute_divides_epochs_by_cost(resolved):
     assert epochs("fernn_v1") == (1, 1)  # at least one
 
 
+def test_a_mode_of_tuning_changes_no_science_and_no_study(resolved):
+    def change(raw):
+        raw["budgets"]["demo"]["tuning"]["mode"] = "batch"
+
+    one, other = resolved("demo"), resolved("demo", change)
+    assert (one.pop("tuning_mode"), other.pop("tuning_mode")) == ("workers", "batch")
+    assert one == other and one["trials"] == 4
+
+
 def test_baselines_are_measured_where_they_have_something_to_show(resolved):
     axes = resolved("demo")["experiments"]["translation"]["axes"]
     without = {name for name, axis in axes.items() if not axis["baselines"]}

@@ -1,8 +1,13 @@
-"""Hyperparameters.
+"""Hyperparameters: workers that share a study, and the choice of the best trial.
 
 REQUIRED INPUTS: results/{budget}/data/
 OUTPUTS: results/{budget}/studies/{experiment}/{model}/best.json
 """
+
+ENDED = {  # what tells that a number of trials of a study have ended, by mode
+    "workers": lambda number: expand("worker-{worker}.json", worker=WORKERS),
+    "batch": lambda number: expand("trial-{slot}.json", slot=range(number)),
+}
 
 
 rule tune:
@@ -31,8 +36,8 @@ rule tune:
         study=lambda wildcards, output: Path(output.done).parent,
         shown=shown,
         key=f"{BUDGET}/{{experiment}}/{{model}}/tune",
-    shell:
-        "fernn tune --train {input.train:q} --val {input.val:q} --atlas {input.atlas:q}"
+    shell:  # exec: signals reach the training at once, and it has time to save
+        "exec fernn tune --train {input.train:q} --val {input.val:q} --atlas {input.atlas:q}"
         " --model {params.model:q} --training {params.training:q}"
         " --tuning {params.tuning:q} --study {params.study:q}"
         " --key {params.key:q} --shown {params.shown:q}"
@@ -41,9 +46,9 @@ rule tune:
 
 rule select:
     input:
-        workers=expand(
-            f"results/{BUDGET}/studies/{{{{experiment}}}}/{{{{model}}}}/worker-{{worker}}.json",
-            worker=WORKERS,
+        results=lambda wildcards: expand(
+            f"results/{BUDGET}/studies/{wildcards.experiment}/{wildcards.model}/{{ended}}",
+            ended=ENDED[PLAN["tuning_mode"]](trials(wildcards)),
         ),
     output:
         best=f"results/{BUDGET}/studies/{{experiment}}/{{model}}/best.json",
@@ -57,9 +62,7 @@ rule select:
         mem_mb=1000,
         runtime=10,
     params:
-        trials=lambda wildcards: EXPERIMENTS[wildcards.experiment]["models"][
-            wildcards.model
-        ]["tuning"]["trials"],
+        trials=trials,
     shell:
-        "fernn select --workers {input.workers:q} --trials {params.trials}"
+        "fernn select --results {input.results:q} --trials {params.trials}"
         " --output {output.best:q} 2> {log:q}"

@@ -1,9 +1,14 @@
-"""Choose a study's best hyperparameters; every trial must have ended."""
+"""Choose a study's best hyperparameters; every trial must have ended.
+
+The study is the journal of the workers; one that was made in rounds gets a journal of
+its own, `batch.journal` beside its results.
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from fernn.errors import UserError
 
@@ -11,11 +16,14 @@ from fernn.errors import UserError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
-        "--workers", nargs="+", required=True, type=Path, metavar="DONE.json"
+        "--results",
+        nargs="+",
+        required=True,
+        type=Path,
+        metavar="DONE.json",
+        help="what all its `tune` or all its `trial` wrote",
     )
-    parser.add_argument(
-        "--trials", required=True, type=int, help="expected of all workers"
-    )
+    parser.add_argument("--trials", required=True, type=int, help="expected of them")
     parser.add_argument("--output", required=True, type=Path, metavar="best.json")
 
 
@@ -24,16 +32,14 @@ def run(args: argparse.Namespace) -> None:
     import json
 
     from fernn.lineage import stamp
+    from fernn.spool import plain
     from fernn.storage import write_text
     from fernn.tuning.study import best
 
-    journals = {json.loads(path.read_text())["journal"] for path in args.workers}
-    if len(journals) > 1:
-        raise UserError(f"the workers are of different studies: {sorted(journals)}")
-    journal = args.workers[0].parent / journals.pop()
-    chosen, trials = best(journal, args.trials)
+    records = [json.loads(path.read_text()) for path in args.results]
+    chosen, trials = best(_journal(args.results[0].parent, records), args.trials)
     record = {
-        "lineage": stamp(args.workers),
+        "lineage": stamp(args.results),
         "params": chosen.params,
         "slot": chosen.user_attrs["slot"],
         "trials": [
@@ -47,4 +53,19 @@ def run(args: argparse.Namespace) -> None:
         ],
         "value": chosen.value,
     }
-    write_text(json.dumps(record, indent=1) + "\n", args.output)
+    write_text(json.dumps(plain(record), indent=1) + "\n", args.output)
+
+
+def _journal(folder: Path, records: list[dict[str, Any]]) -> Path:
+    """The journal that the workers name, or one made of the trials' results."""
+    from fernn.tuning.batch import result, write_journal
+
+    names = {record.get("journal", "") for record in records}
+    if len(names) > 1:
+        raise UserError(f"the results are of different studies: {sorted(names)}")
+    name = names.pop()
+    if name:
+        return folder / name
+    made = folder / "batch.journal"
+    write_journal(map(result, records), made)
+    return made

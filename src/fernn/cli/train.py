@@ -39,18 +39,20 @@ def run(args: argparse.Namespace) -> None:
     tuned = json.loads(args.best.read_text())["params"] if args.best else {}
     model, *splits, settings = _run.prepare(args, args.seed, tuned)
     _require_shares(args.devices, settings.batch)
-    lineage = stamp(filter(None, [args.train, args.val, args.atlas, args.best]))
+    data = [args.train, args.val, args.atlas]
+    lineage = stamp([*data, args.best] if args.best else data)
+    told = stamp(data)  # what `best` chose is in the settings, and no more of it counts
     identity = {
         "model": args.model,
         "settings": vars(settings),
-        "data": lineage["inputs"],
+        "data": told["inputs"],
     }
     states = RollingStates(args.output.parent, identity, commit())
     how = {"seconds": slurm.seconds_to_work(), "devices": args.devices}
     if int(os.environ.get("LOCAL_RANK", "0")):
         return _follow(model, splits, settings, states, how)
     params = {**args.model, **vars(settings), "parameters": parameters(model)}
-    spool = _run.announced(args.output.parent, args, "train", params, lineage)
+    spool = _run.announced(args.output.parent, args, "train", params, told)
     with spool:
         error = tasks.of(splits[0]).ERROR
         run = (model, splits, settings, states, how)

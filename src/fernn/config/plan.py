@@ -28,6 +28,8 @@ def plan(config: Config) -> dict[str, Any]:
         "sources": {own.source: config.sources[own.source] for own in sizes.values()},
         "atlases": {name: own.source for name, own in sizes.items()},
         "workers": budget.tuning.workers,
+        "tuning_mode": budget.tuning.mode,
+        "trials": max(own.tuning.trials for own in sizes.values()),
         "devices": budget.devices,
         "experiments": experiments,
         "figures": _items(config.figures, experiments),

@@ -211,19 +211,19 @@ def _one_task(config: Config, name: str) -> Iterator[Problem]:
 def _budget(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
     where = (*path, "experiments")
     yield from _each_known(budget.experiments, config.experiments, where, "experiment")
-    general = list(_sizes(config, budget, path))
-    yield from general
-    told = {(problem.path[len(path) :], problem.message) for problem in general}
+    yield from _sizes(config, budget, path)
     for name, own in budget.sizes.items():
         where = (*path, "sizes", name)
         yield from unknown("experiment", name, budget.experiments, where)
         if name in config.experiments:
             for problem in _sizes(config, sized(config, budget, name), where):
-                if (problem.path[len(where) :], problem.message) not in told:
-                    yield problem
-        if own.tuning and own.tuning.workers != 1:
-            message = "is the budget's, one number for all experiments"
-            yield Problem((*where, "tuning", "workers"), message)
+                key, *inner = problem.path[len(where) :]
+                place = where if key in own.model_fields_set else path
+                yield Problem((*place, key, *inner), problem.message)
+        given = own.tuning.model_fields_set if own.tuning else set()
+        for key in sorted(given & {"workers", "mode"}):
+            message = "is the budget's, one for all experiments"
+            yield Problem((*where, "tuning", key), message)
 
 
 def _sizes(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
@@ -236,5 +236,13 @@ def _sizes(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
             f"must be at least the horizon, {budget.horizon}, got {budget.long_horizon}"
         )
         yield Problem((*path, "long_horizon"), message)
+    if budget.batch % budget.devices:
+        yield Problem((*path, "devices"), _unequal(budget.batch, budget.devices))
     for axis in budget.axes:
         yield from unknown("axis", axis, config.axes, (*path, "axes", axis))
+
+
+def _unequal(batch: int, devices: int) -> str:
+    divisors = [number for number in range(1, batch + 1) if batch % number == 0]
+    closest = min(divisors, key=lambda number: abs(number - devices))
+    return f"{devices} cannot share a batch of {batch} equally; nearest: {closest}"

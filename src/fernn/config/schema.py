@@ -132,7 +132,11 @@ class Trials(Strict):
 
     trials: Count
     epochs: Count
-    workers: Count = 1
+    workers: Count = Field(1, description="of a study; mode batch: trials in a round")
+    mode: Literal["workers", "batch"] = Field(
+        "workers",
+        description="batch: rounds of jobs, the same in every run; no pruning",
+    )
 
 
 class Sizes(Strict):

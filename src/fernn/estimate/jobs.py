@@ -46,7 +46,8 @@ class Job:
     @property
     def stage(self) -> str:
         """``tune``, ``train``, ``evaluate`` or ``rest``."""
-        return self.rule if self.rule in STAGES else "rest"
+        rule = "tune" if self.rule == "trial" else self.rule
+        return rule if rule in STAGES else "rest"
 
     @property
     def frames(self) -> float:
@@ -76,18 +77,43 @@ def _learning(plan: dict[str, Any]) -> Iterator[Job]:
         for model, entry in experiment["models"].items():
             network = _network(entry["model"], entry["frame_size"])
             trial = training(network, entry["trial"], validation)
-            workers = range(plan["workers"])
-            for worker in workers:
-                slots = range(worker, entry["tuning"]["trials"], len(workers))
-                works = times(trial, len(slots))
-                key = ("tune", name, model, str(worker))
-                yield _learner(key, data, 1, works)
-            tuned = tuple(("tune", name, model, str(worker)) for worker in workers)
-            yield _plain(("select", name, model), tuned)
+            tuned = [*MODES[plan["tuning_mode"]](plan, (name, model), data, trial)]
+            yield from tuned
+            yield _plain(("select", name, model), tuple(job.key for job in tuned))
             works = training(network, entry["training"], validation)
             for seed in plan["seeds"]:
                 key, after = ("train", name, model, str(seed)), ("select", name, model)
                 yield _learner(key, (*data, after), plan.get("devices", 1), works)
+
+
+def _workers(
+    plan: dict[str, Any], place: Key, data: tuple[Key, ...], trial: tuple[Work, ...]
+) -> Iterator[Job]:
+    """Workers that share the trials of a study."""
+    for worker in range(plan["workers"]):
+        works = times(trial, len(range(worker, _trials(plan, place), plan["workers"])))
+        yield _learner(("tune", *place, str(worker)), data, 1, works)
+
+
+def _rounds(
+    plan: dict[str, Any], place: Key, data: tuple[Key, ...], trial: tuple[Work, ...]
+) -> Iterator[Job]:
+    """A job for each trial; a round is asked for when all earlier ones have ended."""
+    trials = [("trial", *place, str(slot)) for slot in range(_trials(plan, place))]
+    for slot, key in enumerate(trials):
+        number, first = divmod(slot, plan["workers"])
+        ask = ("ask", *place, str(number))
+        if first == 0:
+            yield _plain(ask, tuple(trials[:slot]))
+        yield _learner(key, (*data, ask), 1, trial)
+
+
+def _trials(plan: dict[str, Any], place: Key) -> int:
+    experiment, model = place
+    return plan["experiments"][experiment]["models"][model]["tuning"]["trials"]
+
+
+MODES = {"batch": _rounds, "workers": _workers}
 
 
 def _learner(

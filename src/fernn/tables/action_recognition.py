@@ -21,6 +21,7 @@ from fernn.tables import _published
 from fernn.tables.forecasting_error import verdict
 
 AXES = ("camera",)
+TESTS = ("difference", "low", "high", "p", "p_mcnemar")
 NOTE = (
     "difference, low, high: accuracy minus the G-RNN's, over all velocities; 95 %"
     " interval of a bootstrap over persons. p: of no difference, corrected (Holm)."
@@ -71,8 +72,9 @@ def _rows(cube: xr.Dataset) -> list[dict]:
 def _tests(cube: xr.Dataset, names: list[str]) -> dict[str, dict[str, float]]:
     """Each model against the reference, on the same samples."""
     reference = _reference(cube)
-    empty = dict.fromkeys(("difference", "low", "high", "p", "p_mcnemar"), math.nan)
-    found, family = {name: dict(empty) for name in names}, []
+    found: dict[str, dict[str, float]] = {}
+    found |= {name: dict.fromkeys(TESTS, math.nan) for name in names}
+    family = []
     base = cube["correct"].sel(model=reference).mean("seed").values
     for name in names:
         own = cube["correct"].sel(model=name).mean("seed").values
@@ -80,8 +82,9 @@ def _tests(cube: xr.Dataset, names: list[str]) -> dict[str, dict[str, float]]:
             continue
         paired = significance.clustered_bootstrap(own - base, cube["person"].values)
         clips = [_by_clip(cube, values) > 0.5 for values in (own, base)]
-        found[name] |= vars(paired) | {"p_mcnemar": significance.mcnemar(*clips)}
-        found[name]["difference"] = found[name].pop("mean")
+        values = (paired.mean, paired.low, paired.high, paired.p)
+        both = (*values, significance.mcnemar(*clips))
+        found[name] = dict(zip(TESTS, both, strict=True))
         family.append(name)
     for key in ("p", "p_mcnemar"):
         corrected = significance.holm([found[name][key] for name in family])

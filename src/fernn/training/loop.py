@@ -94,7 +94,7 @@ def train(
                 states.save(run, held, finished=run["step"] == settings.steps)
             if ended:
                 on_epoch(run["records"][-1])
-            if asked:
+            if asked and run["step"] < settings.steps:
                 raise Interrupted(stopping.reason or "another device", run["step"])
     return run["records"], run["best"]
 

@@ -1,0 +1,131 @@
+"""What `tune`, `ask` and `trial` share: the points to begin with, and one trial."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fernn.cli import _run
+from fernn.cli._arguments import mapping
+from fernn.slurm import Countdown
+from fernn.spool import Spool
+
+
+def add_tuning_argument(parser: argparse.ArgumentParser) -> None:
+    """Add what is searched."""
+    parser.add_argument(
+        "--tuning",
+        required=True,
+        type=mapping,
+        metavar="SPEC",
+        help="JSON or YAML: ranges, first; trials for `tune`",
+    )
+
+
+def add_study_argument(parser: argparse.ArgumentParser) -> None:
+    """Add where trials are kept."""
+    parser.add_argument(
+        "--study", required=True, type=Path, help="folder of the journal and the trials"
+    )
+
+
+def points(args: argparse.Namespace) -> list[dict[str, float]]:
+    """The hyperparameters of the first slots; those of trial 0 are as published."""
+    published = {name: args.training[name] for name in args.tuning["ranges"]}
+    return [published, *args.tuning["first"]]
+
+
+def train_briefly(
+    args: argparse.Namespace,
+    slot: int,
+    params: dict[str, float],
+    lineage: dict,
+    left: Countdown,
+    on_epoch: Callable[[dict[str, float]], None],
+    keep: bool = False,
+) -> float:
+    """Train as one trial of a study, or go on with it; the lowest validation error.
+
+    Args:
+        args: of the command.
+        slot: which trial.
+        params: its hyperparameters.
+        lineage: of the data.
+        left: until it is time to save and stop.
+        on_epoch: is told each epoch's record, the ones before a continuation too.
+        keep: the last state, from which a lost result comes back untrained.
+
+    Raises:
+        TrialPruned: from `on_epoch`.
+        ArithmeticError: it diverged.
+        ContinueMe: it was asked to stop; the state is saved.
+    """
+    from fernn.lineage import commit
+    from fernn.progress import progress
+    from fernn.training import tasks
+    from fernn.training.rolling import RollingStates
+
+    model, *splits, settings = _run.prepare(args, 0, params)
+    name = f"trial-{slot:02d}"
+    place, folder = args.key.rpartition("/")[0], args.study / "trials" / name
+    own = argparse.Namespace(key=f"{place}/{name}", shown=args.shown)
+    told = {**args.model, **vars(settings)}
+    states = RollingStates(folder, {**told, "data": lineage["inputs"]}, commit())
+    with (
+        _run.announced(folder, own, args.command, told, lineage) as spool,
+        _run.continued(spool),
+        _ended_early(spool, states),
+        progress(own.key, settings.steps) as advance,
+    ):
+        error = tasks.of(splits[0]).ERROR
+        tell = _listeners(spool, advance, on_epoch, error)
+        best = _lowest(model, splits, (settings, states, *tell), left)
+        spool.metrics(settings.steps, {f"val/best_{error}": best})
+        spool.status("FINISHED")
+    if not keep:
+        states.clear()
+    return best
+
+
+@contextmanager
+def _ended_early(spool: Spool, states: Any) -> Iterator[None]:
+    """Tell the spool of a trial that is pruned, whose state goes, or diverges."""
+    from fernn.tuning.study import TrialPruned
+
+    try:
+        yield
+    except TrialPruned:
+        spool.tags({"pruned": "true"})
+        spool.status("FINISHED", "pruned")
+        states.clear()
+        raise
+    except ArithmeticError as error:
+        spool.status("FAILED", str(error))
+        raise
+
+
+def _listeners(spool: Spool, advance: Any, on_epoch: Callable, error: str) -> tuple:
+    from fernn.training.listeners import listeners
+
+    tell, on_step = listeners(spool, advance, error)
+
+    def on_each(record: dict[str, float]) -> None:
+        tell(record)
+        on_epoch(record)
+
+    return on_each, on_step
+
+
+def _lowest(model: Any, splits: list, how: tuple, left: Countdown) -> float:
+    from fernn.training.loop import Diverged, train
+
+    records, _ = train(model, *splits, *how, seconds=left.seconds())
+    errors = [record["validation_error"] for record in records]
+    finite = [error for error in errors if math.isfinite(error)]
+    if not finite:
+        raise Diverged(f"the validation error is {errors[-1]} after the last epoch")
+    return min(finite)

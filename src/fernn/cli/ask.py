@@ -1,0 +1,56 @@
+"""Ask for the hyperparameters of a round of trials, from the results of all before it.
+
+The same results give the same hyperparameters. Trial 0 has them as given.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from fernn.cli import _trial
+from fernn.cli._arguments import mapping
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "--training",
+        required=True,
+        type=mapping,
+        metavar="SPEC",
+        help="JSON or YAML: the hyperparameters of trial 0",
+    )
+    _trial.add_tuning_argument(parser)
+    parser.add_argument("--round", required=True, type=int, help="from 0")
+    parser.add_argument("--size", required=True, type=int, help="trials in a round")
+    parser.add_argument(
+        "--results",
+        nargs="*",
+        default=[],
+        type=Path,
+        metavar="TRIAL.json",
+        help="of all earlier rounds",
+    )
+    parser.add_argument("--output", required=True, type=Path, metavar="ROUND.json")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the hyperparameters of the round's slots."""
+    import json
+
+    from fernn.lineage import stamp
+    from fernn.storage import write_text
+    from fernn.tuning.batch import ask, result
+    from fernn.tuning.study import Search
+
+    ranges = args.tuning["ranges"]
+    search = Search(0, _trial.points(args), ranges)
+    results = [result(json.loads(path.read_text())) for path in args.results]
+    record = {
+        "lineage": stamp(args.results),
+        "ranges": ranges,
+        "round": args.round,
+        "slots": ask(search, args.round, args.size, results),
+    }
+    write_text(json.dumps(record, indent=1) + "\n", args.output)

@@ -1,0 +1,64 @@
+"""Train one trial of a round and write how it ended, divergence included.
+
+A trial that was stopped goes on from its last saved state, to the same bits. Stopped by
+SIGTERM or SIGUSR1 it saves and exits with 75: continue me.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from fernn import slurm
+from fernn.cli import _run, _trial
+from fernn.errors import UserError
+from fernn.slurm import Countdown
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    _run.add_data_arguments(parser)
+    parser.add_argument(
+        "--asked", required=True, type=Path, metavar="ROUND.json", help="from ask"
+    )
+    parser.add_argument("--slot", required=True, type=int, help="of the round's")
+    _trial.add_study_argument(parser)
+    parser.add_argument("--output", required=True, type=Path, metavar="TRIAL.json")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train, and write the result."""
+    import json
+
+    from fernn.lineage import stamp
+    from fernn.spool import plain
+    from fernn.storage import write_text
+
+    asked = json.loads(args.asked.read_text())
+    if str(args.slot) not in asked["slots"]:
+        known = ", ".join(asked["slots"])
+        raise UserError(f"--slot {args.slot} is not of {args.asked}, which has {known}")
+    data = [args.train, args.val, args.atlas]
+    ended = _result(args, asked, stamp(data))
+    record = {**ended.record(), "lineage": stamp([*data, args.asked])}
+    text = json.dumps(plain(record), indent=1, allow_nan=False, sort_keys=True)
+    write_text(text + "\n", args.output)
+
+
+def _result(args: argparse.Namespace, asked: dict[str, Any], lineage: dict) -> Any:
+    """Train; a divergence is a result too."""
+    from fernn.tuning.batch import Result
+
+    params, errors, failure = asked["slots"][str(args.slot)], [], ""
+
+    def on_epoch(record: dict[str, float]) -> None:
+        errors.append(record["validation_error"])
+
+    left = Countdown(slurm.seconds_to_work())
+    told = (lineage, left, on_epoch)
+    try:
+        _trial.train_briefly(args, args.slot, params, *told, keep=True)
+    except ArithmeticError as error:
+        failure = str(error)
+    return Result(args.slot, params, asked["ranges"], errors, failure)
