@@ -6,7 +6,7 @@ PORT ?= 5000
 BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo report test ui lint docs bench help clean
+.PHONY: demo report test test-slurm test-faults ui lint docs bench help clean
 
 demo: $(VENV)/installed ## run the workflow at budget demo, about nine minutes on two cores
 	snakemake --cores $(CORES) --config budget=demo
@@ -19,6 +19,12 @@ report: $(VENV)/installed ## make results/$(BUDGET)/report.html from finished re
 
 test: $(VENV)/installed ## make the environment and pass the tests
 	python -m pytest
+
+test-slurm: $(VENV)/installed ## the smoke budget through a real Slurm, made for it; Debian, root
+	tests/slurm/smoke.sh
+
+test-faults: $(VENV)/installed ## kill, fill, cut, flip: about forty minutes on two cores
+	python -m pytest tests/faults -m "" --durations=10
 
 ui: $(VENV)/installed ## open the tracker at http://127.0.0.1:$(PORT), also while the workflow runs
 	fernn ui --port $(PORT)
@@ -49,4 +55,4 @@ clean: ## remove the environment; results stay
 	rm -rf $(VENV)
 
 help:
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 13

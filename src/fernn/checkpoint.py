@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from fernn import models
-from fernn.errors import UserError
+from fernn.errors import Damaged, UserError
 from fernn.lineage import sha256
 from fernn.storage import write_bytes, write_text
 
@@ -40,16 +40,15 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> nn.Module:
     """The trained model, ready to evaluate.
 
     Raises:
-        UserError: the file is missing, or its bytes are not those that were saved.
+        UserError: the file is missing.
+        Damaged: its bytes are not those that were saved.
     """
     path = Path(path)
     if not path.exists():
         raise UserError(f"no such checkpoint: {path}")
     recorded, found = describe(path)["sha256"], sha256(path)
     if recorded != found:
-        raise UserError(
-            f"{path} is damaged: expected SHA-256 {recorded}, found {found}"
-        )
+        raise Damaged(path, f"expected SHA-256 {recorded}, found {found}")
     content = torch.load(path, map_location=device, weights_only=True)
     spec = dict(content["spec"])
     model = models.build(spec["model"], spec["frame_size"]).to(device)

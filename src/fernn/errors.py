@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class UserError(Exception):
     """A mistake in the user's input, told in one line; the CLI exits with code 2."""
+
+
+class Damaged(UserError):
+    """A file is not what was written; the CLI sets it aside, so that it is made again.
+
+    Attributes:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path | str, how: str):
+        super().__init__(f"{path} is damaged: {how}")
+        self.path = Path(path)
 
 
 class ContinueMe(Exception):

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fernn.errors import UserError
+from fernn.errors import Damaged, UserError
 from fernn.lease import require_held
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ def read_dataset(path: Path | str) -> xr.Dataset:
     """Load a netCDF file whole and close it.
 
     Raises:
-        UserError: the file is missing, truncated or damaged.
+        UserError: the file is missing or cannot be read.
+        Damaged: it is truncated, or its bytes are not those that were written.
     """
     import xarray as xr
 
@@ -104,4 +105,6 @@ def read_dataset(path: Path | str) -> xr.Dataset:
     except FileNotFoundError:
         raise UserError(f"no such file: {path}") from None
     except (OSError, RuntimeError) as error:
-        raise UserError(f"{path} is damaged or not netCDF: {error}") from None
+        if isinstance(error, OSError) and (error.errno or 0) > 0:  # the system's
+            raise UserError(f"{path} cannot be read: {error}") from None
+        raise Damaged(path, f"no whole netCDF file ({error})") from None

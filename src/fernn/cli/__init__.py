@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import pkgutil
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from types import ModuleType
 
-from fernn.errors import ContinueMe, UserError, nearest
+from fernn.errors import ContinueMe, Damaged, UserError, nearest
 from fernn.lease import hold
 
 CONTINUE_ME = 75
@@ -52,13 +54,41 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser().parse_args(argv)
         with _lease(args):
             args.run(args)
+    except Damaged as error:
+        print(f"fernn: {error}; {_set_aside(error.path)}", file=sys.stderr)
+        return 2
     except (UserError, ContinueMe) as error:
         for line in str(error).splitlines():
             print(f"fernn: {line}", file=sys.stderr)
         return 2 if isinstance(error, UserError) else CONTINUE_ME
     except BrokenPipeError:
         return 141
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(
+            f"fernn: {where}the disk is full; nothing is lost: free some and run the"
+            " same command",
+            file=sys.stderr,
+        )
+        return 2
     return 0
+
+
+def _set_aside(path: Path) -> str:
+    """Rename a damaged result, so that the workflow sees that it has to make it again.
+
+    Only what the workflow makes is touched; other files are their owners' business.
+    """
+    if Path("results").resolve() not in path.resolve().parents:
+        return "it is no result of a workflow here and is left as it is"
+    aside = path.with_name(f"{path.name}.damaged")
+    try:
+        path.replace(aside)
+    except OSError as error:
+        return f"it cannot be set aside: {error}"
+    return f"set aside as {aside.name}; the workflow, run again, makes it again"
 
 
 def _lease(args: argparse.Namespace) -> AbstractContextManager:

@@ -34,7 +34,7 @@ def _statistic(axis: Axis, path: tuple) -> Iterator[Problem]:
     known = options.kinds("evaluation")
     where = (*path, "statistic")
     yield from options.unknown("statistic", axis.statistic, known, where)
-    if axis.statistic not in known:
+    if axis.statistic not in list(known):
         return
     draws = options.constant("evaluation", axis.statistic, "DRAWS") or ANY
     if axis.draw not in draws:
@@ -47,7 +47,7 @@ def _overrides(config: Config, name: str) -> Iterator[Problem]:
     """An axis may override options of the data, by itself or by the budget."""
     experiment = config.experiments[name]
     kind = experiment.dataset.get("kind")
-    if kind not in options.kinds("data"):
+    if kind not in list(options.kinds("data")):
         return
     places: list[tuple[tuple, AxisSizes]] = []
     for axis in config.axes.keys() & set(experiment.axes):

@@ -133,7 +133,7 @@ def check(
         elsewhere: options that other parts of the configuration may give.
     """
     kind = spec.get("kind")
-    if kind not in kinds(package):
+    if kind not in list(kinds(package)):  # which also takes what cannot be a key
         what, hint = package.rpartition("/")[2], nearest(str(kind), kinds(package))
         yield Problem((*path, "kind"), f"no {kind!r} in {what}; {hint}")
         return
@@ -158,5 +158,5 @@ def unknown(
     what: str, name: Any, known: Collection[str], path: tuple
 ) -> Iterator[Problem]:
     """The problem of a name that is none of the known ones."""
-    if name not in known:
+    if name not in list(known):
         yield Problem(path, f"no {what} {name!r}; {nearest(str(name), known)}")

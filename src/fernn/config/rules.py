@@ -63,7 +63,7 @@ def _model(model: Model, path: tuple) -> Iterator[Problem]:
 
 def _flow(flow: dict[str, Any], path: tuple) -> Iterator[Problem]:
     yield from options.check("flows", flow, path, supplied=["size"])
-    if flow.get("kind") not in options.kinds("flows"):
+    if flow.get("kind") not in list(options.kinds("flows")):
         return
     ways = [name for name in options.names("flows", flow["kind"]) if name != "size"]
     given = [name for name in ways if flow.get(name) is not None]
@@ -111,7 +111,7 @@ def _experiment(config: Config, name: str) -> Iterator[Problem]:
     yield from _each_known(experiment.axes, config.axes, (*path, "axes"), "axis")
     where = (*path, "protocol")
     yield from unknown("protocol", experiment.protocol, config.protocols, where)
-    if dataset.get("kind") in options.kinds("data"):
+    if dataset.get("kind") in list(options.kinds("data")):
         yield from _fit(config, name)
         yield from _one_task(config, name)
 
@@ -121,14 +121,14 @@ def _fit(config: Config, name: str) -> Iterator[Problem]:
     experiment, path = config.experiments[name], ("experiments", name)
     dataset = experiment.dataset
     flow = dataset.get("flow", options.default("data", dataset["kind"], "flow"))
-    if flow not in options.kinds("flows"):
+    if flow not in list(options.kinds("flows")):
         where = (*path, "dataset", "flow")
         yield from unknown("flow", flow, options.kinds("flows"), where)
         return
     for group in ("models", "baselines"):
         for index, model in enumerate(getattr(experiment, group)):
             spec = config.models.get(model)
-            if spec is None or spec.kind not in options.kinds("models"):
+            if spec is None or spec.kind not in list(options.kinds("models")):
                 continue
             own = (spec.model_extra or {}).get("flow")
             trained = options.constant("models", spec.kind, "TRAINED") is not False

@@ -1,0 +1,87 @@
+"""An output that was damaged on the disk is refused by name; nothing wrong is drawn."""
+
+import json
+import shutil
+
+import pytest
+
+from faults.damage import cut, fill, flip, small_disk
+from fernn.cli import main
+from fernn.errors import UserError
+from fernn.storage import read_dataset
+
+
+@pytest.fixture
+def evaluate(commands, trained, tmp_path):
+    """A checkpoint, and the command that measures it."""
+    for name in ("model.pt", "model.pt.json"):
+        shutil.copy(trained / name, tmp_path / name)
+    spec = json.dumps({"context": 2, "horizon": 2, "batch": 4})
+    model = ["--name=fernn_v1", f"--checkpoints={tmp_path}/model.pt", "--seeds=0"]
+    what = ["--statistic=squared_error", f"--spec={spec}", f"--output={tmp_path}/s.nc"]
+    data = [f"--recipe={commands.folder}/test.nc", *commands.data()]
+    return tmp_path / "model.pt", ["evaluate", *model, *what, *data]
+
+
+def test_f9_a_flipped_bit_in_a_model(evaluate, capsys):
+    model, command = evaluate
+    assert main(command) == 0
+    (model.parent / "s.nc").unlink()
+    flip(model)
+    capsys.readouterr()
+    assert main(command) == 2
+    line = capsys.readouterr().err
+    assert line.startswith(f"fernn: {model} is damaged: expected SHA-256 ")
+    assert line.count("\n") == 1 and not (model.parent / "s.nc").exists()
+
+
+@pytest.fixture
+def combine(evaluate):
+    """A shard, and the command that makes a cube of it."""
+    model, command = evaluate
+    assert main(command) == 0
+    shard, cube = model.parent / "s.nc", model.parent / "disk/cube.nc"
+    return shard, ["combine", f"--shards={shard}", "--axis=a", f"--output={cube}"]
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 0.99])
+def test_f18_a_cut_shard(combine, capsys, share):
+    shard, command = combine
+    cut(shard, share)
+    capsys.readouterr()
+    assert main(command) == 2
+    line = capsys.readouterr().err
+    assert line.startswith(f"fernn: {shard} is damaged") and line.count("\n") == 1
+    assert not (shard.parent / "disk/cube.nc").exists()
+
+
+def test_f18_a_flipped_bit_is_refused_or_in_a_gap_of_the_file(combine):
+    """Most of a small netCDF file are gaps; no flip changes a number silently."""
+    shard, _ = combine
+    whole, sound = read_dataset(shard), shard.read_bytes()
+    refused = 0
+    for seed in range(300):
+        flip(shard, seed)
+        try:
+            assert read_dataset(shard).identical(whole), seed
+        except UserError:
+            refused += 1
+        shard.write_bytes(sound)
+    assert 0 < refused < 300
+
+
+@pytest.mark.parametrize("left", [16384, 0])  # room for the lease, for nothing
+def test_f7_a_full_disk_at_a_cube(combine, capsys, left):
+    shard, command = combine
+    with small_disk(shard.parent / "disk", 1 << 20) as disk:
+        assert main(command) == 0
+        before = (disk / "cube.nc").read_bytes()
+        fill(disk, left)
+        capsys.readouterr()
+        assert main(command) == 2
+        line = capsys.readouterr().err
+        assert "the disk is full" in line
+        assert not left or ("cube.nc: " in line and " bytes are needed" in line)
+        assert line.count("\n") == 1 and (disk / "cube.nc").read_bytes() == before
+        (disk / "ballast").unlink()
+        assert main(command) == 0
