@@ -269,6 +269,50 @@ def hidden_state(flow: tuple[int, int] = (0, 1), **changes) -> xr.Dataset:
     )
 
 
+CLIPS = {"classes": json.dumps(["boxing", "walking"]), "source": "synthetic actions"}
+
+
+def camera(**changes) -> xr.Dataset:
+    """Accuracies over two velocities of the camera; 4 clips of each of 5 persons."""
+    rng = np.random.default_rng(5)
+    level = np.array([1 - 4 * LEVEL[name] for name in TRAINED])[:, None, None]
+    correct = (rng.random((len(TRAINED), len(SEEDS), 40)) < level).astype(float)
+    clip = np.arange(40) % 20
+    coords = {
+        "label": clip % 2,
+        "person": 21 + clip // 4,
+        "scenario": 1 + clip % 4,
+        "clip": clip,
+        "velocity_rows": 0 * clip,
+        "velocity_columns": 3 * (np.arange(40) // 20),
+    }
+    return xr.Dataset(
+        {"correct": (("model", "seed", "sample"), correct)},
+        coords={
+            "model": TRAINED,
+            "seed": list(SEEDS),
+            **{name: ("sample", values) for name, values in coords.items()},
+        },
+        attrs=attrs("camera", experiment="actions", **CLIPS) | changes,
+    )
+
+
+def footage(**changes) -> xr.Dataset:
+    """Two clips at two velocities, of three frames."""
+    films = np.stack([video(digit(), (0, step), 3) for step in (0, 0, 2, 2)])
+    return xr.Dataset(
+        {"video": (("sample", "frame", "row", "column"), films)},
+        coords={
+            "model": TRAINED,
+            "seed": list(SEEDS),
+            "label": ("sample", [0, 1, 0, 1]),
+            "velocity_rows": ("sample", [0, 0, 0, 0]),
+            "velocity_columns": ("sample", [0, 0, 2, 2]),
+        },
+        attrs=attrs("footage", experiment="actions", **CLIPS) | changes,
+    )
+
+
 BUILDERS = {
     "in_distribution": in_distribution,
     "length": length,
@@ -277,4 +321,6 @@ BUILDERS = {
     "equivariance": equivariance,
     "rollouts": rollouts,
     "hidden_state": hidden_state,
+    "camera": camera,
+    "footage": footage,
 }

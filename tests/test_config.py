@@ -57,6 +57,8 @@ baselines
 'translation/rollouts'?
 """
 
+SIZES = "budgets: {demo: {sizes: {actions: "
+
 
 @pytest.fixture
 def told(tmp_path):
@@ -115,6 +117,17 @@ def test_all_mistakes_are_told_at_once_where_they_stand(told):
         ("budgets: {demo: {long_horizon: 4}}", "at least the horizon, 5, got 4"),
         ("budgets: {demo: {axes: {lenth: {}}}}", "did you mean 'length'"),
         ("budgets: {demo: {axes: {length: {sequences: true}}}}", "got True"),
+        (f"{SIZES}{{source: kht}}}}}}}}", "no source 'kht'; did you mean 'kth'"),
+        (f"{SIZES}{{sequences: 9}}}}}}}}", "epoch of 9 is less than a batch, 16"),
+        (f"{SIZES}{{epocs: 9}}}}}}}}", "unknown key; did you mean 'epochs'"),
+        (f"{SIZES}{{tuning: {{workers: 2}}}}}}}}}}", "is the budget's, one for all"),
+        ("experiments: {kth: {models: [grnn]}}", "learns to forecast, the data"),
+        (
+            "experiments: {kth: {axes: [camera, length]}}",
+            "how models forecast, the data",
+        ),
+        ("protocols: {exact: {rollout: null}}", "has no rollout, and 'translation"),
+        ("protocols: {kth: {learning_rates: {grn: 0.001}}}", "did you mean 'grnn'"),
         ("axes: {hidden_state: {sequences: 2}}", "shows 1 sequence, got 2"),
         ("axes: {hidden_state: {flows: []}}", "1 flow that moves, got 0"),
         ("axes: {hidden_state: {flows: [[1]]}}", "must be [rows, columns]"),
@@ -187,8 +200,11 @@ def test_the_schema_is_up_to_date(capsys):
 def test_the_choices_are_the_real_names():
     from fernn import cells
     from fernn.cells.flow_equivariant import ACTIVATIONS
+    from fernn.data import moving_clips
     from fernn.data.flowing_digits import DRAWS
+    from fernn.models._boundary import BOUNDARIES
     from fernn.models._rollout import ROLLOUTS
+    from fernn.models.classifier import SHIFTS
     from fernn.models.forecaster import CHECKPOINTS, POOLINGS
     from fernn.models.persistence import MOTIONS
     from fernn.training.settings import SCHEDULES
@@ -196,11 +212,14 @@ def test_the_choices_are_the_real_names():
     real = {
         "activation": ACTIVATIONS,
         "checkpoint": CHECKPOINTS,
+        "boundary": BOUNDARIES,
         "draw": DRAWS,
         "execution": cells.EXECUTIONS,
         "motion": MOTIONS,
         "pooling": POOLINGS,
         "rollout": ROLLOUTS,
         "schedule": SCHEDULES,
+        "shifts": SHIFTS,
     }
+    assert set(moving_clips.BOUNDARIES) == set(BOUNDARIES)
     assert CHOICES == {name: tuple(sorted(names)) for name, names in real.items()}

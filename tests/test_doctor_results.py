@@ -117,9 +117,9 @@ def test_digits_are_read_as_the_run_will(place, tmp_path, monkeypatch, server):
         for role, content in raw.items()
     }
     (address, answer), folder = server, tmp_path / "digits"
-    source = {"name": "tiny", "kind": "idx", "label": "T", "files": files}
+    source = {"kind": "idx", "label": "T", "files": files}
     source |= {"validation": 5, "urls": [f"http://{address}"]}
-    vars(place)["plan"] = {"budget": "x", "source": source}
+    vars(place)["plan"] = {"budget": "x", "sources": {"tiny": source}}
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("FERNN_DATA", raising=False)
     answer |= {"code": 200, "text": ""}

@@ -177,7 +177,8 @@ def test_two_devices_halve_the_time_and_count_twice():
 
 
 def test_disk_is_counted_from_shapes(tmp_path):
-    made = resolved("paper")
+    forecasts = ["translation", "translation_slow", "translation_published"]
+    made = resolved("paper", experiments=forecasts, sizes={})
     found = disk(made, jobs(made), tmp_path)
     assert found["weights"] == 27 * 4 * 739_584
     assert found["saved states"] == 8 * found["weights"]

@@ -15,8 +15,9 @@ from fernn.tables import _published, _write, forecasting_error, generalization
 @pytest.mark.parametrize("name", modules.names("fernn.tables"))
 def test_every_table_has_a_row_for_each_model_in_three_formats(name, tmp_path):
     module = modules.load("fernn.tables", name)
-    table = module.tabulate([mock_cubes.BUILDERS[axis]() for axis in module.AXES])
-    labels = [about["label"] for about in mock_cubes.MODELS.values()]
+    cubes = [mock_cubes.BUILDERS[axis]() for axis in module.AXES]
+    table = module.tabulate(cubes)
+    labels = [about["label"] for about in aggregate.models(cubes[0]).values()]
     assert table["model"].tolist()[: len(labels)] == labels
     for suffix in (".csv", ".md", ".html", ".tex"):
         _write.save(table, tmp_path / f"t{suffix}", {"commit": "abc"})

@@ -4,9 +4,9 @@ REQUIRED INPUTS: results/{budget}/data/
 OUTPUTS: results/{budget}/studies/{experiment}/{model}/best.json
 """
 
-ENDED = {  # what tells that all trials of a study have ended, by mode
-    "workers": expand("worker-{worker}.json", worker=WORKERS),
-    "batch": expand("trial-{slot}.json", slot=range(PLAN["trials"])),
+ENDED = {  # what tells that a number of trials of a study have ended, by mode
+    "workers": lambda number: expand("worker-{worker}.json", worker=WORKERS),
+    "batch": lambda number: expand("trial-{slot}.json", slot=range(number)),
 }
 
 
@@ -14,7 +14,7 @@ rule tune:
     input:
         train=f"results/{BUDGET}/data/{{experiment}}/train.nc",
         val=f"results/{BUDGET}/data/{{experiment}}/val.nc",
-        atlas=f"results/{BUDGET}/data/{SOURCE}.nc",
+        atlas=atlas,
     output:
         done=f"results/{BUDGET}/studies/{{experiment}}/{{model}}/worker-{{worker}}.json",
     log:
@@ -46,9 +46,9 @@ rule tune:
 
 rule select:
     input:
-        results=expand(
-            f"results/{BUDGET}/studies/{{{{experiment}}}}/{{{{model}}}}/{{ended}}",
-            ended=ENDED[PLAN["tuning_mode"]],
+        results=lambda wildcards: expand(
+            f"results/{BUDGET}/studies/{wildcards.experiment}/{wildcards.model}/{{ended}}",
+            ended=ENDED[PLAN["tuning_mode"]](trials(wildcards)),
         ),
     output:
         best=f"results/{BUDGET}/studies/{{experiment}}/{{model}}/best.json",
@@ -62,7 +62,7 @@ rule select:
         mem_mb=1000,
         runtime=10,
     params:
-        trials=PLAN["trials"],
+        trials=trials,
     shell:
         "fernn select --results {input.results:q} --trials {params.trials}"
         " --output {output.best:q} 2> {log:q}"

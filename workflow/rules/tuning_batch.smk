@@ -52,7 +52,7 @@ rule trial:
     input:
         train=f"results/{BUDGET}/data/{{experiment}}/train.nc",
         val=f"results/{BUDGET}/data/{{experiment}}/val.nc",
-        atlas=f"results/{BUDGET}/data/{SOURCE}.nc",
+        atlas=atlas,
         asked=lambda wildcards: f"results/{BUDGET}/studies/{wildcards.experiment}/{wildcards.model}/round-{int(wildcards.slot) // SIZE}.json",
     output:
         result=f"results/{BUDGET}/studies/{{experiment}}/{{model}}/trial-{{slot}}.json",

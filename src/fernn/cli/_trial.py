@@ -66,6 +66,7 @@ def train_briefly(
     """
     from fernn.lineage import commit
     from fernn.progress import progress
+    from fernn.training import tasks
     from fernn.training.rolling import RollingStates
 
     model, *splits, settings = _run.prepare(args, 0, params)
@@ -80,9 +81,10 @@ def train_briefly(
         _ended_early(spool, states),
         progress(own.key, settings.steps) as advance,
     ):
-        tell = _listeners(spool, advance, on_epoch)
+        error = tasks.of(splits[0]).ERROR
+        tell = _listeners(spool, advance, on_epoch, error)
         best = _lowest(model, splits, (settings, states, *tell), left)
-        spool.metrics(settings.steps, {"val/best_mse": best})
+        spool.metrics(settings.steps, {f"val/best_{error}": best})
         spool.status("FINISHED")
     if not keep:
         states.clear()
@@ -106,10 +108,10 @@ def _ended_early(spool: Spool, states: Any) -> Iterator[None]:
         raise
 
 
-def _listeners(spool: Spool, advance: Any, on_epoch: Callable) -> tuple:
+def _listeners(spool: Spool, advance: Any, on_epoch: Callable, error: str) -> tuple:
     from fernn.training.listeners import listeners
 
-    tell, on_step = listeners(spool, advance)
+    tell, on_step = listeners(spool, advance, error)
 
     def on_each(record: dict[str, float]) -> None:
         tell(record)

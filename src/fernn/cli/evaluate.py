@@ -50,16 +50,16 @@ def run(args: argparse.Namespace) -> None:
     joined = shard(measured, args.seeds, args.name)
     inputs = [*(args.checkpoints or []), args.recipe, args.atlas]
     if args.checkpoints:
-        from fernn.models import parameters
+        from fernn.models import parameters, velocities
 
         model = subjects[0].model
         joined.attrs["parameters"] = parameters(model)
-        joined.attrs["velocities"] = json.dumps(model.cell.flow.velocities)
+        joined.attrs["velocities"] = json.dumps(velocities(model))
     joined.attrs["lineage"] = json.dumps(stamp(filter(None, inputs)))
     write_dataset(joined, args.output)
-    if "clamped_squared_error" in joined:
+    if headline := getattr(statistic, "HEADLINE", None):
         axis = subjects[0].sequences.recipe.attrs["split"]
-        _tell(args, axis, joined.clamped_squared_error)
+        _tell(args, axis, joined[headline])
 
 
 def _measured(statistic: Any, subject: Any, spec: dict[str, Any]) -> Any:
@@ -73,13 +73,13 @@ def _measured(statistic: Any, subject: Any, spec: dict[str, Any]) -> Any:
     return within_memory(spec.get("batch", 1), measure, what)[0]
 
 
-def _tell(args: argparse.Namespace, axis: str, error: Any) -> None:
-    """Show the test errors of an axis in the tracker, as one run of the sweep."""
+def _tell(args: argparse.Namespace, axis: str, result: Any) -> None:
+    """Show the mean test result of an axis in the tracker, as one run of the sweep."""
     from fernn.spool import Spool
 
     with Spool(args.output.with_suffix(".events.jsonl"), resume=False) as spool:
         _run.tell_run(spool, args.key, "evaluate", args.shown, {})
-        spool.metrics(0, {f"test/{axis}": float(error.mean())})
+        spool.metrics(0, {f"test/{axis}": float(result.mean())})
         spool.status("FINISHED")
 
 

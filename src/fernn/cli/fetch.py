@@ -1,4 +1,4 @@
-"""Fetch digits and write them as one atlas with fixed splits."""
+"""Fetch digits or clips and write them as one atlas with fixed splits."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     counts = ", ".join(f"{split.count(part)} {part}" for part in SPLITS)
     size = f"{atlas.sizes['row']}x{atlas.sizes['column']}"
     print(
-        f"fetched {len(split)} digits of {size} pixels ({counts})"
+        f"fetched {len(split)} {atlas.split.dims[0]}s of {size} pixels ({counts})"
         f" from {atlas.attrs['source']}",
         file=sys.stderr,
     )

@@ -30,6 +30,7 @@ def words(
     return raw[:, :width] >> np.uint64(32)
 
 
-def below(words: np.ndarray, limit: int) -> np.ndarray:
+def below(words: np.ndarray, limit: int | np.ndarray) -> np.ndarray:
     """Map 32-bit words to integers in ``0 … limit - 1`` by multiply and shift."""
-    return ((words * np.uint64(limit)) >> np.uint64(32)).astype(np.int64)
+    limits = np.asarray(limit, np.uint64)
+    return ((words * limits) >> np.uint64(32)).astype(np.int64)

@@ -25,5 +25,6 @@ def check(place: Place) -> Iterator[Finding]:
         return
     models = sum(len(each["models"]) for each in plan["experiments"].values())
     runs = f"{models} models, {len(plan['seeds'])} seeds"
-    found = f"budget {plan['budget']}, digits {plan['source']['name']}, {runs}"
+    sources = ", ".join(plan["sources"])
+    found = f"budget {plan['budget']}, data {sources}, {runs}"
     yield Finding(OK, "config", found)

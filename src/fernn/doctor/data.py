@@ -23,15 +23,27 @@ def check(place: Place) -> Iterator[Finding]:
         plan = place.plan
     except UserError:  # told by the check of the configuration
         return
-    name = plan["source"]["name"]
-    spec = {k: v for k, v in plan["source"].items() if k != "name"}
-    atlas = place.results / plan["budget"] / "data" / f"{name}.nc"
-    if atlas.exists():
-        yield Finding(OK, "data", f"{name}: fetched, {atlas}")
-    elif "files" not in spec:
-        yield Finding(OK, "data", f"{name}: comes with an installed package")
-    else:
-        yield _files(place, name, spec, str(atlas))
+    for name, spec in plan["sources"].items():
+        atlas = place.results / plan["budget"] / "data" / f"{name}.nc"
+        if atlas.exists():
+            yield Finding(OK, "data", f"{name}: fetched, {atlas}")
+        elif "files" in spec:
+            yield _files(place, name, spec, str(atlas))
+        elif "urls" in spec:
+            yield _site(name, spec)
+        else:
+            yield Finding(OK, "data", f"{name}: comes with an installed package")
+
+
+def _site(name: str, spec: dict[str, Any]) -> Finding:
+    """Files that are not read here: too large, or not named."""
+    if folder := os.environ.get(spec.get("folder", FOLDER)):
+        return Finding(NOTE, "data", f"{name}: expected in {FOLDER}={folder}")
+    for url in spec["urls"]:
+        if _answers(url):
+            return Finding(NOTE, "data", f"{name}: will come from {url}")
+    remedy = f"set {FOLDER} to a folder with {name}'s files"
+    return Finding(FAIL, "data", f"{name}: not here, and no mirror answers", remedy)
 
 
 def _files(place: Place, name: str, spec: dict[str, Any], atlas: str) -> Finding:

@@ -62,9 +62,10 @@ def jobs(plan: dict[str, Any]) -> dict[Key, Job]:
 
 
 def _data(plan: dict[str, Any]) -> Iterator[Job]:
-    fetch = ("fetch", plan["source"]["name"])
-    yield _plain(fetch)
+    for source in plan["sources"]:
+        yield _plain(("fetch", source))
     for name, experiment in plan["experiments"].items():
+        fetch = ("fetch", plan["atlases"][name])
         for split in experiment["recipes"]:
             yield _plain(("synthesize", name, split), (fetch,))
 
@@ -90,7 +91,7 @@ def _workers(
 ) -> Iterator[Job]:
     """Workers that share the trials of a study."""
     for worker in range(plan["workers"]):
-        works = times(trial, len(range(worker, plan["trials"], plan["workers"])))
+        works = times(trial, len(range(worker, _trials(plan, place), plan["workers"])))
         yield _learner(("tune", *place, str(worker)), data, 1, works)
 
 
@@ -98,13 +99,18 @@ def _rounds(
     plan: dict[str, Any], place: Key, data: tuple[Key, ...], trial: tuple[Work, ...]
 ) -> Iterator[Job]:
     """A job for each trial; a round is asked for when all earlier ones have ended."""
-    trials = [("trial", *place, str(slot)) for slot in range(plan["trials"])]
+    trials = [("trial", *place, str(slot)) for slot in range(_trials(plan, place))]
     for slot, key in enumerate(trials):
         number, first = divmod(slot, plan["workers"])
         ask = ("ask", *place, str(number))
         if first == 0:
             yield _plain(ask, tuple(trials[:slot]))
         yield _learner(key, (*data, ask), 1, trial)
+
+
+def _trials(plan: dict[str, Any], place: Key) -> int:
+    experiment, model = place
+    return plan["experiments"][experiment]["models"][model]["tuning"]["trials"]
 
 
 MODES = {"batch": _rounds, "workers": _workers}

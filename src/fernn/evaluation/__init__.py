@@ -2,5 +2,6 @@
 
 A statistic is a module with ``measure(subject, spec) -> xr.Dataset`` for one trained
 model or baseline; the dimensions ``model`` and ``seed`` are added outside. Its
-constants ``DRAWS`` and ``BASELINES = False`` limit what it is measured on.
+constants ``DRAWS``, ``TASK`` and ``BASELINES = False`` limit what it is measured on;
+the mean of its variable ``HEADLINE`` is shown in the tracker.
 """

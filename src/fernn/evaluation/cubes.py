@@ -24,7 +24,7 @@ def shard(
     """
     if len(measured) != len(seeds):
         raise UserError(f"{len(measured)} checkpoints for {len(seeds)} seeds")
-    once = (*SHARED, *PER_MODEL)
+    once = (*SHARED, *PER_MODEL, *_labels(measured[0]))
     own = [dataset.drop_vars(once, errors="ignore") for dataset in measured]
     joined = xr.concat(own, xr.IndexVariable("seed", list(seeds)), join="outer")
     joined = joined.expand_dims(model=[model])
@@ -33,7 +33,16 @@ def shard(
             joined[name] = measured[0][name].variable
     for name in set(PER_MODEL) & set(joined.variables):
         joined[name] = joined[name].expand_dims(model=[model])
+    joined = joined.set_coords(_labels(measured[0]))
     return joined.assign_attrs(measured[0].attrs)
+
+
+def _labels(dataset: xr.Dataset) -> list[str]:
+    """Coordinates of samples, such as their class: equal for all models and seeds."""
+    found = dataset.coords.items()
+    return [
+        str(name) for name, v in found if v.dims == ("sample",) and name != "sample"
+    ]
 
 
 def combine(shards: Sequence[xr.Dataset], attrs: dict[str, Any]) -> xr.Dataset:
@@ -52,12 +61,14 @@ def combine(shards: Sequence[xr.Dataset], attrs: dict[str, Any]) -> xr.Dataset:
     models = [str(dataset.model.item()) for dataset in shards]
     if not models or len(set(models)) < len(models):
         raise UserError(f"one shard of each model is needed, got {models}")
-    own = [dataset.drop_vars(SHARED, errors="ignore") for dataset in shards]
+    shared = {**dict.fromkeys(SHARED), **dict.fromkeys(_labels(shards[0]))}
+    own = [dataset.drop_vars(shared, errors="ignore") for dataset in shards]
     cube = xr.concat(own, "model", join="outer", combine_attrs="drop_conflicts")
-    for name in SHARED:
+    for name in shared:
         if name in shards[0].variables:
             cube[name] = shards[0][name].variable
-    coordinates = {"updates", "velocity_rows", "velocity_columns"} & set(cube.variables)
+    named = {"updates", "velocity_rows", "velocity_columns", *_labels(shards[0])}
+    coordinates = named & set(cube.variables)
     cube = cube.set_coords(coordinates)
     first = ("model", "seed", "motion", "flow_rows", "flow_columns")
     cube = cube.transpose(*first, ..., missing_dims="ignore")

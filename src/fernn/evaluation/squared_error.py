@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fernn.evaluation._subject import Subject
 
+HEADLINE = "clamped_squared_error"
 COPIED = ("velocity_rows", "velocity_columns")
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from fernn.modules import load
 
-__all__ = ["build", "parameters"]
+__all__ = ["build", "parameters", "velocities"]
 
 
 def build(spec: dict[str, Any], size: int) -> nn.Module:
@@ -20,6 +20,12 @@ def build(spec: dict[str, Any], size: int) -> nn.Module:
     """
     arguments = dict(spec)
     return load("fernn.models", arguments.pop("kind")).build(size=size, **arguments)
+
+
+def velocities(model: nn.Module) -> list[tuple[int, ...]]:
+    """V of a trained model, in the order of its slots; empty for one without a flow."""
+    cell: Any = getattr(model, "cell", None)
+    return list(cell.flow.velocities) if cell is not None else []
 
 
 def parameters(model: nn.Module) -> int:

@@ -1,0 +1,61 @@
+"""With a closed V, the camera may pan at any speed.
+
+Share of test clips named right against the speed of the camera, the larger of its
+components along rows and columns; clips are of persons never seen. Thin lines are
+seeds, bold lines their mean; the band is the speeds of training, the dotted line
+chance.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fernn.evaluation import aggregate
+from fernn.figures import _style
+
+AXES = ("camera",)
+
+
+@_style.theme
+def draw(cubes: Sequence[xr.Dataset]) -> Figure:
+    """A panel for each `camera` cube (the paper's Fig. 6).
+
+    Raises:
+        UserError: a cube of another axis.
+    """
+    aggregate.require(cubes, AXES)
+    rows = -(-len(cubes) // 2)
+    figure = Figure(figsize=(_style.PAGE, 0.5 + 2.2 * rows))
+    grid = figure.subplots(rows, min(2, len(cubes)), squeeze=False, sharey=True)
+    looks = _style.looks(cubes)
+    for axes, cube in zip(grid.flat, cubes, strict=False):
+        _panel(axes, cube, looks)
+    for axes in grid.flat[len(cubes) :]:
+        axes.set_axis_off()
+    handles, labels = grid.flat[0].get_legend_handles_labels()
+    _style.legend(figure, handles, labels, f"bold: mean, {_style.seeds(cubes)}")
+    return figure
+
+
+def _panel(axes: Axes, cube: xr.Dataset, looks: dict[str, _style.Look]) -> None:
+    speed = aggregate.speed(cube)
+    speeds = np.unique(speed)
+    for name in aggregate.models(cube):
+        correct = cube["correct"].sel(model=name).transpose("seed", "sample").values
+        shares = np.stack([correct[:, speed == at].mean(1) for at in speeds], axis=-1)
+        look = looks[name]
+        style = {"color": look.color, "linestyle": look.linestyle}
+        axes.plot(speeds, shares.T, color=look.color, linewidth=0.5, alpha=0.5)
+        bold = shares.mean(0)
+        axes.plot(speeds, bold, marker=look.marker, label=look.label, **style)
+    classes = json.loads(cube.attrs["classes"])
+    axes.axhline(1 / len(classes), color="0.45", linestyle=":", linewidth=0.8)
+    axes.axvspan(-0.25, int(cube.attrs["max_speed"]) + 0.25, color="0.92", zorder=0)
+    axes.set(xlabel="camera speed (pixels/frame)", ylabel="accuracy", ylim=(0, 1.03))
+    axes.set_title(f"{_style.title(cube)}: {cube.attrs['source']}", fontsize=6.5)

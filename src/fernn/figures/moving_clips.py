@@ -1,0 +1,81 @@
+"""The same actions, filmed by a camera at rest and by a moving one.
+
+One test clip of each row's class, every frame that the models see; the flow of the
+camera carries the picture along.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from fernn.evaluation import aggregate
+from fernn.figures import _style
+
+AXES = ("footage",)
+SHOWN = 8  # frames of a strip, at most
+
+
+@_style.theme
+def draw(cubes: Sequence[xr.Dataset]) -> Figure:
+    """Strips at rest and at the largest velocity of each cube (the paper's Fig. 10).
+
+    Raises:
+        UserError: a cube of another axis.
+    """
+    aggregate.require(cubes, AXES)
+    panels = [_strips(cube) for cube in cubes]
+    rows = sum(len(strips) for strips in panels)
+    figure = Figure(figsize=(_style.PAGE, 0.3 * len(cubes) + 0.42 * rows))
+    grid = figure.subplots(
+        len(cubes), 1, squeeze=False, height_ratios=[len(s) for s in panels]
+    )
+    for axes, cube, strips in zip(grid[:, 0], cubes, panels, strict=True):
+        for top, (_, left, right) in enumerate(strips):
+            for place, frame in enumerate((*left, *right)):
+                _style.cell(axes, frame, place + (place >= len(left)), top, "gray")
+        width = len(strips[0][1])
+        axes.set(xlim=(0, 2 * width + 1), ylim=(len(strips), 0), aspect="equal")
+        axes.set_yticks(np.arange(len(strips)) + 0.5, [name for name, *_ in strips])
+        moving = _velocities(cube)[1]
+        told = f"({_style.signed(moving[0])}, {_style.signed(moving[1])}) pixels/frame"
+        ticks = [width / 2, 1.5 * width + 1]
+        axes.set_xticks(
+            ticks, ["camera at rest", f"camera moves the picture by {told}"]
+        )
+        axes.tick_params(length=0)
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+        axes.set_title(f"{cube.attrs['title']}: {cube.attrs['source']}")
+    return figure
+
+
+def _velocities(cube: xr.Dataset) -> list[tuple[int, int]]:
+    """At rest, and the largest."""
+    pairs = zip(
+        cube["velocity_rows"].values.tolist(),
+        cube["velocity_columns"].values.tolist(),
+        strict=True,
+    )
+    return [(0, 0), max(pairs, key=lambda pair: (abs(pair[0]) + abs(pair[1]), pair))]
+
+
+def _strips(cube: xr.Dataset) -> list[tuple[str, list, list]]:
+    """(class, frames at rest, frames in motion), one of each class there is."""
+    classes = json.loads(cube.attrs["classes"])
+    rows, columns = cube["velocity_rows"].values, cube["velocity_columns"].values
+    both = [
+        np.flatnonzero((rows == v[0]) & (columns == v[1])) for v in _velocities(cube)
+    ]
+    labels, shown = cube["label"].values, {}
+    for still, moving in zip(*both, strict=True):
+        frames = [
+            list(cube["video"].isel(sample=int(place))[:SHOWN])
+            for place in (still, moving)
+        ]
+        shown.setdefault(classes[labels[still]], frames)
+    return [(name, *shown[name]) for name in sorted(shown)]

@@ -1,0 +1,135 @@
+"""Clips are carried by the camera and told apart by person; recipes are integers."""
+
+import numpy as np
+import pytest
+import torch
+
+import mock_clips
+from fernn.data.recipes import Labelled
+from fernn.data.sources import _figure, synthetic_actions
+from fernn.errors import UserError
+from mock_clips import sequences
+
+
+@pytest.fixture
+def clips():
+    return mock_clips.atlas()
+
+
+def by_hand(atlas, row, time, stride=1, zero=False):
+    """A frame as the text says it: take, mirror, move."""
+    clip = int(row.clip_index)
+    first = int(atlas["first"][clip]) + int(row.start) + stride * time
+    image = torch.as_tensor(atlas.image.values[first] / 255.0)
+    image = image.flip(-1) if row.mirrored else image
+    shift = time * int(row.velocity_rows), time * int(row.velocity_columns)
+    moved = torch.roll(image, shift, (0, 1))
+    if zero:
+        for axis, by in enumerate(shift):
+            places = torch.arange(6)
+            seen = (places >= by) & (places < 6 + by)
+            moved = moved * (seen[:, None] if axis == 0 else seen[None])
+    return moved
+
+
+@pytest.mark.parametrize("boundary", ["circular", "zero"])
+def test_a_frame_is_the_clip_moved_by_the_camera(clips, boundary):
+    split = sequences(boundary=boundary, stride=2, frames=3)
+    video = split.video(0, 40, 3)
+    assert isinstance(split, Labelled) and (split.recipe.mirrored == 1).any()
+    for sample in range(40):
+        row = split.recipe.isel(sample=sample)
+        expected = [by_hand(clips, row, t, 2, boundary == "zero") for t in range(3)]
+        assert torch.allclose(video[sample, :, 0].double(), torch.stack(expected))
+    other = sequences(boundary="zero" if boundary == "circular" else "circular")
+    assert not torch.equal(other.video(0, 40, 3), video)
+
+
+@pytest.mark.parametrize("epoch", [0, 3])
+def test_samples_do_not_depend_on_how_they_are_read(epoch):
+    split = sequences()
+    whole, labels = split.video(0, 40, 4, epoch), split.labels(0, 40, epoch)
+    parts = range(35, -1, -5)
+    video = [split.video(first, 5, 4, epoch) for first in parts]
+    named = [split.labels(first, 5, epoch) for first in parts]
+    assert torch.equal(torch.cat(video[::-1]), whole)
+    assert torch.equal(torch.cat(named[::-1]), labels)
+    assert torch.equal(sequences(sequences=99).video(0, 40, 4, epoch), whole)
+    assert not torch.equal(sequences(seed=1).video(0, 40, 4, epoch), whole)
+    assert not torch.equal(split.video(0, 40, 4, epoch + 1), whole)
+
+
+def test_clips_come_in_turn_and_short_ones_never():
+    """Of the 16 training clips 2 have 3 frames, too few for 4."""
+    for epoch in (0, 2):
+        drawn = sequences()._drawn(0, 40, epoch)["clip_index"]
+        turns = [set(drawn[:14]), set(drawn[14:28])]
+        assert turns[0] == turns[1] and len(turns[0]) == 14
+        assert list(drawn[:14]) != list(drawn[14:28])
+    assert not turns[0] & {0, 9}
+
+
+def test_no_person_is_in_two_splits_and_only_training_is_mirrored(clips):
+    seen = {}
+    for pool in ("train", "val", "test"):
+        recipe = sequences(split=pool, pool=pool, frames=3).recipe
+        seen[pool] = set(recipe.person.values.tolist())
+        assert (recipe.mirrored == 1).any() == (pool == "train")
+    assert seen["train"] == set(range(1, 17)) and seen["val"] == set(range(17, 21))
+    assert seen["test"] == set(range(21, 26))
+
+
+def test_a_grid_shows_the_same_clips_at_every_velocity():
+    recipe = sequences(draw="grid", grid_speed=1, split="camera", sequences=5).recipe
+    assert recipe.sizes["sample"] == 45
+    pairs = zip(
+        recipe.velocity_rows.values, recipe.velocity_columns.values, strict=True
+    )
+    assert len(set(pairs)) == 9
+    for name in ("clip_index", "start"):
+        table = recipe[name].values.reshape(9, 5)
+        assert (table == table[0]).all()
+    pan = sequences(draw="grid", grid_speed=2, split="camera", flow="pan").recipe
+    assert (pan.velocity_rows == 0).all() and pan.sizes["sample"] == 5 * 40
+    assert (sequences(flow="pan").recipe.velocity_rows == 0).all()
+    assert (sequences().recipe.velocity_rows != 0).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"frames": 12}, "no clips of 12 frames for 'train'"),
+        ({"frames": 4, "stride": 4}, "no clips of 13 frames"),
+        ({"frame_size": 7}, "6×6 pixels are no frames of 7×7"),
+        ({"flow": "pam"}, "no flow 'pam'; did you mean 'pan'"),
+        ({"boundary": "zeros"}, "did you mean 'zero'"),
+        ({"draw": "flowed"}, "no draw 'flowed'"),
+    ],
+)
+def test_impossible_recipes_are_refused(change, message):
+    with pytest.raises(UserError, match=message):
+        sequences(**change)
+
+
+def test_synthetic_actions_are_balanced_and_labelled_as_such():
+    atlas = synthetic_actions.fetch(size=12, length=2)
+    assert atlas.sizes["clip"] == 25 * 6 * 4 * 2 and atlas.sizes["frame"] == 2400
+    split = atlas.split.values.tolist()
+    assert [split.count(name) for name in ("train", "val", "test")] == [768, 192, 240]
+    assert np.unique(atlas.label, return_counts=True)[1].tolist() == [200] * 6
+    assert atlas.attrs["source"].startswith("synthetic actions")
+    again = synthetic_actions._clip(0, 25, 5, 4, 2, 12, 2)
+    assert np.array_equal(atlas.image.values[-2:], again)
+    assert not np.array_equal(again, synthetic_actions._clip(1, 25, 5, 4, 2, 12, 2))
+    with pytest.raises(UserError, match="size must be at least 12"):
+        synthetic_actions.fetch(size=8)
+
+
+def test_a_figure_moves_with_its_phase_and_its_place():
+    body = _figure.Body(np.full(3, 11.0), 1.0, 0.05, (1.0, 0.9, 0.8, 0.7), 1, 1.0)
+    phase, place = np.array([0.3, 0.3, 2.0]), np.array([[8.0, 8], [8, 11], [8, 8]])
+    for action in _figure.GAITS:
+        first, moved, later = _figure.draw(action, body, phase, place, 16)
+        np.testing.assert_allclose(np.roll(first, 3, axis=1), moved, atol=1e-12)
+        assert np.abs(first - later).max() > 0.3, action
+        assert 0 <= first.min() and 0.9 < first.max() <= 1
