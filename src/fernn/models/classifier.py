@@ -135,7 +135,7 @@ def build(
     classes: int = 6,
     last: int = 1,
     normalized: bool = False,
-    execution: str = "fused",
+    execution: str = "auto",
 ) -> Classifier:
     """A classifier from a specification; see `Classifier`, `encoder` and the cell.
 
@@ -146,9 +146,12 @@ def build(
     """
     if shifts not in SHIFTS:
         raise UserError(f"no shifts {shifts!r}; {nearest(shifts, SHIFTS)}")
-    kind = LearnedShiftCell if shifts == "learned" else cells.execution(execution)
-    cell = kind(
-        flows.build(flow, size), hidden=hidden, kernel=kernel, activation=activation
+    moved = flows.build(flow, size)
+    sizes = {"hidden": hidden, "kernel": kernel, "activation": activation}
+    cell = (
+        LearnedShiftCell(moved, **sizes)
+        if shifts == "learned"
+        else cells.build(execution, moved, **sizes)
     )
     cell.register_module("conv_u", encoder(hidden, boundary))
     return Classifier(cell, hidden, classes, pooling, last, normalized)
