@@ -31,6 +31,8 @@ class Run(Project):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            # A shell's background jobs ignore SIGINT, and their children with them.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         first, end = self.folder / "results/tiny/logs/fetch", time.monotonic() + LIMIT
         while not any(first.glob("*.log")):

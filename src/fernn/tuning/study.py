@@ -16,11 +16,12 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from fernn.errors import ContinueMe, UserError
 from fernn.lease import Lease
+from fernn.training.stopping import stoppable
 from fernn.tuning import journal, samplers
 
 Objective = Callable[[Trial, dict[str, float]], float]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
-DEATHS = 3  # of workers at one point of one trial, before it counts as failed
+DEATHS = 10  # of workers at one point of one trial, before it counts as failed
 NAME = "study"
 
 
@@ -82,8 +83,9 @@ def work(path: Path, search: Search, objective: Objective) -> list[int]:
         if not ticket.take():
             continue
         try:
-            if _fill(path, search, slot, objective):
-                filled.append(slot)
+            with stoppable():
+                if _fill(path, search, slot, objective):
+                    filled.append(slot)
         finally:
             ticket.release()
     return filled
