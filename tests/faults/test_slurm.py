@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
+from copied import ROOT
 from faults.commands import last_step
-from faults.flow import EPOCH, LIMIT, ROOT, STEPS, Flow
+from faults.flow import EPOCH, LIMIT, STEPS, Flow
 from faults.invariants import require_undisturbed
 from fernn.spool import read_events
 
