@@ -23,7 +23,7 @@ test: $(VENV)/installed ## make the environment and pass the tests
 test-slurm: $(VENV)/installed ## the smoke budget through a real Slurm, made for it; Debian, root
 	tests/slurm/smoke.sh
 
-test-faults: $(VENV)/installed ## kill, fill, cut, flip: about forty minutes on two cores
+test-faults: $(VENV)/installed ## kill, fill, cut, flip, also on a real Slurm: hours
 	python -m pytest tests/faults -m "" --durations=10
 
 ui: $(VENV)/installed ## open the tracker at http://127.0.0.1:$(PORT), also while the workflow runs

@@ -1,5 +1,7 @@
 """Tiny data and models that several test files use."""
 
+import subprocess
+
 import numpy as np
 import pytest
 import torch
@@ -60,3 +62,11 @@ def forecaster():
         return models.build({**spec, **changes}, size).double()
 
     return build
+
+
+@pytest.fixture
+def dead():
+    """The number of a process that is no more."""
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid

@@ -102,6 +102,7 @@ def test_a_rule_asks_for_its_own_resources_under_those_of_the_profile(monkeypatc
     place = Place(profile=Path("profile"))
     defaults = {"slurm_partition": "cpu", "runtime": 1, "mem_mb": 2}
     overrides = {"train": {"slurm_partition": "gpu", "gpu_model": "h200"}}
+    overrides["combine"] = {"slurm_partition": "cpu"}  # else it runs beside Snakemake
     vars(place)["settings"] = {
         "default-resources": [f"{key}={value}" for key, value in defaults.items()],
         "set-resources": overrides,
@@ -112,6 +113,7 @@ def test_a_rule_asks_for_its_own_resources_under_those_of_the_profile(monkeypatc
     assert rules["train"]["slurm_partition"] == "gpu"
     assert rules["combine"]["slurm_partition"] == "cpu"
     assert "track" not in rules  # runs beside Snakemake
+    assert "figure" not in rules and "fetch" not in rules
 
 
 @pytest.mark.parametrize(

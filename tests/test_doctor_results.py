@@ -5,7 +5,6 @@ import hashlib
 import http.server
 import os
 import sqlite3
-import subprocess
 import threading
 import time
 from contextlib import closing
@@ -53,13 +52,6 @@ def server():
 def only(findings):
     (finding,) = findings
     return finding
-
-
-@pytest.fixture
-def dead():
-    process = subprocess.Popen(["true"])
-    process.wait()
-    return process.pid
 
 
 @pytest.mark.parametrize(

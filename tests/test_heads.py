@@ -7,7 +7,6 @@ the real ones.
 import json
 import os
 import re
-import subprocess
 import time
 from dataclasses import asdict, replace
 
@@ -46,14 +45,6 @@ def slurm(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setattr(jobs, "LOOK", 0.01)
     return folder
-
-
-@pytest.fixture
-def dead():
-    """The number of a process that is no more."""
-    process = subprocess.Popen(["true"])
-    process.wait()
-    return process.pid
 
 
 def lock(results, name, *lines):

@@ -13,15 +13,16 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/fernn"
 
-LOW = "errors processes holders lease storage modules lineage spool progress devices"
-LOW += " slurm"
+LOW = "errors ask processes holders lease storage modules lineage spool progress"
+LOW += " devices packing slurm"
 BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "errors": "",
+    "ask": "",
     "processes": "errors",
     "holders": "errors processes",
     "lease": "errors processes holders",
     "storage": "errors lease",
-    **dict.fromkeys(LOW.split()[5:], "errors storage"),
+    **dict.fromkeys(LOW.split()[6:], "errors ask storage"),
     "flows": LOW,
     "cells": f"{LOW} flows",
     "models": f"{LOW} flows cells",

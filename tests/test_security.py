@@ -21,8 +21,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from contents import holds
+from copied import ROOT, environment
 from faults.commands import MODEL, RECIPE, TRAINING
-from faults.flow import ROOT, environment
 from fernn import checkpoint
 from fernn.cli import main
 from fernn.data.sources import _files

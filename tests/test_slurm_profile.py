@@ -3,33 +3,26 @@
 Dry runs from a copy of the repository, without Slurm; `make test-slurm` has one.
 """
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-pytest.importorskip("snakemake_executor_plugin_slurm")
+from copied import ROOT, copy, environment
 
-ROOT = Path(__file__).parents[1]
-NEEDED = ("Snakefile", "config.yaml", "workflow", "envs", "src", "profiles", "slurm")
+pytest.importorskip("snakemake_executor_plugin_slurm")
 
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory):
     """Dry-run the literal command, with more arguments: what it prints."""
     folder = tmp_path_factory.mktemp("copy")
-    for name in NEEDED:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, folder / name)
+    copy(folder, "slurm")
     (folder / "two.yaml").write_text("budgets: { paper: { devices: 2 } }")
-    env = {**os.environ, "PYTHONPATH": str(folder / "src")}
-    env.pop("SNAKEMAKE_PROFILE", None)
+    env = environment(folder / "src")
 
     @cache
     def run(*arguments):

@@ -105,6 +105,15 @@ def test_a_trial_asked_to_stop_is_no_death_and_goes_on(tmp_path):
     assert best(journal, 6)[1][0].value == pytest.approx(0.009)
 
 
+def test_a_signal_before_the_first_step_is_no_death(tmp_path):
+    journal = tmp_path / "study.journal"
+    with pytest.raises(ContinueMe, match="SIGTERM: stopped before training"):
+        work(journal, SEARCH, lambda *_: signal.raise_signal(signal.SIGTERM))
+    (trial,) = open_study(journal).get_trials()
+    assert trial.state.name == "FAIL" and "interrupted" in trial.user_attrs
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
 WORKER = """
 import sys, time
 from pathlib import Path

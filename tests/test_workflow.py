@@ -4,19 +4,16 @@ One small budget runs for real with Snakemake; dry runs then tell what would run
 """
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from copied import copy, environment
+
 pytest.importorskip("snakemake")
 
-ROOT = Path(__file__).parents[1]
-NEEDED = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src")
 LIMIT = 240  # seconds; it takes 40 on two idle cores
 TINY = """\
 budget: tiny
@@ -68,18 +65,12 @@ class Project:
 
     def __init__(self, folder):
         self.folder = folder
-        for name in NEEDED:
-            whole = (ROOT / name).is_dir()
-            (shutil.copytree if whole else shutil.copy)(ROOT / name, folder / name)
+        copy(folder)
         (folder / "tiny.yaml").write_text(TINY)
         self.env = {
-            **os.environ,
-            "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(folder / "src"),
+            **environment(folder / "src"),
             "XDG_CACHE_HOME": str(folder / "cache"),
         }
-        for name in ("FERNN_DATA", "MLFLOW_TRACKING_URI", "SNAKEMAKE_PROFILE"):
-            self.env.pop(name, None)
 
     def run(self, *arguments):
         """A finished process."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from torch import nn
 from fernn import models
 from fernn.errors import Damaged, UserError
 from fernn.lineage import sha256
+from fernn.packing import pack, unpack
 from fernn.storage import write_bytes, write_text
 
 
@@ -29,12 +27,10 @@ def save(
         spec: the model's specification and ``frame_size``, enough to build it again.
         lineage: from `fernn.lineage.stamp`.
     """
-    content = io.BytesIO()
-    torch.save({"weights": weights, "spec": spec}, content)
-    digest = hashlib.sha256(content.getbuffer()).hexdigest()
+    content, digest = pack({"weights": weights, "spec": spec})
     record = {"lineage": lineage, "sha256": digest, "spec": spec}
     write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", sidecar(path))
-    write_bytes(content.getvalue(), path)
+    write_bytes(content, path)
 
 
 def load(path: Path | str, device: torch.device | str = "cpu") -> nn.Module:
@@ -50,10 +46,9 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> nn.Module:
     recorded, found = describe(path)["sha256"], sha256(path)
     if recorded != found:
         raise Damaged(path, f"expected SHA-256 {recorded}, found {found}")
-    try:
-        content = torch.load(path, map_location=device, weights_only=True)
-    except pickle.UnpicklingError:
-        raise UserError(f"{path} is refused: it holds code") from None
+    content = unpack(path, device)
+    if content is None:
+        raise UserError(f"{path} is refused: it holds code")
     spec = dict(content["spec"])
     model = models.build(spec["model"], spec["frame_size"]).to(device)
     model.load_state_dict(content["weights"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import socket
-import subprocess
 import time
 
-PATIENCE = 10.0  # seconds for an answer of the controller
+from fernn.ask import ask
+
 RESERVE = 120.0  # seconds before the time limit, to save in
 SHARE = 0.1  # of a short limit
 
@@ -25,9 +25,7 @@ def node() -> str:
 
 def seconds_to_work() -> float | None:
     """Until it is time to save before the job's limit; None without job or limit."""
-    left = seconds(
-        (_ask("squeue", "--noheader", "--jobs", job(), "--format", "%L") or "").strip()
-    )
+    left = seconds(_squeue("%L"))
     return None if left is None else max(0.0, left - min(RESERVE, SHARE * left))
 
 
@@ -56,19 +54,12 @@ def requeue() -> bool:
 
     Slurm would bring back even a job that was cancelled.
     """
-    state = _ask("squeue", "--noheader", "--jobs", job(), "--format", "%T") or ""
-    running = state.strip() == "RUNNING"
-    return running and _ask("scontrol", "requeue", job()) is not None
+    return _squeue("%T") == "RUNNING" and not ask("scontrol", "requeue", job()).error
 
 
-def _ask(*command: str) -> str | None:
-    """What a command prints; None if it fails, or outside a job."""
+def _squeue(field: str) -> str:
+    """What the queue tells of this job; empty without an answer, or outside a job."""
     if not job():
-        return None
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout
+        return ""
+    told = ask("squeue", "--noheader", "--jobs", job(), "--format", field)
+    return "" if told.error else told.text.strip()

@@ -42,10 +42,13 @@ def mend(path: Path) -> None:
     a crash and is moved to a ``.torn`` file beside.
     """
     with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        if file.read() in (b"", b"\n"):
+            return
+        file.seek(0)
         text = file.read()
         tail = text[text.rfind(b"\n") + 1 :]
-        if not tail:
-            return
         try:
             whole = isinstance(json.loads(tail), dict)
         except ValueError:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)  # errors of a disk or a quota without room
+
+
 @contextmanager
 def atomic(path: Path | str, size: int = 0) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it if the block succeeds.
@@ -62,7 +65,7 @@ def _is_full(path: Path) -> bool:
             file.write(bytes(65536))
             os.fsync(file.fileno())
     except OSError as error:
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return error.errno in FULL
     finally:
         with suppress(OSError):
             probe.unlink(missing_ok=True)

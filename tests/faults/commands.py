@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from faults.flow import ROOT, environment
+from copied import ROOT, environment
 from fernn.cli import main
 
 LIMIT = 120.0

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-NEEDED = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src")
+from copied import copy, environment
+
 LIMIT = 600.0  # seconds for one run; it takes 30 on two idle cores
 TRIALS = 3  # all with hyperparameters as given: equal whatever the order
 EPOCH = 50  # steps
@@ -55,14 +55,6 @@ tables:
 """
 
 
-def environment(source: Path) -> dict[str, str]:
-    """Variables under which the same work gives the same bits."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
-    for name in ("FERNN_DATA", "MLFLOW_TRACKING_URI", "SNAKEMAKE_PROFILE"):
-        kept.pop(name, None)
-    return {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(source)}
-
-
 class Flow:
     """A workflow in a folder of its own.
 
@@ -79,10 +71,7 @@ class Flow:
         if of is not None:
             shutil.copytree(of.folder, folder, dirs_exist_ok=True)
         else:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            for name in NEEDED:
-                whole = (ROOT / name).is_dir()
-                (shutil.copytree if whole else shutil.copy)(ROOT / name, folder / name)
+            copy(self.folder)
             (folder / "tiny.yaml").write_text(CONFIG)
         self.env = environment(self.folder / "src")
         self.env["XDG_CACHE_HOME"] = str(self.folder / "cache")

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from faults.flow import ROOT
+from copied import ROOT
 from fernn.config.check import checked
 from fernn.config.positions import merge, read
 from fernn.errors import UserError

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.minutes
 SEEDS = int(os.environ.get("FERNN_FAULT_SEEDS", "20"))
 FAULTS_OF_RUNS = 7  # then it may end
 OTHER_FAULTS = 5
-DEADLY = 2  # a third death of a trial at one point would count as the trial's own
 
 
 class Gremlin:
@@ -30,7 +29,6 @@ class Gremlin:
     def __init__(self, flow: Flow, seed: int):
         self.flow = flow
         self.random = random.Random(seed)
-        self.deaths = 0
         self.left = {True: FAULTS_OF_RUNS, False: OTHER_FAULTS}
         self.done: list[str] = []
 
@@ -50,10 +48,6 @@ class Gremlin:
         found = self.flow.pids(*words)
         if not found:
             return False
-        if "tune" in words:
-            if self.deaths == DEADLY:
-                return False
-            self.deaths += 1
         os.kill(self.random.choice(found), signal.SIGKILL)
         return True
 
@@ -125,8 +119,6 @@ class Gremlin:
 
     def interrupt(self, head) -> bool:
         """Ctrl-C."""
-        if self.flow.pids("fernn", "tune"):
-            return False  # the trial's worker dies with it: one of the deaths above
         os.killpg(head.pid, signal.SIGINT)
         return True
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from copied import ROOT
 from faults.commands import run
-from faults.flow import ROOT
 from faults.tracker import (
     LIMIT,
     count,

@@ -170,6 +170,15 @@ def tables(form="csv"):
     return expand(f"results/{BUDGET}/tables/{{table}}.{form}", table=PLAN["tables"])
 
 
+def beside(rule):
+    """Whether a rule without a GPU runs where Snakemake runs, not as a Slurm job.
+
+    It does unless the profile's `set-resources` names its partition.
+    """
+    own = workflow.resource_settings.overwrite_resources.get(rule, {})
+    return "slurm_partition" not in own
+
+
 HEAD = Path(f"results/{BUDGET}/.head.lease")
 
 

@@ -53,6 +53,7 @@ rule combine:
         f"results/{BUDGET}/logs/combine/{{experiment}}.{{axis}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/combine/{{experiment}}.{{axis}}.tsv"
+    localrule: beside("combine")
     conda:
         "../../envs/fernn.yaml"
     resources:

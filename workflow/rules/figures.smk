@@ -22,6 +22,7 @@ rule figure:
         f"results/{BUDGET}/logs/figure/{{figure}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/figure/{{figure}}.tsv"
+    localrule: beside("figure")
     conda:
         "../../envs/fernn.yaml"
     resources:
@@ -53,6 +54,7 @@ rule table:
         f"results/{BUDGET}/logs/table/{{table}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/table/{{table}}.tsv"
+    localrule: beside("table")
     conda:
         "../../envs/fernn.yaml"
     resources:

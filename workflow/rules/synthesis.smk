@@ -12,6 +12,7 @@ rule fetch:
         f"results/{BUDGET}/logs/fetch/{{source}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/fetch/{{source}}.tsv"
+    localrule: True  # nodes of a cluster may have no network
     conda:
         "../../envs/fernn.yaml"
     resources:
@@ -32,6 +33,7 @@ rule synthesize:
         f"results/{BUDGET}/logs/synthesize/{{experiment}}.{{split}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/synthesize/{{experiment}}.{{split}}.tsv"
+    localrule: beside("synthesize")
     conda:
         "../../envs/fernn.yaml"
     resources:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import importlib
 import os
 import pkgutil
@@ -15,6 +14,7 @@ from types import ModuleType
 
 from fernn.errors import ContinueMe, Damaged, UserError, nearest
 from fernn.lease import hold
+from fernn.storage import FULL
 
 CONTINUE_ME = 75
 
@@ -55,25 +55,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _lease(args):
             args.run(args)
     except Damaged as error:
-        print(f"fernn: {error}; {_set_aside(error.path)}", file=sys.stderr)
-        return 2
-    except (UserError, ContinueMe) as error:
-        for line in str(error).splitlines():
-            print(f"fernn: {line}", file=sys.stderr)
-        return 2 if isinstance(error, UserError) else CONTINUE_ME
+        return _tell(f"{error}; {_set_aside(error.path)}", 2)
+    except UserError as error:
+        return _tell(str(error), 2)
+    except ContinueMe as error:
+        return _tell(str(error), CONTINUE_ME)
     except BrokenPipeError:
         return 141
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in FULL:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(
-            f"fernn: {where}the disk is full; nothing is lost: free some and run the"
-            " same command",
-            file=sys.stderr,
-        )
-        return 2
+        again = "nothing is lost: free some and run the same command"
+        return _tell(f"{where}the disk is full; {again}", 2)
     return 0
+
+
+def _tell(text: str, code: int) -> int:
+    """Print a message to standard error; the exit code that goes with it."""
+    for line in text.splitlines():
+        print(f"fernn: {line}", file=sys.stderr)
+    return code
 
 
 def _set_aside(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 
@@ -22,3 +23,16 @@ def mapping(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError(f"a mapping is needed, got {text!r}")
     return value
+
+
+def add_configuration(parser: argparse.ArgumentParser) -> None:
+    """Add the files of the configuration and the budget."""
+    parser.add_argument(
+        "--configfile",
+        nargs="+",
+        type=Path,
+        default=[Path("config.yaml")],
+        metavar="FILE",
+        help="later ones win; config.yaml by default",
+    )
+    parser.add_argument("--budget", help="in place of the configuration's")

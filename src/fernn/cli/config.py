@@ -28,16 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Check, resolve, print."""
-    from fernn.config.check import checked
-    from fernn.config.plan import plan
-    from fernn.config.positions import merge, read
+    from fernn.config.resolve import resolve
     from fernn.config.schema import Config
 
     if args.schema:
         print(json.dumps(Config.model_json_schema(), indent=1, sort_keys=True))
         return
-    sources = [read(path) for path in args.files]
-    raw = json.load(sys.stdin) if args.merged else merge(sources)
-    if args.budget:
-        raw["budget"] = args.budget
-    print(json.dumps(plan(checked(raw, sources)), indent=1))
+    merged = json.load(sys.stdin) if args.merged else None
+    print(json.dumps(resolve(args.files, args.budget, merged), indent=1))

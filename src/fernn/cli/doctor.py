@@ -11,6 +11,7 @@ import argparse
 import shutil
 from pathlib import Path
 
+from fernn.cli._arguments import add_configuration
 from fernn.errors import UserError
 
 PROFILE = Path("slurm")
@@ -25,15 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="of Snakemake's profile for Slurm; 'none' to look at this machine only",
     )
-    parser.add_argument(
-        "--configfile",
-        nargs="+",
-        type=Path,
-        default=[Path("config.yaml")],
-        metavar="FILE",
-        help="as for snakemake; the profile's own is added",
-    )
-    parser.add_argument("--budget", help="in place of the configuration's")
+    add_configuration(parser)
     parser.add_argument(
         "--unlock",
         action="store_true",

@@ -10,20 +10,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from fernn.cli._arguments import add_configuration
 from fernn.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--budget", help="in place of the configuration's")
-    parser.add_argument(
-        "--configfile",
-        nargs="+",
-        type=Path,
-        default=[Path("config.yaml")],
-        metavar="FILE",
-        help="later ones win; config.yaml by default",
-    )
+    add_configuration(parser)
     parser.add_argument(
         "--results",
         type=Path,
@@ -57,27 +50,16 @@ def run(args: argparse.Namespace) -> None:
     """Estimate, print, write."""
     import json
 
+    from fernn.config.resolve import resolve
     from fernn.estimate import text
 
-    estimate = _estimate(args, _plan(args))
+    estimate = _estimate(args, resolve(args.configfile, args.budget))
     for line in text.lines(estimate):
         print(line)
     if args.output:
         from fernn.storage import write_text
 
         write_text(json.dumps(estimate, indent=1) + "\n", args.output)
-
-
-def _plan(args: argparse.Namespace) -> dict[str, Any]:
-    from fernn.config.check import checked
-    from fernn.config.plan import plan
-    from fernn.config.positions import merge, read
-
-    sources = [read(path) for path in args.configfile]
-    raw = merge(sources)
-    if args.budget:
-        raw["budget"] = args.budget
-    return plan(checked(raw, sources))
 
 
 def _estimate(args: argparse.Namespace, plan: dict[str, Any]) -> dict[str, Any]:

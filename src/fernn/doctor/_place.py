@@ -62,15 +62,9 @@ class Place:
         Raises:
             UserError: the configuration has mistakes.
         """
-        from fernn.config.check import checked
-        from fernn.config.plan import plan
-        from fernn.config.positions import merge, read
+        from fernn.config.resolve import resolve
 
-        sources = [read(path) for path in (*self.files, *self._profiles_files())]
-        raw = merge(sources)
-        if self.budget:
-            raw["budget"] = self.budget
-        return plan(checked(raw, sources))
+        return resolve((*self.files, *self._profiles_files()), self.budget)
 
     def _profiles_files(self) -> list[Path]:
         """The configuration that a profile names, beside it or here."""

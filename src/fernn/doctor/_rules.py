@@ -11,6 +11,7 @@ from fernn.doctor._place import Place
 FOLDER = Path("workflow/rules")
 RULE = re.compile(r"^rule (\w+):\n((?:[ \t]+.*\n|\n)+)", re.MULTILINE)
 RESOURCES = re.compile(r"^    resources:\n((?: {8}.*\n)+)", re.MULTILINE)
+LOCAL = re.compile(r"^    localrule: (.+)$", re.MULTILINE)
 THREADS = re.compile(r"^    threads: (.+)$", re.MULTILINE)
 
 
@@ -23,9 +24,16 @@ def rules(place: Place) -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted(FOLDER.glob("*.smk")):
         for name, text in RULE.findall(path.read_text(encoding="utf-8")):
-            if "localrule: True" not in text:
-                found[name] = {**_defaults(place), **_own(text), **_set(place, name)}
+            own = _set(place, name)
+            if _submitted(text, own):
+                found[name] = {**_defaults(place), **_own(text), **own}
     return found or {"every job": _defaults(place)}
+
+
+def _submitted(text: str, own: dict[str, Any]) -> bool:
+    """Not what runs beside Snakemake, always or without a partition of its own."""
+    local = LOCAL.search(text)
+    return not local or ("beside" in local[1] and "slurm_partition" in own)
 
 
 def _own(text: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from fernn.doctor._ask import ask
+from fernn.ask import ask
 from fernn.doctor._finding import FAIL, OK, Finding
 from fernn.doctor._place import Place
 from fernn.doctor._rules import rules

@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 
-from fernn.doctor._ask import ask
+from fernn.ask import ask
 from fernn.doctor._finding import FAIL, NOTE, OK, Finding
 from fernn.doctor._place import Place
 

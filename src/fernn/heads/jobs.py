@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import subprocess
 import time
 from pathlib import Path
 
+from fernn.ask import ask
 from fernn.tracking.folder import Folder
 
 ANSWER = 20.0  # seconds for one
@@ -36,10 +35,12 @@ def prefix(results: Path, budget: str) -> str:
 
 def living(prefix: str) -> list[str] | None:
     """The numbers of the jobs that wait, run or end; None if Slurm does not answer."""
-    told = ask("squeue", "--noheader", "--states=all", "--format=%A|%T|%j")
-    if told is None:
+    query = ("squeue", "--noheader", "--states=all", "--format=%A|%T|%j")
+    told = ask(*query, patience=ANSWER)
+    if told.error:
         return None
-    jobs = [line.split("|", 2) for line in told.splitlines() if line.count("|") >= 2]
+    lines = told.text.splitlines()
+    jobs = [line.split("|", 2) for line in lines if line.count("|") >= 2]
     name = re.compile(rf"{re.escape(prefix)}_{UUID}")
     return [
         number
@@ -53,28 +54,12 @@ def cancel(prefix: str, patience: float = END) -> tuple[list[str], list[str]]:
     found = living(prefix) or []
     if not found:
         return [], []
-    ask("scancel", *found)
+    ask("scancel", *found, patience=ANSWER)
     end, left = time.monotonic() + patience, found
     while left and time.monotonic() < end:
         time.sleep(LOOK)
         # One that asked Slurm to start it again waits in the queue.
-        ask("scancel", "--state=PENDING", *left)
+        ask("scancel", "--state=PENDING", *left, patience=ANSWER)
         now = living(prefix)
         left = left if now is None else [job for job in found if job in now]
     return [job for job in found if job not in left], left
-
-
-def ask(*command: str, patience: float = ANSWER) -> str | None:
-    """What a command of Slurm prints; None if it is missing, fails or hangs."""
-    try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=patience,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return None if done.returncode else done.stdout

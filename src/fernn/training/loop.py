@@ -125,7 +125,7 @@ def make_fabric(devices: int = 1) -> Fabric:
     """Single precision; processes on this node alone, whatever the cluster offers."""
     strategy = "auto"
     if devices > 1:
-        meeting()
+        meeting()  # named before the other processes are started
         strategy = OneMachine()
     fabric = Fabric(devices=devices, strategy=strategy, plugins=LightningEnvironment())
     fabric.launch()

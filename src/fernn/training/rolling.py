@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import pickle
 import sys
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from fernn.lineage import fingerprint, sha256
+from fernn.packing import pack, unpack
 from fernn.storage import write_bytes, write_text
 
 KEPT = 2
@@ -53,21 +49,20 @@ class RollingStates:
             "fingerprint": self.fingerprint,
             "finished_by": self.source if finished else None,
         }
-        content = io.BytesIO()
-        torch.save(state, content)
-        digest = hashlib.sha256(content.getbuffer()).hexdigest()
+        content, digest = pack(state)
         write_text(digest + "\n", _sidecar(path))
-        write_bytes(content.getvalue(), path)
+        write_bytes(content, path)
         for old in self._newest_first()[1 if finished else KEPT :]:
             _remove(old)
 
     def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """The newest ``run, parts`` that is whole and of this identity, or None.
 
-        A damaged file is set aside as ``*.damaged`` and named on standard error.
+        A file that is damaged or holds code is set aside as ``*.damaged`` and named
+        on standard error.
         """
         for path in self._newest_first():
-            state = _read(path)
+            state = unpack(path) if _whole(path) else None
             if state is None:
                 print(f"{path} is damaged; going back to an older one", file=sys.stderr)
                 path.replace(path.with_suffix(".damaged"))
@@ -104,16 +99,6 @@ def _sidecar(path: Path) -> Path:
 def _whole(path: Path) -> bool:
     recorded = _sidecar(path)
     return recorded.exists() and recorded.read_text().strip() == sha256(path)
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    """The state in a file; None if it is damaged, or holds code."""
-    if not _whole(path):
-        return None
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        return None
 
 
 def _remove(path: Path) -> None:

@@ -25,6 +25,30 @@ class Interrupted(ContinueMe):
         self.reason = reason
 
 
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Within the block SIGTERM and SIGUSR1 raise `ContinueMe`, at any place.
+
+    For what comes before and after training, which asks for itself: `stop_requests`.
+
+    Raises:
+        ContinueMe: a signal came.
+    """
+
+    def stop(number: int, _: object) -> None:
+        raise ContinueMe(f"{signal.Signals(number).name}: stopped before training")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 class Stopping:
     """Why to stop; empty as long as there is no reason."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from optuna.storages import JournalStorage
@@ -25,17 +24,8 @@ class MendingLock(JournalFileSymlinkLock):
     def acquire(self) -> bool:
         """Wait for the lock, then mend the journal's end."""
         taken = super().acquire()
-        if _is_torn(self.path):
-            mend(self.path)
+        mend(self.path)
         return taken
-
-
-def _is_torn(path: Path) -> bool:
-    with path.open("rb") as file:
-        if not file.seek(0, os.SEEK_END):
-            return False
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"
 
 
 def storage(path: Path) -> JournalStorage:

@@ -16,11 +16,12 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from fernn.errors import ContinueMe, UserError
 from fernn.lease import Lease
+from fernn.training.stopping import stoppable
 from fernn.tuning import journal, samplers
 
 Objective = Callable[[Trial, dict[str, float]], float]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
-DEATHS = 3  # of workers at one point of one trial, before it counts as failed
+DEATHS = 10  # of workers at one point of one trial, before it counts as failed
 NAME = "study"
 
 
@@ -76,23 +77,30 @@ def work(path: Path, search: Search, objective: Objective) -> list[int]:
         ContinueMe: a trial was asked to stop; its slot is free again.
     """
     filled = []
+    storage = journal.storage(path)
+    study = _study(storage)
     for slot in range(search.trials):
         ticket = Lease(path.parent / "slots" / f"{path.stem}-{slot:03d}.lease", "trial")
         ticket.path.parent.mkdir(parents=True, exist_ok=True)
         if not ticket.take():
             continue
         try:
-            if _fill(path, search, slot, objective):
-                filled.append(slot)
+            with stoppable():
+                if _fill(storage, study, search, slot, objective):
+                    filled.append(slot)
         finally:
             ticket.release()
     return filled
 
 
-def _fill(path: Path, search: Search, slot: int, objective: Objective) -> bool:
+def _fill(
+    storage: JournalStorage,
+    study: optuna.Study,
+    search: Search,
+    slot: int,
+    objective: Objective,
+) -> bool:
     """Run a slot's trial, unless it has ended; the caller holds its ticket."""
-    storage = journal.storage(path)
-    study = _study(storage)
     earlier = [trial for trial in study.get_trials() if _slot(trial) == slot]
     if any(trial.state in ENDED for trial in earlier):
         return False

@@ -1,0 +1,408 @@
+"""What a Slurm does to jobs, done to them on a real one of two nodes.
+
+The shipped profile trains a model on it; what follows is made without Slurm, and all of
+it is compared with a run that nothing disturbed. Needs root and Debian's packages.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from copied import ROOT
+from faults.commands import last_step
+from faults.flow import EPOCH, LIMIT, STEPS, Flow
+from faults.invariants import require_undisturbed
+from fernn.spool import read_events
+
+PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
+RUN = "runs/tiny/fernn_v1/0"
+STUDY = "studies/tiny/fernn_v1"
+MODEL = f"results/tiny/{RUN}/model.pt"
+PROFILE = ["--profile", "slurm", "--configfile", "tiny.yaml"]
+EARLY = ["--slurm-init-seconds-before-status-checks", "1"]
+RETRIED = "Trying to restart job"
+
+
+def hindrance():
+    """Why there can be no Slurm of one's own here, if so."""
+    if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
+        return "a Slurm of one's own needs root and Debian"
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        return f"not installed: {', '.join(missing)}; `make test-slurm` does"
+    return ""
+
+
+pytestmark = [
+    pytest.mark.minutes,
+    pytest.mark.skipif(bool(hindrance()), reason=hindrance() or "none"),
+]
+
+
+class Cluster:
+    """A Slurm of its own.
+
+    Args:
+        folder: of its configuration, state and logs.
+    """
+
+    def __init__(self, folder: Path):
+        self.env = {**os.environ, "SLURM_TEST_STATE": str(folder)}
+
+    def do(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run ``cluster.sh``."""
+        command = [ROOT / "tests/slurm/cluster.sh", *arguments]
+        return subprocess.run(command, env=self.env, timeout=120)
+
+    def jobs(self, flow: Flow, rule: str = "train") -> list[dict[str, str]]:
+        """What Slurm says of a flow's jobs, also of ended ones, oldest first."""
+        lines = ask("scontrol", "--oneliner", "show", "jobs").splitlines()
+        told = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in lines]
+        of_flow = [job for job in told if job.get("WorkDir") == str(flow.folder)]
+        found = [job for job in of_flow if f"rule_{rule}_" in job.get("Comment", "")]
+        return sorted(found, key=lambda job: int(job["JobId"]))
+
+    def living(self) -> list[str]:
+        """Jobs that wait, run or end."""
+        return ask("squeue", "--noheader", "--format=%A").split()
+
+    def clear(self) -> None:
+        """Cancel everything, and have both nodes back."""
+        for node in ("node1", "node2"):
+            self.do("revive", node)
+        end = time.monotonic() + 60
+        while living := self.living():
+            ask("scancel", *living)
+            assert time.monotonic() < end, living
+            time.sleep(0.5)
+        while ask("sinfo", "--noheader", "--Node", "--format=%t") != "idle\n" * 4:
+            assert time.monotonic() < end, ask("sinfo", "--Node", "--long")
+            ask("scontrol", "update", "NodeName=node1,node2", "State=RESUME")
+            time.sleep(1)
+
+
+def ask(*command: str) -> str:
+    """What a command of Slurm prints."""
+    return subprocess.run(command, capture_output=True, text=True, timeout=30).stdout
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    made = Cluster(tmp_path_factory.mktemp("slurm"))
+    started = made.do("start").returncode
+    if started == 3:
+        pytest.skip("another Slurm is on this machine")
+    try:
+        assert started == 0
+        yield made
+    finally:
+        made.do("stop")
+
+
+@pytest.fixture
+def flow(cluster, tuned, tmp_path):
+    """A flow that has its hyperparameters, with the shipped profile."""
+    made = Flow(tmp_path / "flow", tuned)
+    shutil.copytree(ROOT / "slurm", made.folder / "slurm")
+    made.options = [*PROFILE, *EARLY]
+    yield made
+    cluster.clear()  # first the jobs: Slurm waits long for a slurmstepd that was killed
+    made.end()
+    cluster.clear()
+
+
+def start_training(flow, *options):
+    """Start the command, and wait until its job trains."""
+    head = flow.start(MODEL, *options)
+    flow.wait_until(lambda: head.poll() is not None or at_step(flow) > EPOCH + 5)
+    assert head.poll() is None, flow.told()
+    return head
+
+
+def at_step(flow):
+    return last_step(flow.path(RUN))
+
+
+def events(folder):
+    """What the spool of a run tells."""
+    (spool,) = folder.glob("*events.jsonl")
+    return read_events(spool)[0]
+
+
+def repeated(folder):
+    """Steps that were made twice; every tenth is told."""
+    told = [event for event in events(folder) if event["event"] == "metrics"]
+    steps = [event["step"] for event in told if "train/batch_loss" in event["values"]]
+    return 10 * (len(steps) - len({*steps}))
+
+
+def attempts(flow):
+    """Slurm's number and node of each attempt at the training."""
+    told = events(flow.path(RUN))
+    tags = [event["tags"] for event in told if event["event"] == "run"]
+    assert [int(tag["attempt"]) for tag in tags] == list(range(1, 1 + len(tags)))
+    return [(tag["slurm_job_id"], tag["node"]) for tag in tags]
+
+
+@contextmanager
+def held(flow):
+    """Within the block the training stands still, unless Slurm wakes it to end it."""
+    assert len(flow.kill("fernn", "train", number=signal.SIGSTOP)) == 1
+    try:
+        yield
+    finally:
+        flow.kill("fernn", "train", number=signal.SIGCONT)
+
+
+def require_as_if_nothing_was(flow, undisturbed):
+    """The model is equal; so is all that is made of it, and the tracker has it."""
+    made = flow.folder / MODEL
+    assert made.read_bytes() == (undisturbed.folder / MODEL).read_bytes()
+    flow.options = ["--configfile", "tiny.yaml", "--cores", "2"]
+    flow.finish()
+    require_undisturbed(flow, undisturbed)
+
+
+def test_f4_a_time_limit(flow, cluster, undisturbed):
+    """Two minutes are too short: saved before, continued under the same number."""
+    head = start_training(flow, "--set-resources", "train:runtime=2")
+    log = flow.path("logs/train/tiny.fernn_v1.0.log")
+    with held(flow):
+        flow.wait_until(lambda: cluster.jobs(flow)[0]["RunTime"] >= "00:01:54", 240)
+    flow.wait_until(lambda: not flow.pids("fernn", "train"), 60)
+    told = log.read_text()
+    assert "the time limit: saved and stopped" in told
+    assert "Slurm starts it again" in told and at_step(flow) < STEPS
+    assert head.wait(LIMIT) == 0, flow.told()
+    (job,) = cluster.jobs(flow)
+    assert {number for number, _ in attempts(flow)} == {job["JobId"]}
+    slices = len(attempts(flow))
+    assert slices > 1 and int(job["Restarts"]) == slices - 1
+    assert RETRIED not in flow.told()
+    assert repeated(flow.path(RUN)) == 0
+    print(f"F4: {slices} slices")
+    require_as_if_nothing_was(flow, undisturbed)
+
+
+@pytest.mark.parametrize("how", ["crash", "kill"])
+def test_f2_a_node_dies(flow, cluster, undisturbed, how):
+    """Slurm starts the job again on the other node; alone or beside its orphan."""
+    head = start_training(flow)
+    node = cluster.jobs(flow)[0]["NodeList"]
+    before = time.monotonic()
+    with held(flow):  # what lives on unseen does so until Slurm misses the node
+        assert cluster.do(how, node).returncode == 0
+        flow.wait_until(lambda: cluster.jobs(flow)[0]["JobState"] != "RUNNING", 120)
+    print(f"F2 {how}: noticed after {time.monotonic() - before:.0f} s")
+    assert head.wait(LIMIT) == 0, flow.told()
+    (job,) = cluster.jobs(flow)
+    (first, *_), last = attempts(flow), attempts(flow)[-1]
+    assert first[0] == last[0] == job["JobId"] and job["Restarts"] == "1"
+    assert first[1] == node != last[1] and RETRIED not in flow.told()
+    lost = repeated(flow.path(RUN))
+    assert lost <= (EPOCH if how == "crash" else 0)
+    print(f"F2 {how}: {lost} steps lost, attempts {attempts(flow)}")
+    require_as_if_nothing_was(flow, undisturbed)
+
+
+LIAR = """#!/bin/sh
+# Lies about the jobs of Snakemake's question, as long as the file `lies` is there.
+case "$*" in
+*%i\\|%T*) [ -e {folder}/lies ] && {{ {squeue} "$@" | sed {rule!r}; exit; }} ;;
+esac
+exec {squeue} "$@"
+"""
+
+
+def install_liar(flow, rule):
+    """Put a squeue before the real one, which edits its answers with sed."""
+    folder = flow.folder / "lying"
+    folder.mkdir()
+    liar = folder / "squeue"
+    squeue = shutil.which("squeue")
+    liar.write_text(LIAR.format(folder=folder, squeue=squeue, rule=rule))
+    liar.chmod(0o755)
+    flow.env["PATH"] = f"{folder}{os.pathsep}{flow.env['PATH']}"
+    return folder / "lies"
+
+
+@pytest.mark.parametrize("state", ["UNKNOWN", "COMPLETED"])
+def test_f23_a_job_is_said_to_be_over(flow, cluster, undisturbed, state):
+    """Without its output it does not count as done; nor do two write at a time."""
+    lies = install_liar(flow, f"s/|.*/|{state}/")
+    head = start_training(flow, "--latency-wait", "5")
+    lies.touch()
+    with held(flow):
+        assert head.wait(240) == 1
+        assert "MissingOutputException" in flow.told() and flow.pids("fernn", "train")
+        assert not (flow.folder / MODEL).exists()
+        lies.unlink()
+        assert flow.run(MODEL) == 0, flow.told()
+    jobs = cluster.jobs(flow)
+    assert repeated(flow.path(RUN)) == 0
+    print(f"F23 {state}: {[*map(said, jobs)]}, attempts {attempts(flow)}")
+    require_as_if_nothing_was(flow, undisturbed)
+
+
+def test_f23_a_job_is_never_listed(flow, cluster, undisturbed):
+    """Snakemake waits for ever for a job that Slurm forgot; Ctrl-C, and again."""
+    lies = install_liar(flow, "d")
+    head = start_training(flow)
+    lies.touch()
+    flow.wait_until(lambda: cluster.jobs(flow)[0]["JobState"] == "COMPLETED")
+    made = (flow.folder / MODEL).stat().st_mtime_ns
+    with pytest.raises(subprocess.TimeoutExpired):
+        head.wait(90)
+    before = time.monotonic()
+    os.killpg(head.pid, signal.SIGINT)
+    code = head.wait(240)
+    print(f"F23 hidden: exit {code} {time.monotonic() - before:.0f} s after Ctrl-C")
+    assert code and not cluster.living()
+    lies.unlink()
+    assert flow.run(MODEL) == 0, flow.told()
+    again = (flow.folder / MODEL).stat().st_mtime_ns != made
+    print(f"F23 hidden: written again: {again}, attempts {attempts(flow)}")
+    require_as_if_nothing_was(flow, undisturbed)
+
+
+def test_f3_preemption(flow, cluster, undisturbed):
+    """Somebody more important wants the nodes: saved, and continued after them."""
+    head = start_training(flow, "--set-resources", "train:slurm_partition=spare")
+    log = flow.path("logs/train/tiny.fernn_v1.0.log")
+    important = ["--partition=gpu", "--nodes=2", "--exclusive", "--output=/dev/null"]
+    with held(flow):
+        assert ask("sbatch", *important, "--wrap", "sleep 5")
+        flow.wait_until(lambda: cluster.jobs(flow)[0]["PreemptTime"] != "None", 60)
+    flow.wait_until(lambda: not flow.pids("fernn", "train"), 60)
+    told = log.read_text()
+    assert "SIGTERM: saved and stopped" in told and "Slurm starts it again" in told
+    assert head.wait(LIMIT) == 0, flow.told()
+    (job,) = cluster.jobs(flow)
+    assert {number for number, _ in attempts(flow)} == {job["JobId"]}
+    assert len(attempts(flow)) == 2 and job["Restarts"] == "1"
+    assert RETRIED not in flow.told()
+    assert repeated(flow.path(RUN)) == 0
+    require_as_if_nothing_was(flow, undisturbed)
+
+
+def test_f5_out_of_memory(flow, cluster, undisturbed):
+    """Slurm kills the job; it is repeated with twice the memory."""
+    memory = "train:mem_mb=300*2**(attempt-1)"
+    assert flow.run(MODEL, "--set-resources", memory) == 0, flow.told()
+    jobs = cluster.jobs(flow)
+    sizes = [job["MinMemoryNode"] for job in jobs]
+    assert len(jobs) > 1 and sizes == ["300M", "600M", "1200M"][: len(jobs)]
+    assert [job["JobState"] for job in jobs[:-1]] == ["FAILED"] * (len(jobs) - 1)
+    logs = (flow.folder / "results/slurm-logs").rglob("*.log")
+    assert any("exceeded memory limit" in log.read_text() for log in logs)
+    print(f"F5: passed with {sizes[-1]}, {len(attempts(flow))} attempts of training")
+    require_as_if_nothing_was(flow, undisturbed)
+
+
+def test_f14_a_head_dies(flow, cluster, undisturbed):
+    """One of its jobs runs and one waits; the same command cancels them and goes on."""
+    shutil.rmtree(flow.path("studies"))
+    hog = ["--gpus=2", "--nodes=1", "--mem=100", "--output=/dev/null"]
+    assert ask("sbatch", *hog, "--wrap", "sleep 600")
+    (other,) = cluster.living()
+    head, trial = flow.start(), flow.path(STUDY) / "trials/trial-00"
+    flow.wait_until(lambda: last_step(trial) > EPOCH + 5)
+    assert [*map(said, cluster.jobs(flow, "tune"))] == ["RUNNING", "PENDING"]
+    os.killpg(head.pid, signal.SIGKILL)
+    head.wait()
+    ask("scancel", other)
+    flow.finish()
+    jobs = cluster.jobs(flow, "tune")
+    assert [*map(said, jobs)] == ["CANCELLED"] * 2 + ["COMPLETED"] * 2
+    trials = flow.path(STUDY).glob("trials/*")
+    assert sum(map(repeated, trials)) == 0
+    require_as_if_nothing_was(flow, undisturbed)
+
+
+def said(job):
+    return job["JobState"]
+
+
+def test_f19_a_late_directory_listing(flow, cluster, undisturbed, tmp_path):
+    """The head sees files of the nodes 20 s late, as on a shared disk."""
+    runs, seen = flow.path("runs"), tmp_path / "seen"
+    for folder in (runs, seen):
+        folder.mkdir(exist_ok=True)
+    command = shlex.join([sys.executable, "-m", "snakemake", *flow.options, MODEL])
+    bound = f"mount --bind {seen} {runs} && exec {command}"
+    log, over = flow.folder / "late.log", threading.Event()
+    mirror = threading.Thread(target=mirrored, args=(runs, seen, 20, over))
+    mirror.start()
+    try:
+        with log.open("w") as stream:
+            done = subprocess.run(
+                ["unshare", "--mount", "sh", "-c", bound],
+                cwd=flow.folder,
+                env=flow.env,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                timeout=LIMIT,
+            )
+        assert done.returncode == 0, log.read_text() + flow.told()
+        shown = seen.joinpath(*Path(RUN).parts[1:], "model.pt").stat().st_ctime
+        print(f"F19: seen {shown - (flow.folder / MODEL).stat().st_ctime:.0f} s late")
+    finally:
+        over.set()
+        mirror.join()
+    assert len(cluster.jobs(flow)) == 1 == len(attempts(flow))
+    assert RETRIED not in log.read_text()
+    require_as_if_nothing_was(flow, undisturbed)
+
+
+def mirrored(folder, seen, delay, over):
+    """Show files in another folder some seconds after they were made or moved there."""
+    while not over.wait(0.5):
+        for path in folder.rglob("*"):
+            with suppress(FileNotFoundError):
+                if path.is_file() and path.stat().st_ctime < time.time() - delay:
+                    copy = seen / path.relative_to(folder)
+                    if copy.exists() and copy.stat().st_mtime >= path.stat().st_mtime:
+                        continue
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(path, copy)
+
+
+def test_a_job_is_cancelled_by_somebody(flow, cluster, undisturbed):
+    """Saved, and repeated by Snakemake as a failure."""
+    head = start_training(flow)
+    (job,) = cluster.jobs(flow)
+    with held(flow):
+        ask("scancel", job["JobId"])
+    flow.wait_until(lambda: not flow.pids("fernn", "train"), 60)
+    assert head.wait(LIMIT) == 0, flow.told()
+    assert [*map(said, cluster.jobs(flow))] == ["CANCELLED", "COMPLETED"]
+    assert RETRIED in flow.told() and len(attempts(flow)) == 2
+    assert repeated(flow.path(RUN)) == 0
+    require_as_if_nothing_was(flow, undisturbed)
+
+
+def test_f28_ctrl_c_cancels_the_jobs(flow, cluster, undisturbed):
+    head = start_training(flow)
+    with held(flow):
+        before = time.monotonic()
+        os.killpg(head.pid, signal.SIGINT)
+        flow.wait_until(lambda: not cluster.living(), 60)
+        cancelled = time.monotonic() - before
+    assert head.wait(240) and not (flow.folder / MODEL).exists()
+    back = time.monotonic() - before
+    print(f"F28: no job after {cancelled:.0f} s, back after {back:.0f} s")
+    assert flow.run(MODEL) == 0, flow.told()
+    assert [*map(said, cluster.jobs(flow))] == ["CANCELLED", "COMPLETED"]
+    assert repeated(flow.path(RUN)) == 0
+    require_as_if_nothing_was(flow, undisturbed)
