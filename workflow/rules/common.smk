@@ -33,7 +33,6 @@ def resolved(merged):
 PLAN = resolved(config)
 BUDGET = PLAN["budget"]
 EXPERIMENTS = PLAN["experiments"]
-SEEDS = PLAN["seeds"]
 WORKERS = range(PLAN["workers"])
 
 
@@ -49,7 +48,7 @@ wildcard_constraints:
         m for e in EXPERIMENTS.values() for m in (*e["models"], *e["baselines"])
     ),
     axis=any_of(axis for e in EXPERIMENTS.values() for axis in e["axes"]),
-    seed=any_of(SEEDS),
+    seed=any_of(seed for e in EXPERIMENTS.values() for seed in e["seeds"]),
     worker=any_of(WORKERS),
     figure=any_of(PLAN["figures"]),
     table=any_of(PLAN["tables"]),
@@ -83,10 +82,15 @@ def shown(wildcards, input):
     return json.dumps({**tags, "mlflow.runColor": model["color"]})
 
 
+def seeds(wildcards):
+    return EXPERIMENTS[wildcards.experiment]["seeds"]
+
+
 def checkpoints(wildcards, name="model.pt"):
     """One file of each seed of a model; none of a baseline."""
     folder = f"results/{BUDGET}/runs/{wildcards.experiment}/{wildcards.model}"
-    return [f"{folder}/{seed}/{name}" for seed in SEEDS if trained(wildcards)]
+    numbers = seeds(wildcards) if trained(wildcards) else []
+    return [f"{folder}/{seed}/{name}" for seed in numbers]
 
 
 def histories(wildcards):

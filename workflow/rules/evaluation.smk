@@ -32,7 +32,7 @@ rule evaluate:
         baseline=baseline,
         statistic=entry("{experiment}", "axes", "{axis}", "statistic"),
         spec=entry("{experiment}", "axes", "{axis}", "spec"),
-        seeds=SEEDS,
+        seeds=seeds,
         shown=shown,
         key=f"{BUDGET}/{{experiment}}/{{model}}/test",
     shell:  # exec: signals reach the evaluation at once

@@ -5,7 +5,7 @@ OUTPUTS: results/{budget}/studies/{experiment}/{model}/best.json
 """
 
 ENDED = {  # what tells that a number of trials of a study have ended, by mode
-    "workers": lambda number: expand("worker-{worker}.json", worker=WORKERS),
+    "workers": lambda number: expand("worker-{worker}.json", worker=WORKERS[:number]),
     "batch": lambda number: expand("trial-{slot}.json", slot=range(number)),
 }
 

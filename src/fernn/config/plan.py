@@ -24,7 +24,6 @@ def plan(config: Config) -> dict[str, Any]:
     }
     return {
         "budget": config.budget,
-        "seeds": budget.seeds,
         "sources": {own.source: config.sources[own.source] for own in sizes.values()},
         "atlases": {name: own.source for name, own in sizes.items()},
         "workers": budget.tuning.workers,
@@ -55,6 +54,7 @@ def _experiment(
     longest = attrs["long_horizon"]
     axes = {axis: _axis(config, budget, axis, longest) for axis in experiment.axes}
     return {
+        "seeds": budget.seeds,
         "recipes": _recipes(config, budget, experiment, axes),
         "models": {
             model: _trained(config, budget, experiment, model)

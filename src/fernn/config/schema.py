@@ -143,6 +143,7 @@ class Sizes(Strict):
     """How large an experiment is; what its models do not take goes by unseen."""
 
     source: str
+    seeds: Seeds
     frame_size: Count = Field(description="pixels; the frame is a torus")
     digits: Count
     context: Count = Field(description="observed frames")
@@ -177,7 +178,6 @@ class Budget(Sizes):
 
     published_size: bool = Field(False, description="comparable with the paper")
     experiments: SomeNames
-    seeds: Seeds
     devices: Count = Field(1, description="of one machine, which share a batch")
     sizes: dict[Name, OwnSizes] = Field(  # pyright: ignore
         {}, description="of single experiments, in place of the budget's"

@@ -23,8 +23,10 @@ def check(place: Place) -> Iterator[Finding]:
         more = f" (and {len(others)} more)" if others else ""
         yield Finding(FAIL, "config", first + more, "fernn config tells all")
         return
-    models = sum(len(each["models"]) for each in plan["experiments"].values())
-    runs = f"{models} models, {len(plan['seeds'])} seeds"
+    runs = sum(
+        len(each["models"]) * len(each["seeds"])
+        for each in plan["experiments"].values()
+    )
     sources = ", ".join(plan["sources"])
-    found = f"budget {plan['budget']}, data {sources}, {runs}"
+    found = f"budget {plan['budget']}, data {sources}, {runs} models to train"
     yield Finding(OK, "config", found)

@@ -65,14 +65,16 @@ def _weights(jobs: Mapping[Key, Job], results: Path) -> dict[Key, int]:
 
 def _cubes(plan: dict[str, Any], name: str) -> float:
     """Bytes of the shards of an experiment, of which its cubes are as large."""
-    experiment, seeds = plan["experiments"][name], len(plan["seeds"])
+    experiment = plan["experiments"][name]
     total = 0.0
     for axis in experiment["axes"].values():
         recipe = experiment["recipes"][axis["recipe"]]
         baselines = experiment["baselines"] if axis["baselines"] else {}
         for model in (*experiment["models"], *baselines):
             entry = experiment["models"].get(model)
-            different = seeds if entry else 1  # equal numbers compress to nothing
+            different = (
+                len(experiment["seeds"]) if entry else 1
+            )  # equal numbers compress to nothing
             total += FILE + different * _statistic(axis, recipe, entry)
     return total
 
@@ -116,8 +118,9 @@ def _points(plan: dict[str, Any]) -> float:
     """Numbers that runs tell the tracker: of every tenth step, four of each epoch."""
     total = 0.0
     for experiment in plan["experiments"].values():
+        trainings = len(experiment["seeds"])
         for entry in experiment["models"].values():
-            runs = {"training": len(plan["seeds"]), "trial": entry["tuning"]["trials"]}
+            runs = {"training": trainings, "trial": entry["tuning"]["trials"]}
             for kind, number in runs.items():
                 spec = entry[kind]
                 steps = spec["sequences"] // spec["batch"] * spec["epochs"]

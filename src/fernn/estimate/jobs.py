@@ -81,7 +81,7 @@ def _learning(plan: dict[str, Any]) -> Iterator[Job]:
             yield from tuned
             yield _plain(("select", name, model), tuple(job.key for job in tuned))
             works = training(network, entry["training"], validation)
-            for seed in plan["seeds"]:
+            for seed in experiment["seeds"]:
                 key, after = ("train", name, model, str(seed)), ("select", name, model)
                 yield _learner(key, (*data, after), plan.get("devices", 1), works)
 
@@ -90,8 +90,9 @@ def _workers(
     plan: dict[str, Any], place: Key, data: tuple[Key, ...], trial: tuple[Work, ...]
 ) -> Iterator[Job]:
     """Workers that share the trials of a study."""
-    for worker in range(plan["workers"]):
-        works = times(trial, len(range(worker, _trials(plan, place), plan["workers"])))
+    trials = _trials(plan, place)
+    for worker in range(min(plan["workers"], trials)):
+        works = times(trial, len(range(worker, trials, plan["workers"])))
         yield _learner(("tune", *place, str(worker)), data, 1, works)
 
 
@@ -133,7 +134,7 @@ def _learner(
 
 def _measuring(plan: dict[str, Any]) -> Iterator[Job]:
     for name, experiment in plan["experiments"].items():
-        trained = experiment["models"]
+        trained, seeds = experiment["models"], experiment["seeds"]
         for axis, about in experiment["axes"].items():
             compared = experiment["baselines"] if about["baselines"] else {}
             recipe = experiment["recipes"][about["recipe"]]
@@ -141,11 +142,11 @@ def _measuring(plan: dict[str, Any]) -> Iterator[Job]:
                 after: tuple[Key, ...] = (("synthesize", name, about["recipe"]),)
                 works: tuple[Work, ...] = ()
                 if model in trained:
-                    runs = [("train", name, model, str(s)) for s in plan["seeds"]]
+                    runs = [("train", name, model, str(s)) for s in seeds]
                     after = (*after, *runs)
                     entry = trained[model]
                     network = _network(entry["model"], entry["frame_size"])
-                    works = evaluation(network, about, recipe, len(plan["seeds"]))
+                    works = evaluation(network, about, recipe, len(seeds))
                 yield _measurer(("evaluate", name, axis, model), after, works)
             models = (*trained, *compared)
             shards = tuple(("evaluate", name, axis, model) for model in models)
