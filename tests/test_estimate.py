@@ -24,7 +24,7 @@ from fernn.estimate.work import Network, Work, sequences
 ROOT = Path(__file__).parents[1]
 SHIPPED = read(ROOT / "config.yaml")
 TRAIN = ("train", "translation", "fernn_v2", "0")
-EVALUATE = ("evaluate", "translation", "length", "fernn_v2")
+EVALUATE = ("evaluate", "translation", "fernn_v2")
 TINY = {"kind": "forecaster", "hidden": 2, "decoder_layers": 0}
 SLOW = Assumed(1e-6, given=True)  # so slow that only operations count
 

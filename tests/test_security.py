@@ -55,7 +55,8 @@ output = "--output=results/runs/model.pt"
 fernn(f"train {data} --atlas=results/atlas.nc {output}", *options)
 given = "--checkpoints results/runs/model.pt --seeds 0 --name=fernn_v1"
 output = "--output=results/shards/fernn_v1.nc"
-fernn(f"evaluate {given} --statistic=curves {output}", *own)
+axes = json.dumps({"curves": {"statistic": "curves"}})
+fernn(f"evaluate {given} {output} --axes", axes, *own)
 output = "--shards results/shards/fernn_v1.nc --output=results/cubes/curves.nc"
 fernn(f"combine --axis=curves {output} --attrs", cube)
 output = "--output results/figures/speed.png results/figures/speed.pdf"
@@ -151,10 +152,11 @@ def test_a_checkpoint_with_code_in_it_is_refused(packed, made, tmp_path, capsys)
         path.write_bytes(pickle.dumps(harmful, protocol=2))
     told = {"sha256": sha256(path), "spec": {}, "lineage": {}}
     checkpoint.sidecar(path).write_text(json.dumps(told))
-    data = ["--recipe", str(made / "data/val.nc"), "--atlas", str(made / "atlas.nc")]
+    data = ["--recipes", str(made / "data/val.nc"), "--atlas", str(made / "atlas.nc")]
     what = ["--checkpoints", str(path), "--seeds=0", "--name=a"]
-    what += ["--statistic=squared_error", f"--output={tmp_path}/a.nc"]
-    what += ["--spec", '{"context": 2, "horizon": 2, "batch": 4}']
+    spec = {"context": 2, "horizon": 2, "batch": 4}
+    axis = {"statistic": "squared_error", "recipe": "val", "spec": spec}
+    what += ["--axes", json.dumps({"a": axis}), f"--output={tmp_path}/a.nc"]
     assert main(["evaluate", *what, *data]) == 2
     assert capsys.readouterr().err == f"fernn: {path} is refused: it holds code\n"
     assert not trap.exists()

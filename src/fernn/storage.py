@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,31 +83,53 @@ def write_text(text: str, path: Path | str) -> None:
     write_bytes(text.encode(), path)
 
 
-def write_dataset(dataset: xr.Dataset, path: Path | str) -> None:
-    """Write netCDF4 with zlib and fletcher32, so that a damaged byte is noticed."""
-    dataset = dataset.drop_encoding()  # else a name is cut to its old file's width
-    encoding: dict[str, dict] = {}
-    for name, variable in dataset.variables.items():
-        if variable.ndim and variable.dtype.kind in "iufb":
-            encoding[str(name)] = {"zlib": True, "complevel": 4, "fletcher32": True}
-    with atomic(path, dataset.nbytes) as temporary:
-        dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+def write_dataset(
+    dataset: xr.Dataset,
+    path: Path | str,
+    groups: Mapping[str, xr.Dataset] | None = None,
+) -> None:
+    """Write netCDF4 with zlib and fletcher32, so that a damaged byte is noticed.
+
+    Args:
+        dataset: the file's root.
+        path: of the file.
+        groups: more of them in the same file, by name.
+    """
+    parts = {None: dataset, **(groups or {})}
+    with atomic(path, sum(part.nbytes for part in parts.values())) as temporary:
+        for name, part in parts.items():
+            part = part.drop_encoding()  # else a name is cut to its old file's width
+            encoding = {
+                str(each): {"zlib": True, "complevel": 4, "fletcher32": True}
+                for each, variable in part.variables.items()
+                if variable.ndim and variable.dtype.kind in "iufb"
+            }
+            part.to_netcdf(
+                temporary,
+                mode="a" if name else "w",
+                group=name,
+                engine="netcdf4",
+                encoding=encoding,
+            )
 
 
-def read_dataset(path: Path | str) -> xr.Dataset:
-    """Load a netCDF file whole and close it.
+def read_dataset(path: Path | str, group: str | None = None) -> xr.Dataset:
+    """Load a netCDF file whole, or a group of it, and close it.
 
     Raises:
-        UserError: the file is missing or cannot be read.
+        UserError: the file or the group is missing or cannot be read.
         Damaged: it is truncated, or its bytes are not those that were written.
     """
     import xarray as xr
 
     try:
-        return xr.load_dataset(path, engine="netcdf4")
+        return xr.load_dataset(path, engine="netcdf4", group=group)
     except FileNotFoundError:
         raise UserError(f"no such file: {path}") from None
     except (OSError, RuntimeError) as error:
-        if isinstance(error, OSError) and (error.errno or 0) > 0:  # the system's
+        number = getattr(error, "errno", None)
+        if isinstance(number, str):  # xarray's way to name the file
+            raise UserError(f"{path} has no {group!r}") from None
+        if number and number > 0:  # the system's
             raise UserError(f"{path} cannot be read: {error}") from None
         raise Damaged(path, f"no whole netCDF file ({error})") from None

@@ -86,7 +86,7 @@ def test_f26_another_number_of_epochs_after_a_killed_run(make, tuned):
 def test_f18_f9_outputs_that_rot_are_told_and_made_again(make, undisturbed):
     """A shard and a model rot after the end, and what was made of them is lost."""
     flow = make(undisturbed)
-    shard = flow.path("shards/tiny/in_distribution/fernn_v1.nc")
+    shard = flow.path("shards/tiny/fernn_v1.nc")
     cut(shard)
     flow.path("cubes/tiny/in_distribution.nc").unlink()
     assert flow.run() == 1

@@ -16,10 +16,11 @@ def evaluate(commands, trained, tmp_path):
     """A checkpoint, and the command that measures it."""
     for name in ("model.pt", "model.pt.json"):
         shutil.copy(trained / name, tmp_path / name)
-    spec = json.dumps({"context": 2, "horizon": 2, "batch": 4})
+    spec = {"context": 2, "horizon": 2, "batch": 4}
+    axis = {"statistic": "squared_error", "recipe": "test", "spec": spec}
     model = ["--name=fernn_v1", f"--checkpoints={tmp_path}/model.pt", "--seeds=0"]
-    what = ["--statistic=squared_error", f"--spec={spec}", f"--output={tmp_path}/s.nc"]
-    data = [f"--recipe={commands.folder}/test.nc", *commands.data()]
+    what = [f"--axes={json.dumps({'a': axis})}", f"--output={tmp_path}/s.nc"]
+    data = [f"--recipes={commands.folder}/test.nc", *commands.data()]
     return tmp_path / "model.pt", ["evaluate", *model, *what, *data]
 
 
@@ -58,12 +59,12 @@ def test_f18_a_cut_shard(combine, capsys, share):
 def test_f18_a_flipped_bit_is_refused_or_in_a_gap_of_the_file(combine):
     """Most of a small netCDF file are gaps; no flip changes a number silently."""
     shard, _ = combine
-    whole, sound = read_dataset(shard), shard.read_bytes()
+    whole, sound = read_dataset(shard, "a"), shard.read_bytes()
     refused = 0
     for seed in range(300):
         flip(shard, seed)
         try:
-            assert read_dataset(shard).identical(whole), seed
+            assert read_dataset(shard, "a").identical(whole), seed
         except UserError:
             refused += 1
         shard.write_bytes(sound)

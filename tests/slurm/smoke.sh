@@ -59,7 +59,7 @@ runs=$(jobs "Comment=rule_(tune|train)_.* TresPerJob=gres:gpu:1 ")
 evaluations=$(jobs "Comment=rule_evaluate.* TresPerJob=gres:gpu:1 ")
 tables=$(jobs "Partition=spare .*Comment=rule_table_")
 holds "jobs of tune and train" "$runs" = "$(planned tune train)"
-holds "jobs of $(planned evaluate) evaluations" "$evaluations" -le $(($(planned evaluate) / 3))
+holds "jobs of evaluations" "$evaluations" = "$(planned evaluate)"
 holds "jobs of tables" "$tables" = "$(planned table)"
 holds "jobs in all" "$(jobs JobId=)" = $((runs + evaluations + tables))
 echo "== once more"

@@ -108,10 +108,29 @@ def atlas(wildcards):
     return f"results/{BUDGET}/data/{PLAN['atlases'][wildcards.experiment]}.nc"
 
 
-def test_set(wildcards):
-    """The recipe of an axis; training curves have the validation's."""
-    split = EXPERIMENTS[wildcards.experiment]["axes"][wildcards.axis]["recipe"]
-    return f"results/{BUDGET}/data/{wildcards.experiment}/{split}.nc"
+def measured(wildcards):
+    """The axes of a model: all of the experiment, or those with baselines."""
+    axes = EXPERIMENTS[wildcards.experiment]["axes"]
+    kept = {
+        a: about
+        for a, about in axes.items()
+        if trained(wildcards) or about["baselines"]
+    }
+    return {
+        a: {k: about[k] for k in ("statistic", "recipe", "spec")}
+        for a, about in kept.items()
+    }
+
+
+def axes(wildcards):
+    return json.dumps(measured(wildcards), sort_keys=True)
+
+
+def test_sets(wildcards):
+    """The recipes of the axes; training curves have the validation's."""
+    splits = {about["recipe"] for about in measured(wildcards).values()}
+    folder = f"results/{BUDGET}/data/{wildcards.experiment}"
+    return [f"{folder}/{split}.nc" for split in sorted(splits)]
 
 
 def baseline(wildcards):
@@ -130,7 +149,7 @@ def shards(wildcards):
     experiment = EXPERIMENTS[wildcards.experiment]
     compared = experiment["axes"][wildcards.axis]["baselines"]
     models = [*experiment["models"], *(experiment["baselines"] if compared else [])]
-    folder = f"results/{BUDGET}/shards/{wildcards.experiment}/{wildcards.axis}"
+    folder = f"results/{BUDGET}/shards/{wildcards.experiment}"
     return [f"{folder}/{model}.nc" for model in models]
 
 

@@ -9,37 +9,34 @@ rule evaluate:
     input:
         checkpoints=checkpoints,
         histories=histories,
-        recipe=test_set,
+        recipes=test_sets,
         atlas=atlas,
     output:
-        shard=f"results/{BUDGET}/shards/{{experiment}}/{{axis}}/{{model}}.nc",
+        shard=f"results/{BUDGET}/shards/{{experiment}}/{{model}}.nc",
     log:
-        f"results/{BUDGET}/logs/evaluate/{{experiment}}.{{axis}}.{{model}}.log",
+        f"results/{BUDGET}/logs/evaluate/{{experiment}}.{{model}}.log",
     benchmark:
-        f"results/{BUDGET}/benchmarks/evaluate/{{experiment}}.{{axis}}.{{model}}.tsv"
+        f"results/{BUDGET}/benchmarks/evaluate/{{experiment}}.{{model}}.tsv"
     conda:
         "../../envs/fernn.yaml"
     threads: 1
     resources:
         gpu=1,
-        turn=1,  # one at a time where the profile makes them one job
         mem_mb=lambda wildcards, attempt: 8000 * 2 ** (attempt - 1),
-        runtime=lambda wildcards, attempt: 40 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         checkpoints=lambda wildcards, input: (
             ["--checkpoints", *input.checkpoints] if input.checkpoints else []
         ),
         baseline=baseline,
-        statistic=entry("{experiment}", "axes", "{axis}", "statistic"),
-        spec=entry("{experiment}", "axes", "{axis}", "spec"),
+        axes=axes,
         seeds=seeds,
         shown=shown,
         key=f"{BUDGET}/{{experiment}}/{{model}}/test",
     shell:  # exec: signals reach the evaluation at once
         "exec fernn evaluate --name {wildcards.model} {params.checkpoints:q}"
-        " {params.baseline:q}"
-        " --recipe {input.recipe:q} --atlas {input.atlas:q}"
-        " --seeds {params.seeds} --statistic {params.statistic} --spec {params.spec:q}"
+        " {params.baseline:q} --seeds {params.seeds}"
+        " --axes {params.axes:q} --recipes {input.recipes:q} --atlas {input.atlas:q}"
         " --key {params.key:q} --shown {params.shown:q}"
         " --output {output.shard:q} 2> {log:q}"
 

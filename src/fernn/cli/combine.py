@@ -11,7 +11,7 @@ from fernn.cli._arguments import mapping
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--shards", nargs="+", required=True, type=Path)
-    parser.add_argument("--axis", required=True)
+    parser.add_argument("--axis", required=True, help="of those in the shards")
     parser.add_argument(
         "--attrs", type=mapping, default={}, help="JSON or YAML: the cube's attributes"
     )
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> None:
     from fernn.lineage import stamp
     from fernn.storage import read_dataset, write_dataset
 
-    shards = [read_dataset(path) for path in args.shards]
+    shards = [read_dataset(path, args.axis) for path in args.shards]
     lineage = stamp(args.shards)
     attrs = {**args.attrs, "axis": args.axis, "commit": lineage["commit"]}
     attrs["lineage"] = json.dumps(lineage)

@@ -134,31 +134,38 @@ def _learner(
 
 def _measuring(plan: dict[str, Any]) -> Iterator[Job]:
     for name, experiment in plan["experiments"].items():
-        trained, seeds = experiment["models"], experiment["seeds"]
+        for model in experiment["models"]:
+            yield _measurer(name, experiment, model, experiment["axes"])
+        compared = {k: a for k, a in experiment["axes"].items() if a["baselines"]}
+        for model in experiment["baselines"] if compared else ():
+            yield _measurer(name, experiment, model, compared)
         for axis, about in experiment["axes"].items():
-            compared = experiment["baselines"] if about["baselines"] else {}
+            baselines = experiment["baselines"] if about["baselines"] else ()
+            models = (*experiment["models"], *baselines)
+            yield _plain(
+                ("combine", name, axis),
+                tuple(("evaluate", name, model) for model in models),
+            )
+
+
+def _measurer(
+    name: str, experiment: dict[str, Any], model: str, axes: dict[str, Any]
+) -> Job:
+    """All axes of a model; those of a baseline take next to nothing."""
+    splits = dict.fromkeys(about["recipe"] for about in axes.values())
+    after: list[Key] = [("synthesize", name, split) for split in splits]
+    works: tuple[Work, ...] = ()
+    if entry := experiment["models"].get(model):
+        seeds = experiment["seeds"]
+        after += [("train", name, model, str(seed)) for seed in seeds]
+        network = _network(entry["model"], entry["frame_size"])
+        for about in axes.values():
             recipe = experiment["recipes"][about["recipe"]]
-            for model in (*trained, *compared):
-                after: tuple[Key, ...] = (("synthesize", name, about["recipe"]),)
-                works: tuple[Work, ...] = ()
-                if model in trained:
-                    runs = [("train", name, model, str(s)) for s in seeds]
-                    after = (*after, *runs)
-                    entry = trained[model]
-                    network = _network(entry["model"], entry["frame_size"])
-                    works = evaluation(network, about, recipe, len(seeds))
-                yield _measurer(("evaluate", name, axis, model), after, works)
-            models = (*trained, *compared)
-            shards = tuple(("evaluate", name, axis, model) for model in models)
-            yield _plain(("combine", name, axis), shards)
-
-
-def _measurer(key: Key, after: tuple[Key, ...], works: tuple[Work, ...]) -> Job:
-    rule, _, axis, model = key
-    networks = tuple((work.network, work.batch) for work in works)
-    about = tuple((net.without_rollout, batch) for net, batch in networks)
-    alike = ((*key, networks), (rule, axis, model, about))
-    return Job(rule, key[1:], after, model, 1, works, alike)
+            works += evaluation(network, about, recipe, len(seeds))
+    about = tuple((work.network.without_rollout, work.batch) for work in works)
+    key = ("evaluate", name, model)
+    alike = ((*key, about), (key[0], model, about))
+    return Job("evaluate", key[1:], tuple(after), model, 1, works, alike)
 
 
 def _showing(plan: dict[str, Any]) -> Iterator[Job]:
