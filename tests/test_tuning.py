@@ -1,6 +1,5 @@
 """The number of trials is exact, whoever dies; trial 0 is the published one."""
 
-import json
 import multiprocessing
 import os
 import random
@@ -140,36 +139,6 @@ def test_the_count_is_exact_with_a_third_of_the_workers_killed(tmp_path):
     assert codes.count(-signal.SIGKILL) == 2 and codes.count(0) == 6
     ended = best(journal, 24)[1]
     assert len(ended) == 24 and len(open_study(journal).get_trials()) <= 26
-
-
-def test_a_torn_line_is_set_aside_and_no_other_trial_is_lost(tmp_path):
-    journal = tmp_path / "study.journal"
-    work(journal, Search(3, [], RANGES), bowl)
-    before = journal.read_bytes()
-    journal.write_bytes(before + b'{"op_code":4,"worker_')
-    study = open_study(journal)  # reads what is whole
-    assert len(study.get_trials()) == 3
-    work(journal, Search(5, [], RANGES), bowl)
-    assert journal.with_name("study.journal.torn").read_bytes().startswith(b'{"op_code')
-    assert all(json.loads(line) for line in journal.read_text().splitlines())
-    assert journal.read_bytes().startswith(before) and len(best(journal, 5)[1]) == 5
-
-
-def test_a_lock_left_behind_delays_and_stops_nothing(tmp_path, monkeypatch):
-    from fernn.tuning.journal import MendingLock
-
-    journal = tmp_path / "study.journal"
-    work(journal, Search(1, [], RANGES), bowl)
-    os.symlink(journal, f"{journal}.lock")
-    own = MendingLock.__init__
-
-    def impatient(self, path):
-        own(self, path)
-        self.grace_period = 1  # thirty seconds otherwise
-
-    monkeypatch.setattr(MendingLock, "__init__", impatient)
-    work(journal, Search(2, [], RANGES), bowl)
-    assert len(best(journal, 2)[1]) == 2
 
 
 def test_pruned_and_divergent_trials_count_but_are_not_chosen(tmp_path):

@@ -49,6 +49,24 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def postponed() -> Iterator[None]:
+    """Within the block SIGTERM, SIGUSR1 and SIGINT wait for its end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    numbers = (*SIGNALS, signal.SIGINT)
+    before = {n: signal.signal(n, lambda got, _: came.append(got)) for n in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
+
+
 class Stopping:
     """Why to stop; empty as long as there is no reason."""
 

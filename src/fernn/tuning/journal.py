@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from fernn.spool import mend
+from fernn.training.stopping import postponed
 
 
-class MendingLock(JournalFileSymlinkLock):
+class MendingLock(JournalFileOpenLock):
     """The journal's lock; its new holder sees to a last line that was cut short.
 
     A worker killed while it writes, or a full disk, leaves half a line. Appended to, it
     would make the whole study unreadable; it is moved to a ``.torn`` file beside.
+
+    Optuna breaks a lock that did not change for half a minute: its holder is dead. Its
+    other lock, a symbolic link, is never broken where the journal's path is relative.
     """
 
     def __init__(self, path: Path):
         super().__init__(str(path))
         self.path = path
+        self._held = ExitStack()
 
     def acquire(self) -> bool:
-        """Wait for the lock, then mend the journal's end."""
-        taken = super().acquire()
-        mend(self.path)
+        """Wait for the lock, then mend the journal's end.
+
+        A signal waits for the release: raised here, it would leave the lock behind, or
+        break that of another.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(postponed())
+            taken = super().acquire()
+            mend(self.path)
+            self._held = stack.pop_all()
         return taken
+
+    def release(self) -> None:
+        """Free the journal, then let signals come."""
+        with self._held:
+            super().release()
 
 
 def storage(path: Path) -> JournalStorage:
