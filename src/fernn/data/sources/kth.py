@@ -10,12 +10,14 @@ import os
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from fernn.data.sources import _clips
+from fernn.data.sources._files import LIMIT
 from fernn.data.sources._sequences import Video, parse
 from fernn.data.sources._video import decode
 from fernn.errors import UserError
@@ -119,7 +121,7 @@ def _opened(
             continue
         if video.action not in archives:
             archives[video.action] = _archive(place)
-        yield video, archives[video.action].read
+        yield video, partial(_member, archives[video.action])
 
 
 def _archive(place: Path) -> zipfile.ZipFile:
@@ -127,6 +129,14 @@ def _archive(place: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(place)
     except (OSError, zipfile.BadZipFile) as error:
         raise UserError(f"{place}: is no archive that can be read: {error}") from None
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A file's bytes, in memory."""
+    size = archive.getinfo(name).file_size  # no more are ever unpacked
+    if size > LIMIT:
+        raise OSError(f"unpacks to {size} bytes, more than {LIMIT}")
+    return archive.read(name)
 
 
 def _in_folder(folder: Path) -> dict[str, Path]:
