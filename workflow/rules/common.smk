@@ -170,6 +170,15 @@ def tables(form="csv"):
     return expand(f"results/{BUDGET}/tables/{{table}}.{form}", table=PLAN["tables"])
 
 
+def shown_in(item):
+    """The figures and tables that show an item of the paper."""
+    shown = PLAN["paper"][item]
+    return [
+        *expand(f"results/{BUDGET}/figures/{{name}}.png", name=shown["figures"]),
+        *expand(f"results/{BUDGET}/tables/{{name}}.csv", name=shown["tables"]),
+    ]
+
+
 def beside(rule):
     """Whether a rule without a GPU runs where Snakemake runs, not as a Slurm job.
 

@@ -22,6 +22,8 @@ def plan(config: Config) -> dict[str, Any]:
         name: _experiment(config, own, name, config.experiments[name])
         for name, own in sizes.items()
     }
+    figures = _items(config.figures, experiments)
+    tables = _items(config.tables, experiments)
     return {
         "budget": config.budget,
         "seeds": budget.seeds,
@@ -32,8 +34,15 @@ def plan(config: Config) -> dict[str, Any]:
         "trials": max(own.tuning.trials for own in sizes.values()),
         "devices": budget.devices,
         "experiments": experiments,
-        "figures": _items(config.figures, experiments),
-        "tables": _items(config.tables, experiments),
+        "figures": figures,
+        "tables": tables,
+        "paper": {
+            item: {
+                "figures": [name for name in shown if name in figures],
+                "tables": [name for name in shown if name in tables],
+            }
+            for item, shown in config.paper.items()
+        },
     }
 
 

@@ -32,6 +32,9 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from _tuning(config.tuning, ("tuning",))
     yield from _items(config, "figures")
     yield from _items(config, "tables")
+    for item, shown in config.paper.items():
+        known = [*config.figures, *config.tables]
+        yield from _each_known(shown, known, ("paper", item), "figure or table")
     for name, budget in config.budgets.items():
         yield from _budget(config, budget, ("budgets", name))
 
