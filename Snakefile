@@ -21,6 +21,7 @@ rule all:
         figures(),
         tables(),
         f"results/{BUDGET}/config.json",
+        f"results/{BUDGET}/reproduction.md",
         f"results/{BUDGET}/lineage.txt",
         f"results/{BUDGET}/tracking.json",
 

@@ -57,7 +57,14 @@ JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", re.MULTILINE)
 COMBINE = {"combine in_distribution", "combine velocity", "combine curves"}
 SHOW = {"figure training_speed", "figure velocity_generalization"}
 SHOW |= {"table forecasting_error"}
-BOOKS = ("all", "config", "trace", "track")  # jobs about all other jobs
+BOOKS = (
+    "all",
+    "paper",
+    "config",
+    "trace",
+    "track",
+    "reproduction",
+)  # jobs about all other jobs
 
 
 class Project:

@@ -179,6 +179,16 @@ def shown_in(item):
     ]
 
 
+def shown_cubes():
+    """The cubes of all figures and tables."""
+    names = {
+        cube
+        for group in ("figures", "tables")
+        for cube in sum(PLAN[group].values(), [])
+    }
+    return [f"results/{BUDGET}/cubes/{name}.nc" for name in sorted(names)]
+
+
 def beside(rule):
     """Whether a rule without a GPU runs where Snakemake runs, not as a Slurm job.
 

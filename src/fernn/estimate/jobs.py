@@ -162,11 +162,14 @@ def _measurer(key: Key, after: tuple[Key, ...], works: tuple[Work, ...]) -> Job:
 
 def _showing(plan: dict[str, Any]) -> Iterator[Job]:
     shown: list[Key] = []
+    told: list[Key] = []
     for rule in ("figure", "table"):
         for name, cubes in plan[f"{rule}s"].items():
             after = tuple(("combine", *cube.split("/")) for cube in cubes)
             shown.append((rule, name))
+            told += after
             yield _plain((rule, name), after)
+    yield _plain(("reproduction",), tuple(dict.fromkeys(told)))
     yield _plain(("trace",), tuple(shown))
     yield _plain(("track",), tuple(shown))
 
