@@ -10,7 +10,7 @@ from fernn.config.positions import merge, read
 
 SHIPPED = read(Path(__file__).parents[1] / "config.yaml")
 BUDGETS = list(SHIPPED.content["budgets"])
-ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10), "table": (1, 2)}
+ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10, 11), "table": (1, 2)}
 SIZES = {
     "attrs": {"budget", "context", "digits", "epochs", "frame_size", "horizon"}
     | {"long_horizon", "published_size"},

@@ -14,10 +14,16 @@ from fernn.config.resolve import resolve
 from fernn.estimate.cost import BENCHMARK, FLOP, Cost
 from fernn.estimate.items import device_hours, needed
 from fernn.estimate.jobs import Job
-from fernn.reproduction import action_recognition, forecasting_error, hidden_state
+from fernn.reproduction import (
+    action_recognition,
+    cost_of_velocities,
+    forecasting_error,
+    hidden_state,
+)
 from fernn.storage import write_dataset
 
 ROOT = Path(__file__).parents[1]
+NAMES = modules.names("fernn.reproduction")
 PUBLISHED = {"published_size": 1, "protocol": "published"}
 
 
@@ -67,7 +73,16 @@ def test_numbers_are_of_figures_and_tables():
     assert set(modules.names("fernn.reproduction")) <= set(shown)
 
 
-@pytest.mark.parametrize("name", modules.names("fernn.reproduction"))
+def test_the_cost_of_v_is_a_ratio_of_each_round():
+    found = list(cost_of_velocities.numbers([mock_cubes.velocities()]))
+    ratios = [(number.model, number.mean, number.seeds) for number in found]
+    expected = [("auto", 14 / 6, 3), ("auto", 5.0, 3)]
+    assert ratios == expected + [("naive", *rest) for _, *rest in expected]
+    assert [number.published_mean for number in found][2:] == [30.0, 30.0]
+    assert "not comparable" in found[-1].verdict and found[0].std < 1e-12
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "cost_of_velocities"])
 def test_every_model_has_a_number_of_all_its_seeds(name):
     group = "figures" if name in modules.names("fernn.figures") else "tables"
     axes = modules.load(f"fernn.{group}", name).AXES

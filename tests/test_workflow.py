@@ -50,6 +50,7 @@ budgets:
 figures:
   training_speed: [tiny/curves]
   velocity_generalization: [tiny/velocity]
+  cost_of_velocities: []
 tables:
   forecasting_error: [tiny/in_distribution]
 """

@@ -53,6 +53,13 @@ wildcard_constraints:
     worker=any_of(WORKERS),
     figure=any_of(PLAN["figures"]),
     table=any_of(PLAN["tables"]),
+    measurement=any_of(
+        cube.removeprefix("bench/")
+        for items in (PLAN["figures"], PLAN["tables"])
+        for cubes in items.values()
+        for cube in cubes
+        if cube.startswith("bench/")
+    ),
 
 
 def entry(*keys):

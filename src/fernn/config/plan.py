@@ -9,7 +9,7 @@ from typing import Any
 
 from fernn.config import options
 from fernn.config.schema import Budget, Config, Experiment
-from fernn.config.sizes import sized
+from fernn.config.sizes import BENCH, sized
 
 SPLITS = ("train", "val")
 
@@ -51,7 +51,7 @@ def _items(
 ) -> dict[str, list[str]]:
     """Figures or tables with the cubes this budget has; none without any."""
     kept = {
-        name: [cube for cube in cubes if cube.split("/")[0] in experiments]
+        name: [cube for cube in cubes if cube.split("/")[0] in (*experiments, BENCH)]
         for name, cubes in items.items()
     }
     return {name: cubes for name, cubes in kept.items() if cubes}

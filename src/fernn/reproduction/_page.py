@@ -21,6 +21,7 @@ NOTES = (
     " numbers; *not run* without a cube; *not published* where no number is known.",
     _published.SOURCE,
     _published.ACTIONS_SOURCE,
+    _published.SLOWDOWN_SOURCE,
     _published.EVIDENCE,
 )
 
