@@ -21,6 +21,7 @@ rule all:
         figures(),
         tables(),
         f"results/{BUDGET}/config.json",
+        f"results/{BUDGET}/reproduction.md",
         f"results/{BUDGET}/lineage.txt",
         f"results/{BUDGET}/tracking.json",
 
@@ -31,5 +32,6 @@ include: "workflow/rules/tuning_batch.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/paper.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/tracking.smk"

@@ -1,4 +1,4 @@
-"""Copy a budget's figures and tables into docs/results and the tables into README.md.
+"""Copy a budget's figures, tables and reproduction page into docs and README.md.
 
     python docs/update.py mnist-small
 
@@ -21,6 +21,7 @@ def main(budget: str) -> None:
     files = sorted([*source.glob("figures/*.png"), *source.glob("tables/*.md")])
     for path in files:
         shutil.copy(path, target / path.name)
+    shutil.copy(source / "reproduction.md", ROOT / "docs")
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     for path in source.glob("tables/*.md"):

@@ -313,6 +313,22 @@ def footage(**changes) -> xr.Dataset:
     )
 
 
+def velocities(**changes) -> xr.Dataset:
+    """A cost of 5 and 1 a velocity, of two forms, with a spread between rounds."""
+    slots, rounds = np.array([1, 9, 25]), np.array([0.9, 1.0, 1.2])
+    step = np.array([1.0, 4.0])[:, None] * (5 + slots)
+    dims = ("form", "velocities")
+    about = {"experiment": "bench", "axis": "velocities", "title": "Measured cost"}
+    return xr.Dataset(
+        {
+            "step_time": ((*dims, "round"), step[..., None] * rounds, {"units": "ms"}),
+            "memory": (dims, 2 * step, {"units": "MiB"}),
+        },
+        coords={"form": ["auto", "naive"], "velocities": slots},
+        attrs=about | {"budget": "demo", "size": "tiny"} | changes,
+    )
+
+
 BUILDERS = {
     "in_distribution": in_distribution,
     "length": length,
@@ -323,4 +339,5 @@ BUILDERS = {
     "hidden_state": hidden_state,
     "camera": camera,
     "footage": footage,
+    "velocities": velocities,
 }

@@ -14,6 +14,7 @@ from fernn.bench._row import Row
 from fernn.bench.tracking import Alternating
 from fernn.cli import main
 from fernn.modules import load, names
+from fernn.storage import read_dataset
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,6 +30,20 @@ def test_every_measurement_runs_when_quick(name, monkeypatch):
     if name == "training_memory":
         # Not the peak of the process that started it, which would hide all of it.
         assert min(row.value for row in rows) > 1
+
+
+def test_a_measurement_that_figures_show_is_written_as_a_cube(tmp_path, capsys):
+    command = ["bench", "velocities", "--quick", "--output"]
+    assert main([*command, str(tmp_path / "v.nc"), "--attrs", "{budget: b}"]) == 0
+    cube = read_dataset(tmp_path / "v.nc")
+    assert cube["step_time"].dims == ("form", "velocities", "round")
+    assert cube["velocities"].values.tolist() == [1, 9]
+    assert (cube["step_time"] > 0).all() and (cube["memory"] >= 0).all()
+    assert (cube.attrs["axis"], cube.attrs["budget"]) == ("velocities", "b")
+    for names_given in (["scaling"], ["velocities", "scaling"]):
+        wrong = ["bench", *names_given, "--quick", "--output", str(tmp_path / "w.nc")]
+        assert main(wrong) == 2
+        assert "a cube is of one of velocities, got" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("execution", ["plain", "fused", "winograd"])

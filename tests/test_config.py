@@ -134,6 +134,8 @@ def test_all_mistakes_are_told_at_once_where_they_stand(told):
         ("axes: {equivariance: {draw: sampled}}", "needs flowed, got sampled"),
         ("axes: {val: {statistic: curves}}", "is the name of a split"),
         ("figures: {training_speed: [translation/length]}", "shows curves, not length"),
+        ("figures: {cost_of_velocities: [bench/velocity]}", "'bench/velocities'"),
+        ("paper: {table_1: [forecasting_eror]}", "did you mean 'forecasting_error'"),
         ("tuning: {first: [{learning_rate: 1}]}", "1.0 is outside its range 0.0003"),
         ("tuning: {first: [{}]}", "first.0.learning_rate: is missing"),
         ("seed: 2020-01-01", "must be a whole number, got '2020-01-01'"),

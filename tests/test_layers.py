@@ -37,10 +37,11 @@ BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "config": "errors",
     "heads": f"{LOW} tracking",
     "estimate": f"{LOW} flows cells models data training evaluation config",
+    "reproduction": f"{LOW} evaluation.aggregate tables",
     "doctor": f"{LOW} heads data tracking config estimate",
     "bench": f"{LOW} flows cells models data training tracking config",
     "cli": f"{LOW} data models checkpoint training tuning evaluation figures tables"
-    " tracking config heads doctor estimate bench",
+    " tracking config heads doctor estimate bench reproduction",
 }
 HOMES = {  # a library: the only parts that import it
     "mlflow": "tracking",

@@ -10,6 +10,7 @@ from fernn.config.positions import merge, read
 
 SHIPPED = read(Path(__file__).parents[1] / "config.yaml")
 BUDGETS = list(SHIPPED.content["budgets"])
+ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10, 11), "table": (1, 2)}
 SIZES = {
     "attrs": {"budget", "context", "digits", "epochs", "frame_size", "horizon"}
     | {"long_horizon", "published_size"},
@@ -141,5 +142,18 @@ def test_figures_show_the_cubes_the_budget_has(resolved):
 
     def change(raw):
         raw["figures"] = {"training_speed": ["translation_published/curves"]}
+        raw["paper"] = {"figure_3": ["training_speed"]}
 
+    shown = {budget: resolved(budget, change)["paper"] for budget in ("demo", "paper")}
     assert resolved("demo", change)["figures"] == {}
+    assert shown["demo"] == {"figure_3": {"figures": [], "tables": []}}
+    assert shown["paper"]["figure_3"]["figures"] == ["training_speed"]
+
+
+def test_every_item_of_the_paper_is_there(resolved):
+    items = [f"figure_{number}" for number in ITEMS["figure"]]
+    items += [f"table_{number}" for number in ITEMS["table"]]
+    for budget in BUDGETS:
+        paper = resolved(budget)["paper"]
+        assert set(items) <= paper.keys()
+        assert all(shown["figures"] or shown["tables"] for shown in paper.values())

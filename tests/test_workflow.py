@@ -50,6 +50,7 @@ budgets:
 figures:
   training_speed: [tiny/curves]
   velocity_generalization: [tiny/velocity]
+  cost_of_velocities: []
 tables:
   forecasting_error: [tiny/in_distribution]
 """
@@ -58,7 +59,14 @@ COMBINE = {"combine in_distribution", "combine velocity", "combine curves"}
 SHOW = {"figure training_speed", "figure velocity_generalization"}
 SHOW |= {"table forecasting_error"}
 MEASURED = {f"evaluate {model}" for model in ("grnn", "fernn_v1", "copy_last")}
-BOOKS = ("all", "config", "trace", "track")  # jobs about all other jobs
+BOOKS = (
+    "all",
+    "paper",
+    "config",
+    "trace",
+    "track",
+    "reproduction",
+)  # jobs about all other jobs
 
 
 class Project:
@@ -93,9 +101,9 @@ class Project:
         module = [sys.executable, "-m", "snakemake"]
         return self.run(*module, "--configfile", *files, *arguments)
 
-    def jobs(self, change="", key="wildcards", hidden=BOOKS):
+    def jobs(self, change="", key="wildcards", hidden=BOOKS, options=()):
         """What would run: a rule and the values of its wildcards, or of another key."""
-        done = self.snakemake("--dry-run", change=change)
+        done = self.snakemake("--dry-run", *options, change=change)
         assert done.returncode == 0, done.stderr
         found = set()
         for rule, text in JOB.findall(done.stdout):
@@ -180,6 +188,17 @@ def test_more_epochs_tune_nothing(project):
     jobs = project.jobs("budgets: { tiny: { epochs: 2 } }")
     assert {"train grnn 0", "train fernn_v1 0"} <= jobs
     assert not any(job.startswith(("tune", "select", "synthesize")) for job in jobs)
+
+
+def test_an_item_of_the_paper_is_a_target(project):
+    def made_for(*targets):
+        jobs = project.jobs(options=["--forceall", "--", *targets])
+        return {job for job in jobs if job.startswith(("figure", "table"))}
+
+    assert made_for("figure_3") == {"figure_3", "figure training_speed"}
+    assert made_for("paper") == SHOW
+    absent = project.snakemake("--dry-run", "--", "figure_10")
+    assert absent.returncode != 0 and "figure_10" in absent.stderr + absent.stdout
 
 
 def test_budgets_do_not_overwrite_each_other(project):

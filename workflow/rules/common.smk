@@ -52,6 +52,13 @@ wildcard_constraints:
     worker=any_of(WORKERS),
     figure=any_of(PLAN["figures"]),
     table=any_of(PLAN["tables"]),
+    measurement=any_of(
+        cube.removeprefix("bench/")
+        for items in (PLAN["figures"], PLAN["tables"])
+        for cubes in items.values()
+        for cube in cubes
+        if cube.startswith("bench/")
+    ),
 
 
 def entry(*keys):
@@ -191,6 +198,25 @@ def figures():
 
 def tables(form="csv"):
     return expand(f"results/{BUDGET}/tables/{{table}}.{form}", table=PLAN["tables"])
+
+
+def shown_in(item):
+    """The figures and tables that show an item of the paper."""
+    shown = PLAN["paper"][item]
+    return [
+        *expand(f"results/{BUDGET}/figures/{{name}}.png", name=shown["figures"]),
+        *expand(f"results/{BUDGET}/tables/{{name}}.csv", name=shown["tables"]),
+    ]
+
+
+def shown_cubes():
+    """The cubes of all figures and tables."""
+    names = {
+        cube
+        for group in ("figures", "tables")
+        for cube in sum(PLAN[group].values(), [])
+    }
+    return [f"results/{BUDGET}/cubes/{name}.nc" for name in sorted(names)]
 
 
 def beside(rule):

@@ -61,3 +61,23 @@ rule combine:
     shell:
         "fernn combine --shards {input.shards:q} --axis {wildcards.axis}"
         " --attrs {params.attrs:q} --output {output.cube:q} 2> {log:q}"
+
+
+rule bench:
+    output:
+        cube=f"results/{BUDGET}/cubes/bench/{{measurement}}.nc",
+    log:
+        f"results/{BUDGET}/logs/bench/{{measurement}}.log",
+    benchmark:
+        f"results/{BUDGET}/benchmarks/bench/{{measurement}}.tsv"
+    localrule: beside("bench")
+    conda:
+        "../../envs/fernn.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * 2 ** (attempt - 1),
+        runtime=20,
+    params:
+        attrs=json.dumps({"budget": BUDGET}),
+    shell:
+        "fernn bench {wildcards.measurement} --attrs {params.attrs:q}"
+        " --output {output.cube:q} 2> {log:q}"

@@ -2,5 +2,6 @@
 
 A module's docstring is its section of the report, the first line its title. It offers
 ``measure(quick: bool) -> Iterator[Row]``; `quick` makes everything small, to see that
-it runs.
+it runs. One whose numbers a figure shows offers ``cube(quick) -> xr.Dataset``, too; in
+config.yaml that is the cube ``bench/<its name>``.
 """

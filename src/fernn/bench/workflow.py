@@ -59,6 +59,7 @@ def generated(path: Path, copies: int) -> dict[str, Any]:
     config = json.loads(json.dumps(read(path).content))
     original = config["budgets"]["demo"]["experiments"][0]
     names = [f"copy_{number}" for number in range(copies)]
+    axes = set(config["experiments"][original]["axes"])
     budget = {"experiments": names, "seeds": list(range(10)), "sizes": {}}
     made: dict[str, Any] = {
         "experiments": dict.fromkeys(names, config["experiments"][original]),
@@ -66,15 +67,11 @@ def generated(path: Path, copies: int) -> dict[str, Any]:
     }
     for group in ("figures", "tables"):
         made[group] = {
-            item: [
-                f"{name}/{axis}" for name in names for axis in _axes(cubes, original)
-            ]
+            item: [f"{name}/{a}" for name in names for a in sorted(axes & _axes(cubes))]
             for item, cubes in config[group].items()
         }
     return made
 
 
-def _axes(cubes: list[str], experiment: str) -> list[str]:
-    """Those on which an item shows an experiment."""
-    pairs = [cube.split("/") for cube in cubes]
-    return sorted({axis for name, axis in pairs if name == experiment})
+def _axes(cubes: list[str]) -> set[str]:
+    return {cube.partition("/")[2] for cube in cubes}

@@ -2,15 +2,21 @@
 
 All measurements together take a few minutes and are written to docs/benchmarks.md and
 docs/benchmarks.csv; some of them, or quick ones, are only printed unless --output is
-given. Run it where the Snakefile is, on a machine with nothing else to do.
+given. A single one that figures are drawn from is written as a cube if --output ends in
+.nc. Run it where the Snakefile is, on a machine with nothing else to do.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+from fernn.cli._arguments import mapping
+from fernn.errors import UserError
 from fernn.modules import load, names
 
 REPORT = Path("docs/benchmarks.md")
@@ -30,17 +36,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="REPORT.md", help="a CSV is written beside it"
     )
+    parser.add_argument(
+        "--attrs", type=mapping, default={}, help="JSON or YAML: the cube's attributes"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Measure, print, write."""
-    chosen = {
-        name: load("fernn.bench", name) for name in args.names or names("fernn.bench")
-    }
+    chosen = {name: _module(name) for name in args.names or names("fernn.bench")}
 
     from fernn.bench import _report
     from fernn.bench._clock import one_thread
 
+    if args.output and args.output.suffix == ".nc":
+        with one_thread():
+            _write_cube(args.output, chosen, args.quick, args.attrs)
+        return
     whole = not (args.names or args.quick)
     path = args.output or (REPORT if whole else None)
     measured = {}
@@ -55,6 +66,33 @@ def run(args: argparse.Namespace) -> None:
     if path:
         _report.write(path, measured, _command(args))
         print(f"wrote {path} and {path.with_suffix('.csv')}")
+
+
+def _write_cube(
+    path: Path, chosen: dict[str, ModuleType], quick: bool, attrs: dict[str, Any]
+) -> None:
+    """Write the one chosen measurement as a cube.
+
+    Raises:
+        UserError: several are chosen, or one that makes no cube.
+    """
+    from fernn.lineage import stamp
+    from fernn.storage import write_dataset
+
+    known = [name for name, module in chosen.items() if hasattr(module, "cube")]
+    if len(chosen) != 1 or not known:
+        cubes = [n for n in names("fernn.bench") if hasattr(_module(n), "cube")]
+        asked = ", ".join(chosen) if len(chosen) < 3 else "all"
+        raise UserError(f"{path}: a cube is of one of {', '.join(cubes)}, got {asked}")
+    lineage = stamp([])
+    own = {"experiment": "bench", "title": "Measured cost", "axis": known[0]}
+    found = chosen[known[0]].cube(quick).assign_attrs({**own, "budget": "", **attrs})
+    found.attrs |= {"commit": lineage["commit"], "lineage": json.dumps(lineage)}
+    write_dataset(found, path)
+
+
+def _module(name: str) -> ModuleType:
+    return load("fernn.bench", name)
 
 
 def _command(args: argparse.Namespace) -> str:

@@ -22,6 +22,7 @@ from fernn.config.problems import MISSING, Problem, from_pydantic
 from fernn.errors import UserError, nearest
 
 ENTRY = {
+    "bench": "cube",
     "data": "synthesize",
     "data/sources": "fetch",
     "evaluation": "measure",

@@ -9,7 +9,7 @@ from typing import Any
 
 from fernn.config import options
 from fernn.config.schema import Budget, Config, Experiment
-from fernn.config.sizes import sized
+from fernn.config.sizes import BENCH, sized
 
 SPLITS = ("train", "val")
 
@@ -22,6 +22,8 @@ def plan(config: Config) -> dict[str, Any]:
         name: _experiment(config, own, name, config.experiments[name])
         for name, own in sizes.items()
     }
+    figures = _items(config.figures, experiments)
+    tables = _items(config.tables, experiments)
     return {
         "budget": config.budget,
         "sources": {own.source: config.sources[own.source] for own in sizes.values()},
@@ -31,8 +33,15 @@ def plan(config: Config) -> dict[str, Any]:
         "trials": max(own.tuning.trials for own in sizes.values()),
         "devices": budget.devices,
         "experiments": experiments,
-        "figures": _items(config.figures, experiments),
-        "tables": _items(config.tables, experiments),
+        "figures": figures,
+        "tables": tables,
+        "paper": {
+            item: {
+                "figures": [name for name in shown if name in figures],
+                "tables": [name for name in shown if name in tables],
+            }
+            for item, shown in config.paper.items()
+        },
     }
 
 
@@ -41,7 +50,7 @@ def _items(
 ) -> dict[str, list[str]]:
     """Figures or tables with the cubes this budget has; none without any."""
     kept = {
-        name: [cube for cube in cubes if cube.split("/")[0] in experiments]
+        name: [cube for cube in cubes if cube.split("/")[0] in (*experiments, BENCH)]
         for name, cubes in items.items()
     }
     return {name: cubes for name, cubes in kept.items() if cubes}

@@ -12,7 +12,7 @@ from fernn.config.choices import CHOICES
 from fernn.config.options import unknown
 from fernn.config.problems import Problem, from_pydantic
 from fernn.config.schema import Budget, Config, Model, Protocol, Range, Search
-from fernn.config.sizes import FORECAST, sized, task, task_of
+from fernn.config.sizes import BENCH, FORECAST, sized, task, task_of
 from fernn.errors import nearest
 
 TUNABLE = {"learning_rate", "clip"}
@@ -32,6 +32,9 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from _tuning(config.tuning, ("tuning",))
     yield from _items(config, "figures")
     yield from _items(config, "tables")
+    for item, shown in config.paper.items():
+        known = [*config.figures, *config.tables]
+        yield from _each_known(shown, known, ("paper", item), "figure or table")
     for name, budget in config.budgets.items():
         yield from _budget(config, budget, ("budgets", name))
 
@@ -104,6 +107,8 @@ def _rates(config: Config, protocol: Protocol, path: tuple) -> Iterator[Problem]
 def _experiment(config: Config, name: str) -> Iterator[Problem]:
     experiment, path = config.experiments[name], ("experiments", name)
     dataset = experiment.dataset
+    if name == BENCH:
+        yield Problem(path, "is the name of measurements; choose another")
     yield from options.check("data", dataset, (*path, "dataset"), axes.SIZES)
     for group in ("models", "baselines"):
         names = getattr(experiment, group)
@@ -174,6 +179,7 @@ def _items(config: Config, group: str) -> Iterator[Problem]:
         for experiment, spec in config.experiments.items()
         for axis in spec.axes
     ]
+    available += [f"{BENCH}/{name}" for name in options.kinds("bench")]
     for name, cubes in getattr(config, group).items():
         yield from unknown(group[:-1], name, known, (group, name))
         yield from _each_known(cubes, available, (group, name), "cube")

@@ -200,3 +200,6 @@ class Config(Strict):
     budgets: dict[Name, Budget]
     figures: dict[str, Names] = Field(description="cubes, as experiment/axis")
     tables: dict[str, Names] = Field(description="cubes, as experiment/axis")
+    paper: dict[Name, SomeNames] = Field(
+        {}, description="its items: the figures and tables here that show each"
+    )

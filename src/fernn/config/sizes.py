@@ -6,6 +6,7 @@ from fernn.config import options
 from fernn.config.schema import Budget, Config
 
 FORECAST = "forecast"
+BENCH = "bench"  # in place of an experiment: cubes that `fernn bench` measures
 
 
 def sized(config: Config, budget: Budget, experiment: str) -> Budget:

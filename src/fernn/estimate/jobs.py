@@ -170,13 +170,24 @@ def _measurer(
 
 def _showing(plan: dict[str, Any]) -> Iterator[Job]:
     shown: list[Key] = []
+    told: list[Key] = []
     for rule in ("figure", "table"):
         for name, cubes in plan[f"{rule}s"].items():
-            after = tuple(("combine", *cube.split("/")) for cube in cubes)
+            after = tuple(map(_maker, cubes))
             shown.append((rule, name))
+            told += after
             yield _plain((rule, name), after)
+    for key in {key: None for key in told if key[0] == "bench"}:
+        yield _plain(key)
+    yield _plain(("reproduction",), tuple(dict.fromkeys(told)))
     yield _plain(("trace",), tuple(shown))
     yield _plain(("track",), tuple(shown))
+
+
+def _maker(cube: str) -> Key:
+    """The job that makes a cube: a measurement, or all shards of an experiment."""
+    experiment, axis = cube.split("/")
+    return ("bench", axis) if experiment == "bench" else ("combine", experiment, axis)
 
 
 def _plain(key: Key, after: tuple[Key, ...] = ()) -> Job:

@@ -77,3 +77,12 @@ def accuracy(attrs: Mapping[str, Any], about: Mapping[str, Any]) -> Value | None
         if found == aggregate.square(speed) and "+" not in about["label"]:
             return value
     return None
+
+
+# A step of the FERNN over one of the G-RNN, in the paper's own loop over V; of which V
+# and on which machine is not known.
+SLOWDOWN = Value(30.0, float("nan"))
+SLOWDOWN_SOURCE = (
+    "Published: the same, about its own implementation, a plain loop: about 30 times"
+    " slower than the G-RNN (V and sizes unknown)."
+)

@@ -1,0 +1,63 @@
+"""Time and memory grow with the number of velocities.
+
+A training step on one thread of a processor, for V a square of velocities; V = {0} is
+the G-RNN. `auto` is what a user gets, `naive` a loop over the slots as one first writes
+it. Dots are rounds, in which all took turns, lines go through the medians; at the end
+of each is how many times as much the largest V costs as V = {0}. Memory is what the
+steps add to a fresh process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fernn.evaluation import aggregate
+from fernn.figures import _style
+
+AXES = ("velocities",)
+COLORS = {"auto": "#0072B2", "naive": "#D55E00"}
+PANELS = (("step_time", "time of a training step (ms)"), ("memory", "memory (MiB)"))
+
+
+@_style.theme
+def draw(cubes: Sequence[xr.Dataset]) -> Figure:
+    """Two panels for each cube of `fernn bench velocities` (the paper's Fig. 11).
+
+    Raises:
+        UserError: a cube of another axis.
+    """
+    aggregate.require(cubes, AXES)
+    figure = Figure(figsize=(_style.PAGE, 0.35 + 2.3 * len(cubes)))
+    grid = figure.subplots(len(cubes), len(PANELS), squeeze=False)
+    for row, cube in zip(grid, cubes, strict=True):
+        for axes, (name, label) in zip(row, PANELS, strict=True):
+            for form in cube["form"].values.tolist():
+                _line(axes, cube[name].sel(form=form), form)
+            slots = cube["velocities"].values
+            axes.set(xlabel="number of velocities |V|", ylabel=label, xticks=slots)
+            axes.set(xlim=(0, 1.1 * slots.max()), ylim=(0, None))
+        row[0].set_title(f"frames {cube.attrs['size']}")
+        row[1].set_title(f"{cube.sizes['round']} rounds of time, one of memory")
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    _style.legend(figure, handles, labels)
+    return figure
+
+
+def _line(axes: Axes, values: xr.DataArray, form: str) -> None:
+    """The rounds of one form, and a line through their medians."""
+    slots = values["velocities"].values
+    rounds = values.transpose("velocities", ...).values.reshape(len(slots), -1)
+    middle = np.median(rounds, axis=1)
+    style: dict[str, Any] = {"color": COLORS.get(form, "0.4")}
+    end = slots[-1], middle[-1]
+    axes.plot(slots, rounds, ".", markersize=3, alpha=0.5, **style)
+    axes.plot(slots, middle, label=form, linewidth=1.2, **style)
+    place: dict[str, Any] = {"textcoords": "offset points", "xytext": (3, 0)}
+    times = f"{_style.short(middle[-1] / middle[0])}×"
+    axes.annotate(times, end, va="center", size=6.5, **place, **style)

@@ -1,0 +1,93 @@
+"""One number of ours and the published one it stands beside."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+NOT_PUBLISHED = "not published"
+# What a table says of a number that is lower or higher than the published one.
+LESS_IS_BETTER = {"lower": "better", "higher": "worse"}
+MORE_IS_BETTER = {"lower": "worse", "higher": "better"}
+
+
+@dataclass(frozen=True)
+class Number:
+    """A mean and a standard deviation over seeds.
+
+    Attributes:
+        experiment: that it was measured in.
+        model: its label.
+        quantity: what was measured.
+        mean: infinite if a seed diverged.
+        std: NaN for a single seed.
+        seeds: how many; 0 if it was not run.
+        published_mean: NaN if no number is known.
+        published_std: of the published seeds.
+        verdict: how the two compare.
+    """
+
+    experiment: str
+    model: str
+    quantity: str
+    mean: float
+    std: float
+    seeds: int
+    published_mean: float = math.nan
+    published_std: float = math.nan
+    verdict: str = NOT_PUBLISHED
+
+
+def over_seeds(
+    cube: xr.Dataset, label: str, quantity: str, values: Sequence[float] | np.ndarray
+) -> Number:
+    """The number of a model's values, one a seed; no published one is known."""
+    found = np.asarray(values, float)
+    several = found.size > 1 and bool(np.isfinite(found).all())
+    std = float(found.std(ddof=1)) if several else math.nan
+    experiment = cube.attrs["experiment"]
+    return Number(experiment, label, quantity, float(found.mean()), std, found.size)
+
+
+def by_seed(
+    tabulate: Callable[[Sequence[xr.Dataset]], pd.DataFrame], cube: xr.Dataset
+) -> dict[str, pd.DataFrame]:
+    """A table made of each seed alone: a model's label, and a row for each seed."""
+    tables = [
+        tabulate([cube.isel(seed=[place])]) for place in range(cube.sizes["seed"])
+    ]
+    rows = pd.concat(tables)
+    return {str(label): own for label, own in rows.groupby("model", sort=False)}
+
+
+def from_table(
+    table: pd.DataFrame, column: str, quantity: str, words: dict[str, str]
+) -> Iterator[Number]:
+    """The numbers of a table that compares them itself.
+
+    Args:
+        table: with ``experiment, model, seeds, verdict``, the published value, and the
+            mean and standard deviation of `column`.
+        column: whose numbers are told.
+        quantity: what it is.
+        words: what its verdicts mean here.
+    """
+    for row in table.to_dict("records"):
+        cells: dict[str, Any] = {str(name): value for name, value in row.items()}
+        yield Number(
+            cells["experiment"],
+            cells["model"],
+            quantity,
+            cells[f"{column}_mean"],
+            cells[f"{column}_std"],
+            cells["seeds"],
+            cells["published_mean"],
+            cells["published_std"],
+            str(words.get(cells["verdict"], cells["verdict"])),
+        )

@@ -1,0 +1,100 @@
+"""To add a thing is to add one file and one entry of the configuration.
+
+Toys of every kind lie in ``tests/toys``, each one file under the folder of the package
+where it belongs, and ``toy.yaml`` with an entry for each. The workflow runs with them
+in a copy of the repository, of which no other file is touched.
+"""
+
+import csv
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from copied import copy, environment
+
+LIMIT = 240  # seconds; it takes 25 on an idle core
+TOYS = Path(__file__).parent / "toys"
+ADDED = {  # the file: what is told of its entry when the file is not there
+    "data/sources/blank.py": "sources.nothing.kind: no 'blank' in sources",
+    "flows/diagonal.py": "models.mixture.flow.kind: no 'diagonal' in flows",
+    "models/mixture.py": "models.mixture.kind: no 'mixture' in models",
+    "data/dots.py": "experiments.dots.dataset.kind: no 'dots' in data",
+    "evaluation/ink.py": "axes.bright.statistic: no statistic 'ink'",
+    "figures/ink_kept.py": "figures.ink_kept: no figure 'ink_kept'",
+    "tables/ink_lost.py": "tables.ink_lost: no table 'ink_lost'",
+}
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory):
+    """Run a module of Python in a copy of the repository that has the toys."""
+    folder = tmp_path_factory.mktemp("extended")
+    copy(folder)
+    for name in ADDED:
+        target = folder / "src/fernn" / name
+        assert not target.exists()
+        shutil.copy(TOYS / name, target)
+    shutil.copy(TOYS / "toy.yaml", folder)
+    cache = {"XDG_CACHE_HOME": str(folder / "cache")}
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=folder,
+            env={**environment(folder / "src"), **cache},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+        )
+
+    run.folder = folder
+    return run
+
+
+def test_every_toy_is_one_file():
+    files = {p.relative_to(TOYS).as_posix() for p in TOYS.rglob("*.py")}
+    assert files == set(ADDED)
+
+
+@pytest.mark.parametrize("name", ADDED)
+def test_without_its_file_an_entry_is_refused_with_its_place(extended, name):
+    file = extended.folder / "src/fernn" / name
+    aside = file.rename(file.with_suffix(".aside"))
+    try:
+        told = extended("fernn", "config", "config.yaml", "toy.yaml")
+    finally:
+        aside.rename(file)
+    assert told.returncode == 2
+    wanted = rf"fernn: toy\.yaml:\d+:\d+: {re.escape(ADDED[name])}; "
+    assert re.search(wanted, told.stderr), told.stderr
+
+
+def test_the_workflow_runs_with_all_of_them(extended):
+    pytest.importorskip("snakemake")
+    results = extended.folder / "results/toy"
+    wanted = ["figures/ink_kept.png", "tables/ink_lost.csv"]
+    done = extended(
+        "snakemake",
+        *(f"results/toy/{name}" for name in wanted),
+        *("--cores", "2", "--configfile", "toy.yaml"),
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert (results / wanted[0]).stat().st_size > 1000
+    with (results / wanted[1]).open() as file:
+        (row,) = csv.DictReader(file)
+    # A mixture of moved frames keeps every pixel's ink.
+    assert row["model"] == "Mixture" and abs(float(row["lost"])) < 1e-6
+    trace = extended("fernn", "trace", str(results / wanted[0]))
+    assert trace.returncode == 0, trace.stderr
+    for name in (
+        "cubes/dots/bright.nc",
+        "runs/dots/mixture/0/model.pt",
+        "blank digits",
+    ):
+        assert name in trace.stdout
+    estimate = extended("fernn", "estimate", "--configfile", "config.yaml", "toy.yaml")
+    assert estimate.returncode == 0 and "mixture" in estimate.stdout

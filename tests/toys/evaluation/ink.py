@@ -1,0 +1,18 @@
+"""How much of the ink a prediction keeps."""
+
+from __future__ import annotations
+
+import torch
+import xarray as xr
+
+
+@torch.no_grad()
+def measure(subject, spec) -> xr.Dataset:
+    """``ink`` (sample): the sum of the predicted frames over that of the true ones."""
+    context, parts = spec["context"], []
+    for video, frames in subject.forecasts(context, spec["horizon"], spec["batch"]):
+        predicted = sum(frame.sum((1, 2, 3)) for frame in frames)
+        parts.append(predicted / video[:, context:].sum((1, 2, 3, 4)))
+    recipe = subject.sequences.recipe
+    coords = {"sample": recipe.sample, "velocity_rows": recipe.velocity_rows}
+    return xr.Dataset({"ink": ("sample", torch.cat(parts).numpy())}, coords=coords)

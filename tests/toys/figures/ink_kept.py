@@ -1,0 +1,25 @@
+"""A model should keep the ink.
+
+A bar for each model.
+"""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from fernn.evaluation import aggregate
+from fernn.figures import _style
+
+AXES = ("bright",)
+
+
+@_style.theme
+def draw(cubes) -> Figure:
+    """The mean over seeds and samples of each model."""
+    aggregate.require(cubes, AXES)
+    figure = Figure(figsize=(2, 2))
+    axes = figure.subplots()
+    for name, look in _style.looks(cubes).items():
+        height = float(cubes[0]["ink"].sel(model=name).mean())
+        axes.bar(look.label, height, color=look.color)
+    return figure

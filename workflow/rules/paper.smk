@@ -1,0 +1,44 @@
+"""The paper: `snakemake figure_3` makes that item of it, `snakemake paper` all.
+
+REQUIRED INPUTS: results/{budget}/figures/, results/{budget}/tables/
+OUTPUTS: results/{budget}/reproduction.md
+"""
+
+for item in filter(shown_in, PLAN["paper"]):  # others are not in this budget
+
+    rule:
+        name:
+            item
+        input:
+            shown_in(item),
+        localrule: True
+
+
+rule paper:
+    input:
+        [shown_in(item) for item in PLAN["paper"]],
+        f"results/{BUDGET}/reproduction.md",
+    localrule: True
+
+
+rule reproduction:
+    input:
+        cubes=shown_cubes(),
+        plan=f"results/{BUDGET}/config.json",
+    output:
+        page=f"results/{BUDGET}/reproduction.md",
+    log:
+        f"results/{BUDGET}/logs/reproduction.log",
+    benchmark:
+        f"results/{BUDGET}/benchmarks/reproduction.tsv"
+    localrule: True
+    conda:
+        "../../envs/fernn.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * 2 ** (attempt - 1),
+        runtime=10,
+    params:
+        configuration=[os.path.relpath(path) for path in workflow.configfiles],
+    shell:
+        "fernn reproduction --plan {input.plan:q} --configfile {params.configuration:q}"
+        " --output {output.page:q} 2> {log:q}"
