@@ -214,3 +214,14 @@ def test_too_long_a_reach_leaves_no_place():
 def test_more_frames_than_the_recipe_tells_are_refused(atlas, recipe_of):
     with pytest.raises(UserError, match="tells of 12 frames, not of 13"):
         changing_digits.Sequences(recipe_of(), atlas).video(0, 1, 13)
+
+
+def test_a_recipe_tells_when_velocities_change(recipe_of):
+    """In the frame after the first step with a new velocity; of piecewise by design."""
+    table = recipe_of("piecewise", {"every": 4}, sequences=200)
+    steps = np.diff(paths(table, 12), axis=2)
+    kept = (steps[:, :, :8] == steps[:, :, :1]).all((1, 2, 3))
+    first = table.first_change.values
+    assert (first[~kept] == 5).mean() > 0.9 and (first >= 5).all()
+    still = recipe_of("piecewise", {"every": 4}, max_speed=0)
+    assert (still.first_change == 12).all()

@@ -94,6 +94,18 @@ def test_all_mistakes_are_told_at_once_where_they_stand(told):
             "models: {grnn: {mixing: full, execution: fused}}",
             "execution: 'fused' does not mix slots (mixing 'full'); use plain",
         ),
+        (
+            "experiments: {collisions: {dataset: {motion: {kind: colide}}}}",
+            "dataset.motion.kind: no 'colide' in motions; did you mean 'collide'",
+        ),
+        (
+            "experiments: {collisions: {dataset: {motion: {rech: 3}}}}",
+            "dataset.motion.rech: collide has no option 'rech'; did you mean 'reach'",
+        ),
+        (
+            "experiments: {collisions: {dataset: {motion: {room: 3}}}}",
+            "collide has no option 'room'",
+        ),
         ("models: {grnn: {mixing_radius: 0}}", "mixing_radius: must be positive"),
         ("models: {grnn: {hidden: -4}}", "hidden: must be at least 1, got -4"),
         ("models: {grnn: {flow: {closed: true}}}", "got max_speed and closed"),

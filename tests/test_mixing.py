@@ -86,13 +86,13 @@ def test_a_kernel_at_zero_alone_mixes_nothing(forecaster, flow):
     heard = mixed.cell.conv_h.weight
     apart = offsets(mixed.cell.flow, 1)
     state = plain.state_dict()
-    delta = torch.zeros_like(heard).unflatten(1, (len(apart), -1))
-    delta[:, apart.index((0, 0))] = state["cell.conv_h.weight"]
-    mixed.load_state_dict({**state, "cell.conv_h.weight": delta.flatten(1, 2)})
+    delta = torch.zeros_like(heard).unflatten(0, (len(apart), -1))
+    delta[apart.index((0, 0))] = state["cell.conv_h.weight"]
+    mixed.load_state_dict({**state, "cell.conv_h.weight": delta.flatten(0, 1)})
     frames = video(4, 7)
     torch.testing.assert_close(mixed(frames, 2), plain(frames, 2), rtol=0, atol=1e-13)
-    delta[:, apart.index((0, 1))] = state["cell.conv_h.weight"]
-    mixed.load_state_dict({**state, "cell.conv_h.weight": delta.flatten(1, 2)})
+    delta[apart.index((0, 1))] = state["cell.conv_h.weight"]
+    mixed.load_state_dict({**state, "cell.conv_h.weight": delta.flatten(0, 1)})
     assert (mixed(frames, 2) - plain(frames, 2)).abs().max() > 1e-3
 
 
@@ -103,8 +103,8 @@ def test_a_slot_hears_those_that_are_an_offset_faster(forecaster):
     """
     cell = forecaster(mixing="lattice", hidden=1, kernel=1).cell
     apart = offsets(cell.flow, 1)
-    weight = torch.zeros(1, 9, 1, 1, dtype=torch.float64)
-    weight[0, apart.index((0, 1))] = 2
+    weight = torch.zeros(9, 1, 1, 1, dtype=torch.float64)
+    weight[apart.index((0, 1))] = 2
     cell.load_state_dict({**cell.state_dict(), "conv_h.weight": weight})
     slot = cell.flow.velocities.index
     state = torch.zeros(1, 9, 1, 7, 7, dtype=torch.float64)
@@ -119,10 +119,10 @@ def test_a_slot_hears_those_that_are_an_offset_faster(forecaster):
 def test_full_weights_that_are_tied_are_a_lattice(forecaster):
     lattice = forecaster(flow=RING, size=3, mixing="lattice")
     full = forecaster(flow=RING, size=3, mixing="full")
-    kernel = lattice.cell.conv_h.weight.unflatten(1, (3, 3))  # all of Z_3: -1, 0, 1
+    kernel = lattice.cell.conv_h.weight.unflatten(0, (3, 3))  # all of Z_3: -1, 0, 1
     tied = torch.stack(
         [
-            torch.cat([kernel[:, (other - slot + 1) % 3] for other in range(3)], 1)
+            torch.cat([kernel[(other - slot + 1) % 3] for other in range(3)], 1)
             for slot in range(3)
         ]
     )
@@ -184,6 +184,6 @@ def test_wrong_values_are_refused(forecaster, options, message):
 
 def test_learned_shifts_are_not_mixed():
     spec = {"kind": "classifier", "flow": TRUNCATED, "mixing": "lattice", "hidden": 4}
-    assert models.build(spec, 7).cell.conv_h.in_channels == 9 * 4
+    assert models.build(spec, 7).cell.conv_h.out_channels == 9 * 4
     with pytest.raises(UserError, match="learned shifts do not mix slots"):
         models.build({**spec, "shifts": "learned"}, 7)

@@ -40,25 +40,27 @@ class LatticeCell(FlowEquivariantCell):
         UserError: a radius below one.
     """
 
-    neighbours: Int[Tensor, "velocity offset"]
+    sources: Int[Tensor, " slots_of_offsets"]
 
     def __init__(self, flow: Flow, *args: Any, radius: int = 1, **kwargs: Any):
         super().__init__(flow, *args, **kwargs)
         if radius < 1:
             raise UserError(f"mixing_radius must be positive, got {radius}")
+        apart = offsets(flow, radius)
         hidden, kernel = self.conv_h.out_channels, self.conv_h.kernel_size[0]
-        table = _neighbours(flow, offsets(flow, radius))
-        self.conv_h = self.circular(table.shape[1] * hidden, hidden, kernel)
-        self.register_buffer("neighbours", table, persistent=False)
+        self.conv_h = self.circular(hidden, len(apart) * hidden, kernel)
+        with torch.no_grad():  # as if the sum over offsets were one convolution
+            self.conv_h.weight /= len(apart) ** 0.5
+        self.register_buffer("sources", _sources(flow, apart), persistent=False)
 
     def convolve(self, state: State) -> State:
-        """See `FlowEquivariantCell.convolve`."""
-        slots, _ = self.neighbours.shape
-        silent_beyond = F.pad(state, 3 * (0, 0) + (0, 1))
-        heard = silent_beyond.index_select(1, self.neighbours.flatten())
-        stacked = rearrange(heard, "b (v d) c h w -> (b v) (d c) h w", v=slots)
-        mixed = self.conv_h(stacked)
-        return rearrange(mixed, "(b v) c h w -> b v c h w", v=slots)
+        """See `FlowEquivariantCell.convolve`; a backward pass keeps the state alone."""
+        said = self.conv_h(rearrange(state, "b v c h w -> (b v) c h w"))
+        slots, hidden = state.shape[1:3]
+        said = rearrange(said, "(b v) (d c) h w -> b (v d) c h w", v=slots, c=hidden)
+        nothing_beyond = F.pad(said, 3 * (0, 0) + (0, 1))
+        heard = nothing_beyond.index_select(1, self.sources)
+        return rearrange(heard, "b (v d) c h w -> b v d c h w", v=slots).sum(2)
 
 
 class FullCell(FlowEquivariantCell):
@@ -101,13 +103,16 @@ def offsets(flow: Flow, radius: int) -> list[Velocity]:
     return list(itertools.product(*axes))
 
 
-def _neighbours(flow: Flow, apart: list[Velocity]) -> Int[Tensor, "velocity offset"]:
-    """The slot of each ``ν + offset``; one past the last where V does not hold it."""
-    table = []
+def _sources(flow: Flow, apart: list[Velocity]) -> Int[Tensor, " slots_of_offsets"]:
+    """What each slot hears: the places of ``(ν + offset, offset)``, offsets inmost.
+
+    One past the last stands for what V does not hold.
+    """
+    beyond, table = len(flow.velocities) * len(apart), []
     for velocity in flow.velocities:
-        back = [tuple(-part for part in offset) for offset in apart]
-        slots = [flow.difference(velocity, offset) for offset in back]
-        table.append([len(flow.velocities) if s is None else s for s in slots])
+        for place, offset in enumerate(apart):
+            slot = flow.difference(velocity, tuple(-part for part in offset))
+            table.append(beyond if slot is None else slot * len(apart) + place)
     return torch.tensor(table)
 
 

@@ -49,12 +49,6 @@ def _overrides(config: Config, name: str) -> Iterator[Problem]:
     kind = experiment.dataset.get("kind")
     if kind not in list(options.kinds("data")):
         return
-    draws = options.constant("data", str(kind), "DRAWS") or ANY
-    for index, axis in enumerate(experiment.axes):
-        draw = config.axes[axis].draw if axis in config.axes else None
-        if draw not in (None, *draws):
-            message = f"{kind} is drawn {' or '.join(draws)}, {axis!r} is {draw}"
-            yield Problem(("experiments", name, "axes", index), message)
     places: list[tuple[tuple, AxisSizes]] = []
     for axis in config.axes.keys() & set(experiment.axes):
         places.append((("axes", axis), config.axes[axis]))

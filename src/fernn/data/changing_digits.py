@@ -27,6 +27,10 @@ from fernn.errors import UserError, nearest
 FLOWS = ("translation", "pan")
 DRAWS = ("sampled",)
 NESTED = {"motion": "data/motions"}  # options that are a kind and its options
+FIRST_CHANGE = {
+    "long_name": "first frame that first velocities do not lead to; frames: none",
+    "units": "frame",
+}
 WIDTH = 5  # random numbers of a digit whose velocity does not change
 
 
@@ -63,7 +67,8 @@ def synthesize(
 
     Returns:
         Integers ``digit_index``, ``offset_*``, the first ``velocity_*`` (sample ×
-        digit) and, if the motion has any, ``change_*`` (sample × digit × change).
+        digit) and, if the motion has any, ``change_*`` (sample × digit × change);
+        the coordinate ``first_change`` (sample) tells when velocities first do.
 
     Raises:
         UserError: the digits do not fit the frame or the motion, the pool is empty, or
@@ -95,6 +100,8 @@ def synthesize(
         "flow": flow,
     }
     recipe = drawn(spec, pool_of(spec, atlas), 0, 0, sequences)
+    first = _first_change(motion_of(spec), recipe, frames)
+    recipe = recipe.assign_coords(first_change=("sample", first, FIRST_CHANGE))
     return recipe.assign_attrs(spec, source=atlas.attrs.get("source", ""))
 
 
@@ -119,13 +126,7 @@ class Sequences(flowing_digits.Sequences):
         if frames > self.recipe.attrs["frames"]:
             known = self.recipe.attrs["frames"]
             raise UserError(f"the recipe tells of {known} frames, not of {frames}")
-        table = [pairs(recipe, name).numpy() for name in ("offset", "velocity")]
-        table.append(
-            pairs(recipe, "change").numpy()
-            if "change_rows" in recipe
-            else np.zeros((*digits.shape[:2], 0, 2), np.int64)
-        )
-        path = motion_of(self.recipe.attrs).path(*table, frames)
+        path = motion_of(self.recipe.attrs).path(*_table(recipe), frames)
         corners = torch.as_tensor(path).to(digits.device)
         return follow(digits, corners, self.size, self._scale)
 
@@ -137,6 +138,24 @@ def motion_of(spec: dict[str, Any]) -> Motion:
     size, digits, speed, frames = (int(spec[name]) for name in names)
     room = Room(size, (rows, columns), digits, speed, frames)
     return motions.build(json.loads(spec["motion"]), room)
+
+
+def _table(recipe: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Offsets, first velocities and changes, if need be none, of a recipe."""
+    offset, velocity = (pairs(recipe, n).numpy() for n in ("offset", "velocity"))
+    if "change_rows" in recipe:
+        return offset, velocity, pairs(recipe, "change").numpy()
+    return offset, velocity, np.zeros((*offset.shape[:2], 0, 2), np.int64)
+
+
+def _first_change(motion: Motion, recipe: xr.Dataset, frames: int) -> np.ndarray:
+    """The first frame of each sample in which a digit is not where it was heading."""
+    offset, velocity, change = _table(recipe)
+    path = motion.path(offset, velocity, change, frames)
+    times = np.arange(frames)[:, None]
+    straight = (offset[:, :, None] + times * velocity[:, :, None]) // motion.parts
+    off = (path != straight).any((1, 3))
+    return np.where(off.any(1), off.argmax(1), frames).astype(np.int16)
 
 
 def drawn(

@@ -131,8 +131,9 @@ class Sequences:
         frames: int,
     ) -> Float[Tensor, "sample frame 1 height width"]:
         """The frames of rows of a recipe, whose digits are these."""
-        moving = [pairs(recipe, n).to(digits.device) for n in ("offset", "velocity")]
-        return translate(digits, *moving, frames, self.size, self._scale)
+        offset = pairs(recipe, "offset").to(digits.device)
+        velocity = pairs(recipe, "velocity").to(digits.device)
+        return translate(digits, offset, velocity, frames, self.size, self._scale)
 
 
 def pool_of(spec: dict[str, Any], atlas: xr.Dataset) -> np.ndarray:

@@ -56,7 +56,7 @@ class Collide(Motion):
 def _near(apart: np.ndarray, room: Room, reach: int) -> np.ndarray:
     """Whether differences of corners are within reach along both axes."""
     ahead = apart % room.size
-    return (np.minimum(ahead, room.size - ahead) < reach).all(-1)
+    return np.all(np.minimum(ahead, room.size - ahead) < reach, axis=-1)
 
 
 def build(room: Room, *, reach: int = 4) -> Collide:
