@@ -269,6 +269,15 @@ def hidden_state(flow: tuple[int, int] = (0, 1), **changes) -> xr.Dataset:
     )
 
 
+def image_quality(**changes) -> xr.Dataset:
+    """The same errors as sums over the pixels, with a plausible likeness."""
+    cube = in_distribution()
+    error = cube["squared_error"]
+    found = {"mse": error * SIZE**2, "mae": error**0.5 * SIZE**2, "ssim": 1 - error}
+    found["psnr"] = -10 * np.log10(error.where(error > 0, 1e-4))
+    return xr.Dataset(found, attrs=attrs("image_quality", **changes))
+
+
 CLIPS = {"classes": json.dumps(["boxing", "walking"]), "source": "synthetic actions"}
 
 
@@ -337,6 +346,7 @@ BUILDERS = {
     "equivariance": equivariance,
     "rollouts": rollouts,
     "hidden_state": hidden_state,
+    "image_quality": image_quality,
     "camera": camera,
     "footage": footage,
     "velocities": velocities,

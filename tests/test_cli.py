@@ -10,7 +10,9 @@ import fernn.cli
 from fernn.cli import commands, main
 from fernn.errors import UserError
 
-HEAVY = "torch mlflow optuna matplotlib seaborn xarray pandas numpy".split()
+HEAVY = (
+    "torch torchmetrics mlflow optuna matplotlib seaborn xarray pandas numpy".split()
+)
 
 
 @pytest.fixture(scope="module")

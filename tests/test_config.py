@@ -90,6 +90,23 @@ def test_all_mistakes_are_told_at_once_where_they_stand(told):
         ("protocols: {exact: {rollout: fre}}", "no rollout 'fre'; did you mean 'free'"),
         ("models: {grnn: {pooling: mx}}", "no pooling 'mx'; did you mean 'max'"),
         ("models: {grnn: {kernel: 4}}", "must be odd and positive, got 4"),
+        (
+            "models: {grnn: {mixing: full, execution: fused}}",
+            "execution: 'fused' does not mix slots (mixing 'full'); use plain",
+        ),
+        (
+            "experiments: {collisions: {dataset: {motion: {kind: colide}}}}",
+            "dataset.motion.kind: no 'colide' in motions; did you mean 'collide'",
+        ),
+        (
+            "experiments: {collisions: {dataset: {motion: {rech: 3}}}}",
+            "dataset.motion.rech: collide has no option 'rech'; did you mean 'reach'",
+        ),
+        (
+            "experiments: {collisions: {dataset: {motion: {room: 3}}}}",
+            "collide has no option 'room'",
+        ),
+        ("models: {grnn: {mixing_radius: 0}}", "mixing_radius: must be positive"),
         ("models: {grnn: {hidden: -4}}", "hidden: must be at least 1, got -4"),
         ("models: {grnn: {flow: {closed: true}}}", "got max_speed and closed"),
         ("models: {fernn_v2: {flow: {max_speed: 6}}}", "speeds above 5 repeat others"),
@@ -217,6 +234,7 @@ def test_the_choices_are_the_real_names():
         "boundary": BOUNDARIES,
         "draw": DRAWS,
         "execution": cells.EXECUTIONS,
+        "mixing": cells.MIXINGS,
         "motion": MOTIONS,
         "pooling": POOLINGS,
         "rollout": ROLLOUTS,

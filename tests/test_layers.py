@@ -48,6 +48,7 @@ HOMES = {  # a library: the only parts that import it
     "optuna": "tuning",
     "matplotlib": "figures",
     "seaborn": "figures",
+    "torchmetrics": "evaluation",
     "pooch": "data",
     "sklearn": "data",
     "av": "data",

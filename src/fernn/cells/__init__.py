@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fernn.cells import mixing as _mixing
 from fernn.cells._choice import choose, tell
 from fernn.cells.flow_equivariant import FlowEquivariantCell
 from fernn.cells.fused import FusedCell
@@ -17,10 +18,12 @@ CLASSES: dict[str, type[FlowEquivariantCell]] = {
     "winograd": WinogradCell,
 }
 EXECUTIONS = ("auto", *CLASSES)
+MIXINGS = _mixing.MIXINGS
 
 __all__ = [
     "CLASSES",
     "EXECUTIONS",
+    "MIXINGS",
     "FlowEquivariantCell",
     "FusedCell",
     "WinogradCell",
@@ -29,7 +32,14 @@ __all__ = [
 
 
 def build(
-    execution: str, flow: Flow, *, hidden: int, kernel: int, **options: Any
+    execution: str,
+    flow: Flow,
+    *,
+    hidden: int,
+    kernel: int,
+    mixing: str = "none",
+    radius: int = 1,
+    **options: Any,
 ) -> FlowEquivariantCell:
     """A cell in an execution: same weights, same numbers, other speed.
 
@@ -39,14 +49,22 @@ def build(
         flow: V and its action.
         hidden: channels of each slot of the state.
         kernel: side of the kernels.
+        mixing: of the slots, see `fernn.cells.mixing`: ``none``, ``lattice``, ``full``.
+        radius: of a ``lattice``.
         options: others of `FlowEquivariantCell`.
 
     Raises:
-        UserError: there is no such execution, or it cannot run this flow or kernel.
+        UserError: there is no such execution or mixing, or it cannot run this flow,
+            kernel or mixing.
     """
     if execution not in EXECUTIONS:
         raise UserError(f"no execution {execution!r}; {nearest(execution, EXECUTIONS)}")
+    options |= {"hidden": hidden, "kernel": kernel}
+    if mixing != "none":
+        if execution == "auto":
+            tell("plain", f"slots are mixed ({mixing})")
+        return _mixing.build(mixing, execution, flow, radius=radius, **options)
     if execution == "auto":
         execution, why = choose(flow, hidden, kernel)
         tell(execution, why)
-    return CLASSES[execution](flow, hidden=hidden, kernel=kernel, **options)
+    return CLASSES[execution](flow, **options)

@@ -21,11 +21,11 @@ class FlowEquivariantCell(nn.Module):
                        + [f_t \mathbin{\hat\star} U](\nu)\bigr)
 
     The lift is the trivial one: every slot :math:`\nu` of V gets the same
-    :math:`f_t \star U`. Slots share W and are not mixed, so the number of parameters
-    does not depend on V, and V = {0} is the G-RNN. For a flow :math:`\hat\nu` of the
-    input, :math:`h_t[\psi(\hat\nu) f](\nu) = \psi_{t-1}(\hat\nu) \cdot
-    h_t[f](\nu - \hat\nu)` wherever :math:`\nu - \hat\nu` is in V. This is the
-    reference form; `FusedCell` computes the same faster.
+    :math:`f_t \star U`. Slots share W and are not mixed (`fernn.cells.mixing` does), so
+    the number of parameters does not depend on V, and V = {0} is the G-RNN. For a flow
+    :math:`\hat\nu` of the input, :math:`h_t[\psi(\hat\nu) f](\nu) =
+    \psi_{t-1}(\hat\nu) \cdot h_t[f](\nu - \hat\nu)` wherever :math:`\nu - \hat\nu` is
+    in V. This is the reference form; `FusedCell` computes the same faster.
 
     Args:
         flow: V and its action.
@@ -93,11 +93,15 @@ class FlowEquivariantCell(nn.Module):
             return self._activate(drive).expand(
                 -1, len(self.flow.velocities), *3 * [-1]
             )
-        recurrent = self.conv_h(rearrange(state, "b v c h w -> (b v) c h w"))
-        moved = self.move(
-            rearrange(recurrent, "(b v) c h w -> b v c h w", b=len(state))
-        )
+        moved = self.move(self.convolve(state))
         return self._activate(moved if drive is None else moved + drive)
+
+    def convolve(
+        self, state: Float[Tensor, "batch velocity hidden height width"]
+    ) -> Float[Tensor, "batch velocity hidden height width"]:
+        r"""The flow convolution :math:`h_t \star W`: here, each slot by itself."""
+        images = self.conv_h(rearrange(state, "b v c h w -> (b v) c h w"))
+        return rearrange(images, "(b v) c h w -> b v c h w", b=len(state))
 
     def move(
         self, state: Float[Tensor, "batch velocity hidden height width"]

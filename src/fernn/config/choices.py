@@ -9,6 +9,7 @@ CHOICES: dict[str, tuple[str, ...]] = {  # of the option of this name, in any ki
     "checkpoint": ("none", "segments"),
     "draw": ("flowed", "grid", "sampled"),
     "execution": ("auto", "fused", "plain", "winograd"),
+    "mixing": ("full", "lattice", "none"),
     "motion": ("oracle", "still"),
     "pooling": ("max", "mean", "sum"),
     "rollout": ("free", "repeat", "shifted", "warped"),

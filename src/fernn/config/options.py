@@ -24,6 +24,7 @@ from fernn.errors import UserError, nearest
 ENTRY = {
     "bench": "cube",
     "data": "synthesize",
+    "data/motions": "build",
     "data/sources": "fetch",
     "evaluation": "measure",
     "figures": "draw",
@@ -144,8 +145,12 @@ def check(
         hint = nearest(str(name), {*allowed, *elsewhere})
         yield Problem((*path, name), f"{kind} has no option {name!r}; {hint}")
     known = {name: value for name, value in given.items() if name in allowed}
-    for name in known.keys() & CHOICES.keys():
+    nested = constant(package, kind, "NESTED") or {}
+    for name in known.keys() & CHOICES.keys() - nested.keys():
         yield from unknown(name, known[name], CHOICES[name], (*path, name))
+    for name in known.keys() & nested.keys():
+        if isinstance(known[name], dict):
+            yield from _nested(nested[name], known[name], (*path, name))
     try:
         _model(package, kind).model_validate(known)
     except ValidationError as error:
@@ -153,6 +158,13 @@ def check(
             given_later = problem.path[-1] in (*supplied, *elsewhere)
             if problem.message != MISSING or not given_later:
                 yield problem
+
+
+def _nested(package: str, spec: dict[str, Any], path: tuple) -> Iterator[Problem]:
+    """The problems of a kind within a kind, whose options are keywords only."""
+    found = kinds(package).get(spec.get("kind", ""))
+    supplied = [argument.arg for argument in found.args.args] if found else []
+    yield from check(package, spec, path, supplied)
 
 
 def unknown(

@@ -62,6 +62,19 @@ def _model(model: Model, path: tuple) -> Iterator[Problem]:
         yield Problem((*path, "kernel"), f"must be odd and positive, got {kernel}")
     if isinstance(own.get("flow"), dict):
         yield from _flow(own["flow"], (*path, "flow"))
+    yield from _mixing(own, path)
+
+
+def _mixing(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
+    """Mixed slots have the plain execution alone."""
+    mixing, execution = own.get("mixing", "none"), own.get("execution", "auto")
+    if mixing in CHOICES["mixing"] and mixing != "none":
+        if execution in CHOICES["execution"] and execution not in ("auto", "plain"):
+            message = f"{execution!r} does not mix slots (mixing {mixing!r}); use plain"
+            yield Problem((*path, "execution"), message)
+    radius = own.get("mixing_radius", 1)
+    if isinstance(radius, int) and radius < 1:
+        yield Problem((*path, "mixing_radius"), f"must be positive, got {radius}")
 
 
 def _flow(flow: dict[str, Any], path: tuple) -> Iterator[Problem]:

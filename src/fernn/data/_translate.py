@@ -1,4 +1,4 @@
-"""Frames of digits in translation, rendered from a recipe as windows of a torus."""
+"""Frames of moving digits, rendered from a recipe as windows of a torus."""
 
 from __future__ import annotations
 
@@ -30,17 +30,22 @@ def translate(
         size: height and width of the frame, a torus, pixels.
         scale: the value of full ink.
     """
-    video = torch.empty(len(digits), frames, size, size, device=digits.device)
-    chunks = zip(
-        video.split(CHUNK),
-        digits.split(CHUNK),
-        offset.split(CHUNK),
-        velocity.split(CHUNK),
-        strict=True,
-    )
     time = torch.arange(frames, device=digits.device)[:, None]
-    for part, images, start, speed in chunks:
-        corner = start[:, :, None] + time * speed[:, :, None]
+    path = offset[:, :, None] + time * velocity[:, :, None]
+    return follow(digits, path, size, scale)
+
+
+def follow(
+    digits: UInt8[Tensor, "sample digit tall wide"],
+    path: Int[Tensor, "sample digit frame 2"],
+    size: int,
+    scale: float,
+) -> Float[Tensor, "sample frame 1 height width"]:
+    """The same with digits whose corners take any path, (rows, columns), pixels."""
+    shape = len(digits), path.shape[2], size, size
+    video = torch.empty(shape, device=digits.device)
+    parts = (whole.split(CHUNK) for whole in (video, digits, path))
+    for part, images, corner in zip(*parts, strict=True):
         moved = _windows(images, -corner % size, size, scale)
         torch.sum(moved, 1, out=part).clamp_(max=1)
     return video[:, :, None]

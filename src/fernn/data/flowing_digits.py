@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from fernn.data._draws import AXES, DRAWS, sampled
@@ -81,7 +81,7 @@ def synthesize(
         "max_speed": max_speed,
         "grid_speed": grid_speed,
     }
-    recipe = DRAWS[draw]({**spec, "flows": flows}, _pool(spec, atlas))
+    recipe = DRAWS[draw]({**spec, "flows": flows}, pool_of(spec, atlas))
     return recipe.assign_attrs(spec, source=atlas.attrs.get("source", ""))
 
 
@@ -99,7 +99,7 @@ class Sequences:
     ):
         self.recipe = recipe
         self.size = int(recipe.attrs["frame_size"])
-        self._pool = _pool(recipe.attrs, atlas)
+        self._pool = pool_of(recipe.attrs, atlas)
         self._images = torch.as_tensor(atlas.image.values, device=device)
         self._scale = float(atlas.image.attrs["scale"])
 
@@ -115,27 +115,36 @@ class Sequences:
         """
         recipe = self.recipe.isel(sample=slice(first, first + count))
         if epoch:
-            attrs = self.recipe.attrs
-            recipe = sampled(attrs, self._pool, epoch, first, recipe.sizes["sample"])
+            recipe = self.redrawn(epoch, first, recipe.sizes["sample"])
         device = self._images.device
         digit = torch.as_tensor(recipe.digit_index.values.astype(np.int64)).to(device)
-        return translate(
-            self._images[digit],
-            _pairs(recipe, "offset").to(device),
-            _pairs(recipe, "velocity").to(device),
-            frames,
-            self.size,
-            self._scale,
-        )
+        return self.render(self._images[digit], recipe, frames)
+
+    def redrawn(self, epoch: int, first: int, count: int) -> xr.Dataset:
+        """The recipe's rows in a later epoch."""
+        return sampled(self.recipe.attrs, self._pool, epoch, first, count)
+
+    def render(
+        self,
+        digits: UInt8[Tensor, "sample digit tall wide"],
+        recipe: xr.Dataset,
+        frames: int,
+    ) -> Float[Tensor, "sample frame 1 height width"]:
+        """The frames of rows of a recipe, whose digits are these."""
+        offset = pairs(recipe, "offset").to(digits.device)
+        velocity = pairs(recipe, "velocity").to(digits.device)
+        return translate(digits, offset, velocity, frames, self.size, self._scale)
 
 
-def _pool(spec: dict[str, Any], atlas: xr.Dataset) -> np.ndarray:
+def pool_of(spec: dict[str, Any], atlas: xr.Dataset) -> np.ndarray:
+    """The rows of the atlas that a split may show."""
     pool = np.flatnonzero(atlas.split.values == spec["pool"])
     if not len(pool):
         raise UserError(f"the atlas has no digits for {spec['pool']!r}")
     return pool
 
 
-def _pairs(recipe: xr.Dataset, name: str) -> Tensor:
+def pairs(recipe: xr.Dataset, name: str) -> Tensor:
+    """A quantity's rows and columns, along a last dimension of two."""
     pair = [recipe[f"{name}_{axis}"].values.astype(np.int64) for axis in AXES]
     return torch.as_tensor(np.stack(pair, axis=-1))

@@ -1,4 +1,4 @@
-"""Whether two models differ in accuracy, on the same clips of a few persons.
+"""Whether two models differ, on the same sequences or clips.
 
 Clips of a person are alike, so persons are what is drawn again; and several models
 are compared with one, so their p-values are corrected. Pure numpy and scipy.
@@ -51,6 +51,23 @@ def clustered_bootstrap(
     least = 2 / float(len(names)) ** len(names)  # every draw one and the same person
     p = min(1.0, max(least, 2 * min((means <= 0).mean(), (means >= 0).mean())))
     return Difference(float(difference.mean()), float(low), float(high), float(p))
+
+
+def paired(difference: np.ndarray) -> Difference:
+    """The mean of paired differences of independent samples, by Student's t.
+
+    Args:
+        difference: of each sample, two or more.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    count, mean = len(difference), float(difference.mean())
+    error = float(difference.std(ddof=1)) / count**0.5
+    half = float(stdtrit(count - 1, (1 + LEVEL) / 2)) * error
+    ratio = -abs(mean) / error if error else (-np.inf if mean else 0.0)
+    return Difference(
+        mean, mean - half, mean + half, 2 * float(stdtr(count - 1, ratio))
+    )
 
 
 def mcnemar(one: np.ndarray, other: np.ndarray) -> float:

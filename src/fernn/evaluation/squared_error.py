@@ -46,7 +46,7 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
             ),
         },
         coords={
-            "sample": recipe.sample,
+            **recipe.coords,
             "frame": ("frame", np.arange(1, spec["horizon"] + 1), {"units": "frame"}),
             **{name: recipe[name] for name in COPIED},
         },

@@ -136,22 +136,27 @@ def build(
     last: int = 1,
     normalized: bool = False,
     execution: str = "auto",
+    mixing: str = "none",
+    mixing_radius: int = 1,
 ) -> Classifier:
     """A classifier from a specification; see `Classifier`, `encoder` and the cell.
 
     Shifts that are ``learned`` make the G-RNN+: one kernel a slot in place of the flow.
 
     Raises:
-        UserError: an unknown option's value.
+        UserError: an unknown option's value, or learned shifts of mixed slots.
     """
     if shifts not in SHIFTS:
         raise UserError(f"no shifts {shifts!r}; {nearest(shifts, SHIFTS)}")
+    if shifts == "learned" and mixing != "none":
+        raise UserError(f"learned shifts do not mix slots, got mixing {mixing!r}")
+    mixed = {"mixing": mixing, "radius": mixing_radius}
     moved = flows.build(flow, size)
     sizes = {"hidden": hidden, "kernel": kernel, "activation": activation}
     cell = (
         LearnedShiftCell(moved, **sizes)
         if shifts == "learned"
-        else cells.build(execution, moved, **sizes)
+        else cells.build(execution, moved, **sizes, **mixed)
     )
     cell.register_module("conv_u", encoder(hidden, boundary))
     return Classifier(cell, hidden, classes, pooling, last, normalized)

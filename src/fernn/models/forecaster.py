@@ -167,6 +167,8 @@ def build(
     pooling: str = "max",
     checkpoint: str = "none",
     execution: str = "auto",
+    mixing: str = "none",
+    mixing_radius: int = 1,
 ) -> Forecaster:
     """A forecaster from a specification; see `Forecaster` and the cell."""
     cell = cells.build(
@@ -175,5 +177,7 @@ def build(
         hidden=hidden,
         kernel=kernel,
         activation=activation,
+        mixing=mixing,
+        radius=mixing_radius,
     )
     return Forecaster(cell, decoder_layers, rollout, pooling, checkpoint)

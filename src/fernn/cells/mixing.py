@@ -1,0 +1,143 @@
+r"""Cells whose slots hear each other: for objects that change their velocity.
+
+The flow convolution of the paper sums over V,
+
+.. math:: [h \star W](\nu) = \sum_{\nu' \in V} h(\nu') \star W(\nu' - \nu),
+
+and its experiments without mixing are the case where W is nothing but at zero.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from fernn.cells.flow_equivariant import FlowEquivariantCell
+from fernn.errors import UserError, nearest
+from fernn.flows import Flow, Velocity
+
+State = Float[Tensor, "batch velocity hidden height width"]
+
+
+class LatticeCell(FlowEquivariantCell):
+    r"""Every slot hears its neighbours in V through one kernel that all slots share.
+
+    On a closed V a flow of the input still permutes the slots, since
+    :math:`\nu' - \nu` does not change. A truncated V has no slot beyond its border and
+    hears nothing from there. The parameters of the recurrent convolution are those of
+    the unmixed one times the number of neighbours, 9 for radius 1 in two dimensions.
+
+    Args are those of `FlowEquivariantCell`, and:
+        radius: how many steps of V's lattice apart neighbours may be, on each axis.
+
+    Raises:
+        UserError: a radius below one.
+    """
+
+    sources: Int[Tensor, " slots_of_offsets"]
+
+    def __init__(self, flow: Flow, *args: Any, radius: int = 1, **kwargs: Any):
+        super().__init__(flow, *args, **kwargs)
+        if radius < 1:
+            raise UserError(f"mixing_radius must be positive, got {radius}")
+        apart = offsets(flow, radius)
+        hidden, kernel = self.conv_h.out_channels, self.conv_h.kernel_size[0]
+        self.conv_h = self.circular(hidden, len(apart) * hidden, kernel)
+        with torch.no_grad():  # as if the sum over offsets were one convolution
+            self.conv_h.weight /= len(apart) ** 0.5
+        self.register_buffer("sources", _sources(flow, apart), persistent=False)
+
+    def convolve(self, state: State) -> State:
+        """See `FlowEquivariantCell.convolve`; a backward pass keeps the state alone."""
+        said = self.conv_h(rearrange(state, "b v c h w -> (b v) c h w"))
+        slots, hidden = state.shape[1:3]
+        said = rearrange(said, "(b v) (d c) h w -> b (v d) c h w", v=slots, c=hidden)
+        nothing_beyond = F.pad(said, 3 * (0, 0) + (0, 1))
+        heard = nothing_beyond.index_select(1, self.sources)
+        return rearrange(heard, "b (v d) c h w -> b v d c h w", v=slots).sum(2)
+
+
+class FullCell(FlowEquivariantCell):
+    r"""Every slot hears every other through a kernel of that pair, W(ν, ν').
+
+    Weights that are not tied know the velocities apart, so a flow of the input is not
+    followed: the comparison that shows what sharing is good for.
+
+    Args are those of `FlowEquivariantCell`.
+    """
+
+    def __init__(self, flow: Flow, *args: Any, **kwargs: Any):
+        super().__init__(flow, *args, **kwargs)
+        channels = len(flow.velocities) * self.conv_h.out_channels
+        kernel = self.conv_h.kernel_size[0]
+        self.conv_h = self.circular(channels, channels, kernel)
+
+    def convolve(self, state: State) -> State:
+        """See `FlowEquivariantCell.convolve`."""
+        slots = state.shape[1]
+        mixed = self.conv_h(rearrange(state, "b v c h w -> b (v c) h w"))
+        return rearrange(mixed, "b (v c) h w -> b v c h w", v=slots)
+
+
+MIXINGS = ("none", "lattice", "full")
+
+
+def offsets(flow: Flow, radius: int) -> list[Velocity]:
+    """Differences of velocities up to `radius` steps of V's lattice on each axis.
+
+    A step is the smallest distance in V along the axis; an axis along which V has one
+    speed alone has no neighbours.
+    """
+    axes = []
+    for speeds in zip(*flow.velocities, strict=True):
+        known = sorted(set(speeds))
+        gaps = [fast - slow for slow, fast in itertools.pairwise(known)]
+        steps = range(-radius, radius + 1) if gaps else [0]
+        axes.append([step * min(gaps, default=0) for step in steps])
+    return list(itertools.product(*axes))
+
+
+def _sources(flow: Flow, apart: list[Velocity]) -> Int[Tensor, " slots_of_offsets"]:
+    """What each slot hears: the places of ``(ν + offset, offset)``, offsets inmost.
+
+    One past the last stands for what V does not hold.
+    """
+    beyond, table = len(flow.velocities) * len(apart), []
+    for velocity in flow.velocities:
+        for place, offset in enumerate(apart):
+            slot = flow.difference(velocity, tuple(-part for part in offset))
+            table.append(beyond if slot is None else slot * len(apart) + place)
+    return torch.tensor(table)
+
+
+def build(
+    mixing: str, execution: str, flow: Flow, *, radius: int, **options: Any
+) -> FlowEquivariantCell:
+    """A cell that mixes its slots; it has the plain execution alone.
+
+    Args:
+        mixing: ``lattice`` or ``full``.
+        execution: ``auto`` or ``plain``.
+        flow: V and its action.
+        radius: of ``lattice``.
+        options: others of `FlowEquivariantCell`.
+
+    Raises:
+        UserError: there is no such mixing, or it does not run in this execution.
+    """
+    if mixing not in MIXINGS:
+        raise UserError(f"no mixing {mixing!r}; {nearest(mixing, MIXINGS)}")
+    if execution not in ("auto", "plain"):
+        raise UserError(
+            f"execution {execution!r} does not mix slots (mixing {mixing!r});"
+            " use execution 'plain'"
+        )
+    if mixing == "full":
+        return FullCell(flow, **options)
+    return LatticeCell(flow, radius=radius, **options)

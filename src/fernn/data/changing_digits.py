@@ -1,0 +1,190 @@
+"""Digits whose velocity changes: they collide, bounce, accelerate or turn corners.
+
+A split is a recipe: which digits, from where, how fast at first, and the few integers
+that change their motion. `fernn.data.motions` makes paths of them. A sample is a pure
+function of its seed, split, epoch and number.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from fernn.data import flowing_digits, motions
+from fernn.data._draws import AXES
+from fernn.data._random import below, words
+from fernn.data._translate import follow
+from fernn.data.flowing_digits import pairs, pool_of
+from fernn.data.motions import Motion, Room
+from fernn.errors import UserError, nearest
+
+FLOWS = ("translation", "pan")
+DRAWS = ("sampled",)
+NESTED = {"motion": "data/motions"}  # options that are a kind and its options
+FIRST_CHANGE = {
+    "long_name": "first frame that first velocities do not lead to; frames: none",
+    "units": "frame",
+}
+WIDTH = 5  # random numbers of a digit whose velocity does not change
+
+
+def synthesize(
+    atlas: xr.Dataset,
+    *,
+    split: str,
+    pool: str,
+    draw: str,
+    seed: int,
+    sequences: int,
+    frames: int,
+    frame_size: int,
+    digits: int,
+    max_speed: int,
+    motion: dict,
+    flow: str = "translation",
+) -> xr.Dataset:
+    """The recipe of a split.
+
+    Args:
+        atlas: images of the digits; see `fernn.data.sources`.
+        split: the recipe's name; with the seed it decides what is drawn.
+        pool: the atlas's digits: train, val or test.
+        draw: sampled.
+        seed: of the data.
+        sequences: how many.
+        frames: how many the sequences have.
+        frame_size: height and width of the frame, pixels.
+        digits: in a sequence.
+        max_speed: of the digits at first, along each axis, pixels per frame.
+        motion: ``{"kind": ..., **options}``; see `fernn.data.motions`.
+        flow: translation, or pan: along the columns alone.
+
+    Returns:
+        Integers ``digit_index``, ``offset_*``, the first ``velocity_*`` (sample ×
+        digit) and, if the motion has any, ``change_*`` (sample × digit × change);
+        the coordinate ``first_change`` (sample) tells when velocities first do.
+
+    Raises:
+        UserError: the digits do not fit the frame or the motion, the pool is empty, or
+            a name is unknown.
+    """
+    if flow not in FLOWS:
+        raise UserError(f"changing_digits: no flow {flow!r}; {nearest(flow, FLOWS)}")
+    if draw not in DRAWS:
+        raise UserError(f"changing_digits: no draw {draw!r}; {nearest(draw, DRAWS)}")
+    rows, columns = (int(side) for side in atlas.image.shape[1:])
+    if max(rows, columns) > frame_size:
+        raise UserError(
+            f"digits of {rows}×{columns} pixels do not fit a frame of"
+            f" {frame_size}×{frame_size} (frame_size)"
+        )
+    spec = {
+        "kind": "changing_digits",
+        "split": split,
+        "pool": pool,
+        "draw": draw,
+        "seed": seed,
+        "sequences": sequences,
+        "frames": frames,
+        "frame_size": frame_size,
+        "image": [rows, columns],
+        "digits": digits,
+        "max_speed": max_speed,
+        "motion": json.dumps(motion, sort_keys=True),
+        "flow": flow,
+    }
+    recipe = drawn(spec, pool_of(spec, atlas), 0, 0, sequences)
+    first = _first_change(motion_of(spec), recipe, frames)
+    recipe = recipe.assign_coords(first_change=("sample", first, FIRST_CHANGE))
+    return recipe.assign_attrs(spec, source=atlas.attrs.get("source", ""))
+
+
+class Sequences(flowing_digits.Sequences):
+    """Videos rendered from a recipe, see `fernn.data.flowing_digits.Sequences`."""
+
+    def redrawn(self, epoch: int, first: int, count: int) -> xr.Dataset:
+        """The recipe's rows in a later epoch."""
+        return drawn(self.recipe.attrs, self._pool, epoch, first, count)
+
+    def render(
+        self,
+        digits: UInt8[Tensor, "sample digit tall wide"],
+        recipe: xr.Dataset,
+        frames: int,
+    ) -> Float[Tensor, "sample frame 1 height width"]:
+        """The frames of rows of a recipe, whose digits are these.
+
+        Raises:
+            UserError: more frames than the recipe tells of.
+        """
+        if frames > self.recipe.attrs["frames"]:
+            known = self.recipe.attrs["frames"]
+            raise UserError(f"the recipe tells of {known} frames, not of {frames}")
+        path = motion_of(self.recipe.attrs).path(*_table(recipe), frames)
+        corners = torch.as_tensor(path).to(digits.device)
+        return follow(digits, corners, self.size, self._scale)
+
+
+def motion_of(spec: dict[str, Any]) -> Motion:
+    """The motion that a recipe's attributes tell of."""
+    rows, columns = (int(side) for side in spec["image"])
+    names = "frame_size", "digits", "max_speed", "frames"
+    size, digits, speed, frames = (int(spec[name]) for name in names)
+    room = Room(size, (rows, columns), digits, speed, frames)
+    return motions.build(json.loads(spec["motion"]), room)
+
+
+def _table(recipe: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Offsets, first velocities and changes, if need be none, of a recipe."""
+    offset, velocity = (pairs(recipe, n).numpy() for n in ("offset", "velocity"))
+    if "change_rows" in recipe:
+        return offset, velocity, pairs(recipe, "change").numpy()
+    return offset, velocity, np.zeros((*offset.shape[:2], 0, 2), np.int64)
+
+
+def _first_change(motion: Motion, recipe: xr.Dataset, frames: int) -> np.ndarray:
+    """The first frame of each sample in which a digit is not where it was heading."""
+    offset, velocity, change = _table(recipe)
+    path = motion.path(offset, velocity, change, frames)
+    times = np.arange(frames)[:, None]
+    straight = (offset[:, :, None] + times * velocity[:, :, None]) // motion.parts
+    off = (path != straight).any((1, 3))
+    return np.where(off.any(1), off.argmax(1), frames).astype(np.int16)
+
+
+def drawn(
+    spec: dict[str, Any], pool: np.ndarray, epoch: int, first: int, count: int
+) -> xr.Dataset:
+    """The integers of samples ``first … first + count`` of an epoch."""
+    motion, digits = motion_of(spec), int(spec["digits"])
+    width = digits * (WIDTH + 2 * motion.changes)
+    where = int(spec["seed"]), spec["split"], epoch
+    numbers = words(*where, first, count, width).reshape(count, digits, -1)
+    later = numbers[..., WIDTH:].reshape(count, digits, motion.changes, 2)
+    velocity = motion.velocities(numbers[..., 3:WIDTH])
+    change = motion.draw_changes(later)
+    if spec["flow"] == "pan":
+        velocity[..., 0] = change[..., 0] = 0
+    fine = f"/{motion.parts}" if motion.parts > 1 else ""
+    table = {
+        "offset": (motion.offsets(numbers[..., 1:3]), f"pixel{fine}", "offset"),
+        "velocity": (velocity, f"pixel{fine}/frame", "velocity at first"),
+    }
+    if motion.changes:
+        table["change"] = change, f"pixel{fine}/frame", motion.meaning
+    dims = ("sample", "digit", "change")
+    index = pool[below(numbers[..., 0], len(pool))].astype(np.int32)
+    columns: dict[str, Any] = {
+        "digit_index": (dims[:2], index, {"long_name": "atlas row"})
+    }
+    for name, (values, units, meaning) in table.items():
+        for axis, part in zip(AXES, np.moveaxis(values, -1, 0), strict=True):
+            about = {"units": units, "long_name": f"{meaning} along {axis}"}
+            columns[f"{name}_{axis}"] = dims[: part.ndim], part.astype(np.int16), about
+    return xr.Dataset(columns, coords={"sample": np.arange(count)})

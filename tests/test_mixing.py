@@ -1,0 +1,189 @@
+"""Slots that are mixed: the theorem on a closed V, and what breaks it."""
+
+import pytest
+import torch
+
+from fernn import cells, flows, models
+from fernn.cells import _choice
+from fernn.cells.mixing import offsets
+from fernn.errors import UserError
+
+EXACT = 1e-10  # in double precision
+TORUS = {"kind": "translation", "closed": True}
+RING = {"kind": "pan", "closed": True}
+TRUNCATED = {"kind": "translation", "max_speed": 1}
+SINGLE = {"kind": "translation", "max_speed": 0}
+
+
+def video(frames, size):
+    generator = torch.Generator().manual_seed(1)
+    shape = (2, frames, 1, size, size)
+    return torch.rand(shape, dtype=torch.float64, generator=generator)
+
+
+def flowed(flow, frames, nu):
+    moved = [flow.act(frame, nu, t) for t, frame in enumerate(frames.unbind(1))]
+    return torch.stack(moved, dim=1)
+
+
+def slot_error(model, size, nu, frames=5):
+    """The largest of h_t[ψ(ν̂) f](ν) - ψ_{t-1}(ν̂) h_t[f](ν - ν̂), relative."""
+    flow, seen = model.cell.flow, video(frames, size)
+    still, moving = model.encode(seen), model.encode(flowed(flow, seen, nu))
+    errors = []
+    for time, (rest, moved) in enumerate(zip(still, moving, strict=True)):
+        for slot, velocity in enumerate(flow.velocities):
+            source = flow.difference(velocity, nu)
+            if source is not None:
+                expected = flow.act(rest[:, source], nu, time)
+                errors.append((moved[:, slot] - expected).norm() / expected.norm())
+    return max(errors).item()
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize(
+    ("flow", "radius", "nu"),
+    [(RING, 1, (0, 1)), (RING, 2, (0, -2)), (TORUS, 1, (1, -2)), (TORUS, 1, (0, 1))],
+)
+def test_a_shared_kernel_on_a_closed_v_is_equivariant(
+    forecaster, flow, radius, nu, activation
+):
+    options = {"activation": activation, "mixing_radius": radius}
+    model = forecaster(flow=flow, size=5, mixing="lattice", **options)
+    assert slot_error(model, 5, nu) < EXACT
+
+
+def test_a_kernel_for_each_pair_is_not(forecaster):
+    model = forecaster(flow=RING, size=5, mixing="full")
+    assert slot_error(model, 5, (0, 1)) > 0.05
+
+
+def test_a_truncated_v_is_not(forecaster):
+    """Its border slots hear less, so even inner slots differ after two steps."""
+    model = forecaster(flow=TRUNCATED, mixing="lattice")
+    assert slot_error(model, 7, (0, 1), frames=2) > 1e-3
+    assert slot_error(forecaster(flow=TRUNCATED), 7, (0, 1)) < EXACT
+
+
+@pytest.mark.parametrize("rollout", ["warped", "shifted", "free"])
+def test_roll_outs_flow_with_mixed_slots(forecaster, rollout):
+    model = forecaster(flow=RING, size=5, mixing="lattice", rollout=rollout)
+    flow, frames, nu = model.cell.flow, video(4, 5), (0, 2)
+    expected = [
+        flow.act(frame, nu, 4 + ahead)
+        for ahead, frame in enumerate(model(frames, 3).unbind(1))
+    ]
+    expected = torch.stack(expected, dim=1)
+    found = model(flowed(flow, frames, nu), 3)
+    assert (found - expected).norm() < EXACT * expected.norm()
+    assert (model(frames, 3) - expected).norm() > 1e-3 * expected.norm()
+
+
+@pytest.mark.parametrize("flow", [TRUNCATED, RING])
+def test_a_kernel_at_zero_alone_mixes_nothing(forecaster, flow):
+    plain = forecaster(flow=flow, execution="plain")
+    mixed = forecaster(flow=flow, mixing="lattice")
+    heard = mixed.cell.conv_h.weight
+    apart = offsets(mixed.cell.flow, 1)
+    state = plain.state_dict()
+    delta = torch.zeros_like(heard).unflatten(0, (len(apart), -1))
+    delta[apart.index((0, 0))] = state["cell.conv_h.weight"]
+    mixed.load_state_dict({**state, "cell.conv_h.weight": delta.flatten(0, 1)})
+    frames = video(4, 7)
+    torch.testing.assert_close(mixed(frames, 2), plain(frames, 2), rtol=0, atol=1e-13)
+    delta[apart.index((0, 1))] = state["cell.conv_h.weight"]
+    mixed.load_state_dict({**state, "cell.conv_h.weight": delta.flatten(0, 1)})
+    assert (mixed(frames, 2) - plain(frames, 2)).abs().max() > 1e-3
+
+
+def test_a_slot_hears_those_that_are_an_offset_faster(forecaster):
+    """A kernel at ν' - ν = (0, 1) moves what (0, 1) holds to (0, 0), and nothing else.
+
+    What (0, -1) holds would go to (0, -2), which is not in V.
+    """
+    cell = forecaster(mixing="lattice", hidden=1, kernel=1).cell
+    apart = offsets(cell.flow, 1)
+    weight = torch.zeros(9, 1, 1, 1, dtype=torch.float64)
+    weight[apart.index((0, 1))] = 2
+    cell.load_state_dict({**cell.state_dict(), "conv_h.weight": weight})
+    slot = cell.flow.velocities.index
+    state = torch.zeros(1, 9, 1, 7, 7, dtype=torch.float64)
+    state[:, slot((0, 1))] = 3
+    heard = cell.convolve(state)
+    assert (heard[:, slot((0, 0))] == 6).all() and heard.count_nonzero() == 49
+    state = torch.zeros_like(state)
+    state[:, slot((0, -1))] = 3
+    assert cell.convolve(state).count_nonzero() == 0
+
+
+def test_full_weights_that_are_tied_are_a_lattice(forecaster):
+    lattice = forecaster(flow=RING, size=3, mixing="lattice")
+    full = forecaster(flow=RING, size=3, mixing="full")
+    kernel = lattice.cell.conv_h.weight.unflatten(0, (3, 3))  # all of Z_3: -1, 0, 1
+    tied = torch.stack(
+        [
+            torch.cat([kernel[(other - slot + 1) % 3] for other in range(3)], 1)
+            for slot in range(3)
+        ]
+    )
+    state = lattice.state_dict() | {"cell.conv_h.weight": tied.flatten(0, 1)}
+    full.load_state_dict(state)
+    frames = video(4, 3)
+    torch.testing.assert_close(full(frames, 2), lattice(frames, 2))
+
+
+@pytest.mark.parametrize(
+    ("mixing", "flow", "recurrent"),
+    [
+        ("none", TRUNCATED, 3 * 3 * 9),
+        ("lattice", TRUNCATED, 9 * 3 * 3 * 9),  # 3 × 3 offsets
+        ("lattice", RING, 3 * 3 * 3 * 9),  # along one axis
+        ("lattice", SINGLE, 3 * 3 * 9),  # no neighbours
+        ("full", TRUNCATED, 9 * 9 * 3 * 3 * 9),
+        ("full", RING, 7 * 7 * 3 * 3 * 9),
+    ],
+)
+def test_parameters(forecaster, mixing, flow, recurrent):
+    model = forecaster(flow=flow, mixing=mixing)
+    # 3×3 kernels: lift 1→3, decoder 3→3 and 3→1
+    assert models.parameters(model) == recurrent + 27 + 81 + 27
+
+
+def test_the_lattice_of_v_has_its_own_step():
+    spec = {"kind": "translation", "velocities": [[0, -2], [0, 0], [0, 2]]}
+    flow = flows.build(spec, 7)
+    assert offsets(flow, 1) == [(0, -2), (0, 0), (0, 2)]
+
+
+@pytest.mark.parametrize("execution", ["fused", "winograd"])
+def test_fast_executions_do_not_mix(forecaster, execution):
+    with pytest.raises(UserError, match=f"'{execution}' does not mix slots"):
+        forecaster(mixing="lattice", execution=execution)
+    assert forecaster(mixing="none", execution=execution).cell
+
+
+def test_the_choice_says_why_it_is_plain(forecaster, capsys):
+    _choice.tell.cache_clear()
+    model = forecaster(mixing="lattice")
+    assert type(model.cell).__base__ is cells.CLASSES["plain"]
+    line = "execution plain: slots are mixed (lattice)\n"
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mixing": "latice"}, "no mixing 'latice'; did you mean 'lattice'"),
+        ({"mixing": "lattice", "mixing_radius": 0}, "must be positive, got 0"),
+    ],
+)
+def test_wrong_values_are_refused(forecaster, options, message):
+    with pytest.raises(UserError, match=message):
+        forecaster(**options)
+
+
+def test_learned_shifts_are_not_mixed():
+    spec = {"kind": "classifier", "flow": TRUNCATED, "mixing": "lattice", "hidden": 4}
+    assert models.build(spec, 7).cell.conv_h.out_channels == 9 * 4
+    with pytest.raises(UserError, match="learned shifts do not mix slots"):
+        models.build({**spec, "shifts": "learned"}, 7)
