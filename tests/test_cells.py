@@ -17,30 +17,31 @@ CASES = [
 ]
 
 
-def pair(forecaster, **options):
+def pair(forecaster, execution="fused", **options):
     plain = forecaster(execution="plain", **options)
-    fused = forecaster(execution="fused", **options)
-    fused.load_state_dict(plain.state_dict())
-    return plain, fused
+    other = forecaster(execution=execution, **options)
+    other.load_state_dict(plain.state_dict())
+    return plain, other
 
 
 @pytest.mark.parametrize("rollout", ROLLOUTS)
+@pytest.mark.parametrize("execution", ["fused", "comoving"])
 @pytest.mark.parametrize("options", CASES)
-def test_fused_equals_plain(forecaster, rollout, options):
+def test_other_executions_equal_plain(forecaster, rollout, execution, options):
     """Predictions and gradients, in double precision, with an odd batch."""
-    plain, fused = pair(forecaster, rollout=rollout, **options)
+    plain, other = pair(forecaster, execution, rollout=rollout, **options)
     video = torch.rand(3, 4, 1, 7, 7, dtype=torch.float64)
-    outputs = [model(video, 5) for model in (plain, fused)]
+    outputs = [model(video, 5) for model in (plain, other)]
     torch.testing.assert_close(*outputs, rtol=1e-10, atol=1e-12)
     gradients = [
         torch.autograd.grad(output.square().sum(), list(model.parameters()))
-        for output, model in zip(outputs, (plain, fused), strict=True)
+        for output, model in zip(outputs, (plain, other), strict=True)
     ]
-    for one, other in zip(*gradients, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
+    for one, two in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-11)
         assert one.abs().max() > 0
     with torch.no_grad():
-        torch.testing.assert_close(fused(video, 5), outputs[0], rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(other(video, 5), outputs[0], rtol=1e-10, atol=1e-12)
 
 
 def test_the_fused_gradient_is_a_derivative(forecaster):

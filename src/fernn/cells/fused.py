@@ -11,7 +11,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fernn.cells.flow_equivariant import FlowEquivariantCell
-from fernn.errors import UserError
 from fernn.flows import Flow, Velocity
 from fernn.flows.translation import Translation
 
@@ -38,12 +37,8 @@ class FusedCell(FlowEquivariantCell):
 
     def __init__(self, flow: Flow, *args: Any, **kwargs: Any):
         super().__init__(flow, *args, **kwargs)
-        if not isinstance(flow, Translation):
-            raise UserError(
-                "execution 'fused' shifts by whole pixels and needs a translation flow,"
-                f" got {type(flow).__name__}; use execution 'plain'"
-            )
-        margin = self.conv_h.kernel_size[0] // 2
+        assert isinstance(flow, Translation)
+        margin = self.kernel // 2
         backwards = [(-rows, -columns) for rows, columns in flow.velocities]
         tables = {
             "ahead": sources(flow.velocities, flow.size, margin),
@@ -53,6 +48,16 @@ class FusedCell(FlowEquivariantCell):
         }
         for name, table in tables.items():
             self.register_buffer(name, table, persistent=False)
+
+    @staticmethod
+    def objection(flow: Flow) -> str | None:
+        """See `FlowEquivariantCell.objection`."""
+        if isinstance(flow, Translation):
+            return None
+        return (
+            "execution 'fused' shifts by whole pixels and needs a translation flow,"
+            f" got {type(flow).__name__}; use execution 'plain'"
+        )
 
     def forward(
         self,

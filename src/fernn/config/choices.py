@@ -5,8 +5,9 @@ A test compares them with the functions.
 
 CHOICES: dict[str, tuple[str, ...]] = {  # of the option of this name, in any kind
     "activation": ("relu", "tanh"),
+    "decoder": ("equivariant", "ordinary"),
     "draw": ("flowed", "grid", "sampled"),
-    "execution": ("fused", "plain"),
+    "execution": ("auto", "comoving", "fused", "plain"),
     "motion": ("oracle", "still"),
     "pooling": ("max", "mean", "sum"),
     "rollout": ("free", "repeat", "shifted", "warped"),

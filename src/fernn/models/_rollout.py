@@ -19,46 +19,47 @@ if TYPE_CHECKING:
 
 State = Float[Tensor, "batch velocity hidden height width"]
 Frame = Float[Tensor, "batch channel height width"]
-RollOut = Callable[["Forecaster", State, Frame, int], Iterator[Frame]]
+RollOut = Callable[["Forecaster", State, Frame, int, int], Iterator[Frame]]
 
 
 def repeat(
-    model: Forecaster, state: State, last: Frame, horizon: int
+    model: Forecaster, state: State, last: Frame, time: int, horizon: int
 ) -> Iterator[Frame]:
     """Feed the last frame again, then each prediction, without its gradient."""
     fed = last
-    for _ in range(horizon):
-        state = model.cell(model.cell.lift(fed), state)
-        prediction = model.decode(state)
+    for now in range(time, time + horizon):
+        state = model.cell(_lift(model, fed, now), state)
+        prediction = model.decode(model.cell.lab(state, now + 1))
         yield prediction
         fed = prediction.detach()
 
 
 def warped(
-    model: Forecaster, state: State, last: Frame, horizon: int
+    model: Forecaster, state: State, last: Frame, time: int, horizon: int
 ) -> Iterator[Frame]:
     r"""Feed slot :math:`\nu` the previous frame moved by its own velocity."""
     fed = last
-    for _ in range(horizon):
-        drive = model.cell.lift(fed).expand_as(state)
-        state = model.cell(model.cell.move(drive), state)
-        prediction = model.decode(state)
+    for now in range(time, time + horizon):
+        state = model.cell(_lift(model, fed, now, ahead=1), state)
+        prediction = model.decode(model.cell.lab(state, now + 1))
         yield prediction
         fed = prediction.clamp(0, 1)
 
 
 def shifted(
-    model: Forecaster, state: State, last: Frame, horizon: int
+    model: Forecaster, state: State, last: Frame, time: int, horizon: int
 ) -> Iterator[Frame]:
     r"""Decode :math:`\max_\nu \psi_1(\nu) \cdot h(\nu)`, then feed that."""
-    for ahead in range(1, horizon + 1):
-        prediction = model.decode(model.cell.move(state))
+    for now in range(time, time + horizon):
+        prediction = model.decode(model.cell.lab(state, now, ahead=1))
         yield prediction
-        if ahead < horizon:
-            state = model.cell(model.cell.lift(prediction.clamp(0, 1)), state)
+        if now + 1 < time + horizon:
+            state = model.cell(_lift(model, prediction.clamp(0, 1), now), state)
 
 
-def free(model: Forecaster, state: State, last: Frame, horizon: int) -> Iterator[Frame]:
+def free(
+    model: Forecaster, state: State, last: Frame, time: int, horizon: int
+) -> Iterator[Frame]:
     """Decode as `shifted`, feed nothing, and keep the state's joint norm.
 
     Without input a ReLU recurrence is positively homogeneous, that is, a power
@@ -66,11 +67,16 @@ def free(model: Forecaster, state: State, last: Frame, horizon: int) -> Iterator
     do not change it.
     """
     kept = norm(state)
-    for ahead in range(1, horizon + 1):
-        yield model.decode(model.cell.move(state))
-        if ahead < horizon:
+    for now in range(time, time + horizon):
+        yield model.decode(model.cell.lab(state, now, ahead=1))
+        if now + 1 < time + horizon:
             state = model.cell(None, state)
             state = state * (kept / norm(state))
+
+
+def _lift(model: Forecaster, frame: Frame, time: int, ahead: int = 0) -> Tensor:
+    """The lifted frame of one time."""
+    return model.cell.lift(frame[:, None], time, ahead)[0]
 
 
 def norm(state: State) -> Float[Tensor, "batch 1 1 1 1"]:

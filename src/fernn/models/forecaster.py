@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -13,10 +14,33 @@ from torch import Tensor, nn
 
 from fernn import cells, flows
 from fernn.cells import FlowEquivariantCell
-from fernn.cells.flow_equivariant import circular
 from fernn.errors import UserError, nearest
+from fernn.flows import held
 from fernn.models._rollout import ROLLOUTS
 
+
+def _equivariant(
+    cell: FlowEquivariantCell, layers: int, width: int
+) -> Iterator[nn.Module]:
+    widths = [cell.hidden, *layers * [width]]
+    for inputs, outputs in itertools.pairwise(widths):
+        yield cell.flow.convolution(inputs, outputs, cell.kernel)
+        yield nn.ReLU()
+    yield cell.flow.projection(widths[-1], cell.channels, cell.kernel)
+
+
+def _ordinary(
+    cell: FlowEquivariantCell, layers: int, width: int
+) -> Iterator[nn.Module]:
+    fibre = cell.flow.fibre
+    widths = [cell.hidden * fibre, *layers * [width * fibre]]
+    for inputs, outputs in itertools.pairwise(widths):
+        yield cell.flow.ordinary(inputs, outputs, cell.kernel)
+        yield nn.ReLU()
+    yield cell.flow.ordinary(widths[-1], cell.channels, cell.kernel)
+
+
+DECODERS = {"equivariant": _equivariant, "ordinary": _ordinary}
 POOLINGS = {"max": torch.amax, "mean": torch.mean, "sum": torch.sum}
 
 
@@ -31,6 +55,9 @@ class Forecaster(nn.Module):
     Args:
         cell: the recurrent cell.
         decoder_layers: hidden layers of the decoder, before its linear output.
+        decoder: ``equivariant``, of convolutions that commute with the flow, or
+            ``ordinary``, of plain ones; for translations they are the same.
+        decoder_hidden: channels of its hidden layers; None for those of the cell.
         rollout: ``repeat``, ``warped``, ``shifted`` or ``free``.
         pooling: over V: ``max``, ``mean`` or ``sum``.
 
@@ -44,12 +71,16 @@ class Forecaster(nn.Module):
         decoder_layers: int = 4,
         rollout: str = "free",
         pooling: str = "max",
+        decoder: str = "equivariant",
+        decoder_hidden: int | None = None,
     ):
         super().__init__()
         if rollout not in ROLLOUTS:
             raise UserError(f"no rollout {rollout!r}; {nearest(rollout, ROLLOUTS)}")
         if pooling not in POOLINGS:
             raise UserError(f"no pooling {pooling!r}; {nearest(pooling, POOLINGS)}")
+        if decoder not in DECODERS:
+            raise UserError(f"no decoder {decoder!r}; {nearest(decoder, DECODERS)}")
         if decoder_layers < 0:
             raise UserError(
                 f"decoder_layers must not be negative, got {decoder_layers}"
@@ -57,28 +88,31 @@ class Forecaster(nn.Module):
         self.cell = cell
         self.rollout = rollout
         self.pooling = pooling
-        channels, hidden = cell.conv_u.in_channels, cell.conv_u.out_channels
-        kernel = cell.conv_h.kernel_size[0]
-        layers: list[nn.Module] = []
-        for _ in range(decoder_layers):
-            layers += [circular(hidden, hidden, kernel), nn.ReLU()]
-        self.decoder = nn.Sequential(*layers, circular(hidden, channels, kernel))
+        width = cell.hidden if decoder_hidden is None else decoder_hidden
+        self.decoder = nn.Sequential(*DECODERS[decoder](cell, decoder_layers, width))
 
     def encode(
         self, video: Float[Tensor, "batch time channel height width"]
     ) -> Iterator[Float[Tensor, "batch velocity hidden height width"]]:
-        """The state after each observed frame, in order."""
-        drives = self.cell.lift(rearrange(video, "b t c h w -> (b t) c h w"))
-        drives = rearrange(drives, "(b t) v c h w -> t b v c h w", b=len(video))
+        """The state after each observed frame, in order and in the lab frame."""
+        with held(self):
+            for time, state in enumerate(self._observe(video), start=1):
+                yield self.cell.lab(state, time)
+
+    def _observe(self, video: Tensor) -> Iterator[Tensor]:
+        """The state after each observed frame, in the cell's own frame."""
         state = None
-        for drive in drives:
+        for drive in self.cell.lift(video):
             state = self.cell(drive, state)
             yield state
 
     def decode(
         self, state: Float[Tensor, "batch velocity hidden height width"]
     ) -> Float[Tensor, "batch channel height width"]:
-        """Pool over V, then decode; a linear output, not bounded to [0, 1]."""
+        """Pool over V, then decode; a linear output, not bounded to [0, 1].
+
+        The state is that of the lab frame.
+        """
         reduce = POOLINGS[self.pooling]
         if state.stride(2) != 1:
             return self.decoder(reduce(state, dim=1))
@@ -99,8 +133,13 @@ class Forecaster(nn.Module):
                 "at least one frame must be observed and one predicted,"
                 f" got {video.shape[1]} and {horizon}"
             )
-        state = deque(self.encode(video), maxlen=1).pop()
-        return ROLLOUTS[self.rollout](self, state, video[:, -1], horizon)
+        return self._forecast(video, horizon)
+
+    def _forecast(self, video: Tensor, horizon: int) -> Iterator[Tensor]:
+        with held(self):
+            state = deque(self._observe(video), maxlen=1).pop()
+            time, last = video.shape[1], video[:, -1]
+            yield from ROLLOUTS[self.rollout](self, state, last, time, horizon)
 
     def forward(
         self, video: Float[Tensor, "batch time channel height width"], horizon: int
@@ -114,14 +153,17 @@ def build(
     flow: dict[str, Any],
     hidden: int = 128,
     decoder_layers: int = 4,
-    kernel: int = 3,
+    kernel: int | None = None,
     activation: str = "relu",
     rollout: str = "free",
     pooling: str = "max",
-    execution: str = "fused",
+    execution: str = "auto",
+    decoder: str = "equivariant",
+    decoder_hidden: int | None = None,
 ) -> Forecaster:
     """A forecaster from a specification; see `Forecaster` and the cell."""
-    cell = cells.execution(execution)(
-        flows.build(flow, size), hidden=hidden, kernel=kernel, activation=activation
+    moves = flows.build(flow, size)
+    cell = cells.execution(execution, moves)(
+        moves, hidden=hidden, kernel=kernel, activation=activation
     )
-    return Forecaster(cell, decoder_layers, rollout, pooling)
+    return Forecaster(cell, decoder_layers, rollout, pooling, decoder, decoder_hidden)
