@@ -174,14 +174,18 @@ def test_the_schema_is_up_to_date(capsys):
 def test_the_choices_are_the_real_names():
     from fernn import cells
     from fernn.cells.flow_equivariant import ACTIVATIONS
+    from fernn.data import moving_clips
     from fernn.data.flowing_digits import DRAWS
+    from fernn.models._boundary import BOUNDARIES
     from fernn.models._rollout import ROLLOUTS
+    from fernn.models.classifier import SHIFTS
     from fernn.models.forecaster import DECODERS, POOLINGS
     from fernn.models.persistence import MOTIONS
     from fernn.training.settings import SCHEDULES
 
     real = {
         "activation": ACTIVATIONS,
+        "boundary": BOUNDARIES,
         "decoder": DECODERS,
         "draw": DRAWS,
         "execution": [*cells.EXECUTIONS, cells.AUTO],
@@ -189,5 +193,7 @@ def test_the_choices_are_the_real_names():
         "pooling": POOLINGS,
         "rollout": ROLLOUTS,
         "schedule": SCHEDULES,
+        "shifts": SHIFTS,
     }
+    assert set(moving_clips.BOUNDARIES) == set(BOUNDARIES)
     assert CHOICES == {name: tuple(sorted(names)) for name, names in real.items()}

@@ -30,7 +30,6 @@ def resolved(merged):
 
 PLAN = resolved(config)
 BUDGET = PLAN["budget"]
-SOURCE = PLAN["source"]["name"]
 EXPERIMENTS = PLAN["experiments"]
 SEEDS = PLAN["seeds"]
 WORKERS = range(PLAN["workers"])
@@ -41,6 +40,7 @@ def any_of(names):
 
 
 wildcard_constraints:
+    source=any_of(PLAN["sources"]),
     experiment=any_of(EXPERIMENTS),
     split=any_of(split for e in EXPERIMENTS.values() for split in e["recipes"]),
     model=any_of(
@@ -89,6 +89,11 @@ def checkpoints(wildcards, name="model.pt"):
 
 def histories(wildcards):
     return checkpoints(wildcards, "history.nc")
+
+
+def atlas(wildcards):
+    """What an experiment's recipes point into."""
+    return f"results/{BUDGET}/data/{PLAN['atlases'][wildcards.experiment]}.nc"
 
 
 def test_set(wildcards):

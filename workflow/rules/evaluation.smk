@@ -10,7 +10,7 @@ rule evaluate:
         checkpoints=checkpoints,
         histories=histories,
         recipe=test_set,
-        atlas=f"results/{BUDGET}/data/{SOURCE}.nc",
+        atlas=atlas,
     output:
         shard=f"results/{BUDGET}/shards/{{experiment}}/{{axis}}/{{model}}.nc",
     log:

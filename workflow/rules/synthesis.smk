@@ -1,31 +1,31 @@
 """Data.
 
-REQUIRED INPUTS: none, or files of digits in the folder FERNN_DATA.
+REQUIRED INPUTS: none, or files in the folder FERNN_DATA.
 OUTPUTS: results/{budget}/data/{source}.nc (the atlas), {experiment}/{split}.nc (recipes)
 """
 
 
 rule fetch:
     output:
-        atlas=f"results/{BUDGET}/data/{SOURCE}.nc",
+        atlas=f"results/{BUDGET}/data/{{source}}.nc",
     log:
-        f"results/{BUDGET}/logs/fetch/{SOURCE}.log",
+        f"results/{BUDGET}/logs/fetch/{{source}}.log",
     benchmark:
-        f"results/{BUDGET}/benchmarks/fetch/{SOURCE}.tsv"
+        f"results/{BUDGET}/benchmarks/fetch/{{source}}.tsv"
     conda:
         "../../envs/fernn.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        source=json.dumps({k: v for k, v in PLAN["source"].items() if k != "name"}),
+        source=lambda wildcards: json.dumps(PLAN["sources"][wildcards.source]),
     shell:
         "fernn fetch --source {params.source:q} --output {output.atlas:q} 2> {log:q}"
 
 
 rule synthesize:
     input:
-        atlas=f"results/{BUDGET}/data/{SOURCE}.nc",
+        atlas=atlas,
     output:
         recipe=f"results/{BUDGET}/data/{{experiment}}/{{split}}.nc",
     log:

@@ -9,7 +9,7 @@ rule train:
     input:
         train=f"results/{BUDGET}/data/{{experiment}}/train.nc",
         val=f"results/{BUDGET}/data/{{experiment}}/val.nc",
-        atlas=f"results/{BUDGET}/data/{SOURCE}.nc",
+        atlas=atlas,
         best=f"results/{BUDGET}/studies/{{experiment}}/{{model}}/best.json",
     output:
         model=f"results/{BUDGET}/runs/{{experiment}}/{{model}}/{{seed}}/model.pt",

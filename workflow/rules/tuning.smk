@@ -9,7 +9,7 @@ rule tune:
     input:
         train=f"results/{BUDGET}/data/{{experiment}}/train.nc",
         val=f"results/{BUDGET}/data/{{experiment}}/val.nc",
-        atlas=f"results/{BUDGET}/data/{SOURCE}.nc",
+        atlas=atlas,
     output:
         done=f"results/{BUDGET}/studies/{{experiment}}/{{model}}/worker-{{worker}}.json",
     log:

@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> None:
     """Train, and write the checkpoint, its sidecar and the history."""
     from fernn.lineage import commit, stamp
     from fernn.models import parameters
+    from fernn.training import tasks
     from fernn.training.rolling import RollingStates
 
     tuned = json.loads(args.best.read_text())["params"] if args.best else {}
@@ -51,10 +52,12 @@ def run(args: argparse.Namespace) -> None:
     params = {**args.model, **vars(settings), "parameters": parameters(model)}
     spool = _run.announced(args.output.parent, args, "train", params, lineage)
     with spool:
-        records, weights = _train(args.key, spool, model, splits, settings, states, how)
+        error = tasks.of(splits[0]).ERROR
+        run = (model, splits, settings, states, how)
+        records, weights = _train(args.key, spool, error, *run)
         _write(args.output, records, weights, args.model, splits[0].size, lineage)
         best = min(record["validation_error"] for record in records)
-        spool.metrics(settings.steps, {"val/best_mse": best})
+        spool.metrics(settings.steps, {f"val/best_{error}": best})
         spool.status("FINISHED")
 
 
@@ -71,6 +74,7 @@ def _require_shares(devices: int, batch: int) -> None:
 def _train(
     key: str,
     spool: Spool,
+    error: str,
     model: Any,
     splits: list,
     settings: Any,
@@ -84,11 +88,11 @@ def _train(
 
     with _run.continued(spool), progress(key, settings.steps) as advance:
         try:
-            tell = listeners(spool, advance)
+            tell = listeners(spool, advance, error)
             return train(model, splits[0], splits[1], settings, states, *tell, **how)
-        except Diverged as error:
-            spool.status("FAILED", str(error))
-            raise UserError(f"{key}: {error}; lower the learning_rate") from None
+        except Diverged as reason:
+            spool.status("FAILED", str(reason))
+            raise UserError(f"{key}: {reason}; lower the learning_rate") from None
 
 
 def _follow(

@@ -75,12 +75,14 @@ def _trial(
     """Train briefly; the best validation error. Raises what ends the trial early."""
     from fernn.lineage import commit
     from fernn.progress import progress
+    from fernn.training import tasks
     from fernn.training.listeners import listeners
     from fernn.training.loop import train
     from fernn.training.rolling import RollingStates
     from fernn.tuning.study import TrialPruned
 
     model, *splits, settings = _run.prepare(args, 0, params)
+    named = tasks.of(splits[0]).ERROR
     name = f"trial-{trial.user_attrs['slot']:02d}"
     place, folder = args.key.rpartition("/")[0], args.study / "trials" / name
     own = argparse.Namespace(key=f"{place}/{name}", shown=args.shown)
@@ -91,7 +93,7 @@ def _trial(
         _run.continued(spool),
         progress(own.key, settings.steps) as advance,
     ):
-        tell, on_step = listeners(spool, advance)
+        tell, on_step = listeners(spool, advance, named)
 
         def on_epoch(record: dict[str, float]) -> None:
             tell(record)
@@ -113,7 +115,7 @@ def _trial(
             spool.status("FAILED", str(error))
             raise
         best = min(record["validation_error"] for record in records)
-        spool.metrics(settings.steps, {"val/best_mse": best})
+        spool.metrics(settings.steps, {f"val/best_{named}": best})
         spool.status("FINISHED")
     states.clear()
     return best

@@ -8,6 +8,7 @@ from typing import Any
 from fernn.config import options
 from fernn.config.problems import Problem
 from fernn.config.schema import Axis, AxisSizes, Budget, Config
+from fernn.config.sizes import sized
 
 GIVEN = ("atlas", "split", "pool", "draw", "seed", "sequences", "frames", "frame_size")
 SIZES = (*GIVEN, "digits")  # of the data, given by the budget
@@ -72,10 +73,10 @@ def pairs(velocities: Any, path: tuple) -> Iterator[Problem]:
 
 def _sized(config: Config, budget_name: str) -> Iterator[Problem]:
     """Problems at the frame size of a budget."""
-    budget = config.budgets[budget_name]
-    names = [n for n in budget.experiments if n in config.experiments]
+    whole = config.budgets[budget_name]
+    names = [n for n in whole.experiments if n in config.experiments]
     for name in names:
-        experiment = config.experiments[name]
+        experiment, budget = config.experiments[name], sized(config, whole, name)
         path = ("experiments", name, "dataset", "max_speed")
         yield from _speed(
             experiment.dataset.get("max_speed"), budget_name, budget, path
@@ -86,11 +87,13 @@ def _sized(config: Config, budget_name: str) -> Iterator[Problem]:
                 path = ("models", model, "flow")
                 yield from _slots(flow, budget_name, budget, path)
         for axis in config.axes.keys() & set(experiment.axes):
-            yield from _axis(config, budget_name, axis)
+            yield from _axis(config, budget_name, budget, axis)
 
 
-def _axis(config: Config, budget_name: str, name: str) -> Iterator[Problem]:
-    budget, axis = config.budgets[budget_name], config.axes[name]
+def _axis(
+    config: Config, budget_name: str, budget: Budget, name: str
+) -> Iterator[Problem]:
+    axis = config.axes[name]
     sizes = budget.axes.get(name)
     override = sizes.model_dump(exclude_unset=True) if sizes else {}
     merged = {**axis.model_dump(), **override}

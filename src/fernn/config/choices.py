@@ -5,6 +5,7 @@ A test compares them with the functions.
 
 CHOICES: dict[str, tuple[str, ...]] = {  # of the option of this name, in any kind
     "activation": ("relu", "tanh"),
+    "boundary": ("circular", "zero"),
     "decoder": ("equivariant", "ordinary"),
     "draw": ("flowed", "grid", "sampled"),
     "execution": ("auto", "comoving", "fused", "plain"),
@@ -12,4 +13,5 @@ CHOICES: dict[str, tuple[str, ...]] = {  # of the option of this name, in any ki
     "pooling": ("max", "mean", "sum"),
     "rollout": ("free", "repeat", "shifted", "warped"),
     "schedule": ("constant", "one_cycle"),
+    "shifts": ("flow", "learned"),
 }

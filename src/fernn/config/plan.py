@@ -9,6 +9,7 @@ from typing import Any
 
 from fernn.config import options
 from fernn.config.schema import Budget, Config, Experiment
+from fernn.config.sizes import sized
 
 SPLITS = ("train", "val")
 
@@ -16,14 +17,16 @@ SPLITS = ("train", "val")
 def plan(config: Config) -> dict[str, Any]:
     """Sources, recipes, models, axes, figures and tables of the chosen budget."""
     budget = config.budgets[config.budget]
+    sizes = {name: sized(config, budget, name) for name in budget.experiments}
     experiments = {
-        name: _experiment(config, budget, name, config.experiments[name])
-        for name in budget.experiments
+        name: _experiment(config, own, name, config.experiments[name])
+        for name, own in sizes.items()
     }
     return {
         "budget": config.budget,
         "seeds": budget.seeds,
-        "source": {"name": budget.source, **config.sources[budget.source]},
+        "sources": {own.source: config.sources[own.source] for own in sizes.values()},
+        "atlases": {name: own.source for name, own in sizes.items()},
         "workers": budget.tuning.workers,
         "devices": budget.devices,
         "experiments": experiments,
@@ -97,12 +100,10 @@ def _recipes(
     config: Config, budget: Budget, experiment: Experiment, axes: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """The specification of every split's recipe."""
-    base = {
-        **experiment.dataset,
-        "frame_size": budget.frame_size,
-        "digits": budget.digits,
-        "seed": config.seed,
-    }
+    general = {**budget.model_dump(), "seed": config.seed}
+    wanted = options.names("data", experiment.dataset["kind"])
+    given = {key: value for key, value in general.items() if key in wanted}
+    base = {**experiment.dataset, **given}
     longest = budget.context + budget.long_horizon
     sizes = {"train": budget.sequences, "val": budget.validation}
     recipes = {
@@ -147,10 +148,15 @@ def _trained(
     config: Config, budget: Budget, experiment: Experiment, name: str
 ) -> dict[str, Any]:
     """A model with its training settings and what is tuned."""
-    protocol = config.protocols[experiment.protocol].model_dump()
+    protocol = config.protocols[experiment.protocol]
     sizes = ("batch", "sequences", "context", "horizon", "long_horizon")
     training = {key: getattr(budget, key) for key in sizes}
-    training |= {key: value for key, value in protocol.items() if key != "rollout"}
+    training |= {
+        "learning_rate": protocol.learning_rates.get(name, protocol.learning_rate),
+        "schedule": protocol.schedule,
+        "clip": protocol.clip,
+        "extend_horizon": protocol.extend_horizon,
+    }
     epochs = _epochs(config, budget, name, budget.epochs)
     trial_epochs = _epochs(config, budget, name, budget.tuning.epochs)
     return {
@@ -159,7 +165,7 @@ def _trained(
         "training": {**training, "epochs": epochs},
         "trial": {**training, "epochs": trial_epochs},
         "tuning": {
-            **config.tuning.model_dump(),
+            **(protocol.tuning or config.tuning).model_dump(),
             "trials": budget.tuning.trials,
         },
     }
@@ -176,6 +182,7 @@ def _attrs(
 ) -> dict[str, Any]:
     """What every cube of the experiment tells about itself."""
     protocol = config.protocols[experiment.protocol]
+    data = options.names("data", experiment.dataset["kind"])
     longest = budget.long_horizon if protocol.extend_horizon else budget.horizon
     return {
         "experiment": name,
@@ -184,7 +191,7 @@ def _attrs(
         "context": budget.context,
         "horizon": budget.horizon,
         "long_horizon": longest,
-        "digits": budget.digits,
+        "digits": budget.digits if "digits" in data else None,
         "frame_size": budget.frame_size,
         "max_speed": experiment.dataset.get("max_speed"),
         "published_size": int(budget.published_size),

@@ -11,7 +11,8 @@ from fernn.config import axes, options
 from fernn.config.choices import CHOICES
 from fernn.config.options import unknown
 from fernn.config.problems import Problem, from_pydantic
-from fernn.config.schema import Budget, Config, Model, Range
+from fernn.config.schema import Budget, Config, Model, Protocol, Range, Search
+from fernn.config.sizes import FORECAST, sized, task, task_of
 from fernn.errors import nearest
 
 TUNABLE = {"learning_rate", "clip"}
@@ -28,7 +29,7 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from axes.problems(config)
     for name in config.experiments:
         yield from _experiment(config, name)
-    yield from _tuning(config)
+    yield from _tuning(config.tuning, ("tuning",))
     yield from _items(config, "figures")
     yield from _items(config, "tables")
     for name, budget in config.budgets.items():
@@ -80,10 +81,24 @@ def _protocols(config: Config) -> Iterator[Problem]:
         path = ("protocols", name)
         for key in ("rollout", "schedule"):
             value = getattr(protocol, key)
-            yield from unknown(key, value, CHOICES[key], (*path, key))
-        for key, span in config.tuning.ranges.items():
-            if key in TUNABLE:
-                yield from _inside(getattr(protocol, key), span, (*path, key))
+            if value is not None:
+                yield from unknown(key, value, CHOICES[key], (*path, key))
+        if protocol.tuning:
+            yield from _tuning(protocol.tuning, (*path, "tuning"))
+        yield from _rates(config, protocol, path)
+
+
+def _rates(config: Config, protocol: Protocol, path: tuple) -> Iterator[Problem]:
+    """Hyperparameters must be where tuning may find them."""
+    for key, span in (protocol.tuning or config.tuning).ranges.items():
+        if key in TUNABLE:
+            yield from _inside(getattr(protocol, key), span, (*path, key))
+        if key == "learning_rate":
+            for model, rate in protocol.learning_rates.items():
+                yield from _inside(rate, span, (*path, "learning_rates", model))
+    for model in protocol.learning_rates:
+        where = (*path, "learning_rates", model)
+        yield from unknown("model", model, config.models, where)
 
 
 def _experiment(config: Config, name: str) -> Iterator[Problem]:
@@ -98,6 +113,7 @@ def _experiment(config: Config, name: str) -> Iterator[Problem]:
     yield from unknown("protocol", experiment.protocol, config.protocols, where)
     if dataset.get("kind") in options.kinds("data"):
         yield from _fit(config, name)
+        yield from _one_task(config, name)
 
 
 def _fit(config: Config, name: str) -> Iterator[Problem]:
@@ -115,7 +131,7 @@ def _fit(config: Config, name: str) -> Iterator[Problem]:
             if spec is None or spec.kind not in options.kinds("models"):
                 continue
             own = (spec.model_extra or {}).get("flow")
-            trained = "flow" in options.names("models", spec.kind)
+            trained = options.constant("models", spec.kind, "TRAINED") is not False
             where = (*path, group, index)
             if trained != (group == "models"):
                 other = "baselines" if group == "models" else "models"
@@ -125,15 +141,15 @@ def _fit(config: Config, name: str) -> Iterator[Problem]:
                 yield Problem(where, message)
 
 
-def _tuning(config: Config) -> Iterator[Problem]:
-    ranges, path = config.tuning.ranges, ("tuning",)
+def _tuning(search: Search, path: tuple) -> Iterator[Problem]:
+    ranges = search.ranges
     for name, span in ranges.items():
         where = (*path, "ranges", name)
         if name not in TUNABLE:
             yield Problem(where, f"cannot be tuned; {nearest(name, TUNABLE)}")
         if not span.low < span.high or (span.log and span.low <= 0):
             yield Problem(where, f"is no interval, got {span.low} … {span.high}")
-    for index, point in enumerate(config.tuning.first):
+    for index, point in enumerate(search.first):
         where = (*path, "first", index)
         for name, value in point.items():
             if name in ranges:
@@ -169,10 +185,45 @@ def _items(config: Config, group: str) -> Iterator[Problem]:
                 yield Problem((group, name, index), message)
 
 
+def _one_task(config: Config, name: str) -> Iterator[Problem]:
+    """Models and statistics must be for what the data are for."""
+    experiment, path = config.experiments[name], ("experiments", name)
+    wanted = task(config, name)
+    for group in ("models", "baselines"):
+        for index, model in enumerate(getattr(experiment, group)):
+            spec = config.models.get(model)
+            found = task_of("models", spec.kind) if spec else wanted
+            if found != wanted:
+                message = f"{model!r} learns to {found}, the data are to {wanted}"
+                yield Problem((*path, group, index), message)
+    for index, axis in enumerate(experiment.axes):
+        spec = config.axes.get(axis)
+        found = task_of("evaluation", spec.statistic) if spec else wanted
+        if found not in (wanted, "any"):
+            message = f"{axis!r} measures how models {found}, the data are to {wanted}"
+            yield Problem((*path, "axes", index), message)
+    protocol = config.protocols.get(experiment.protocol)
+    if protocol and wanted == FORECAST and protocol.rollout is None:
+        message = f"has no rollout, and {name!r} forecasts"
+        yield Problem(("protocols", experiment.protocol), message)
+
+
 def _budget(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
-    yield from unknown("source", budget.source, config.sources, (*path, "source"))
     where = (*path, "experiments")
     yield from _each_known(budget.experiments, config.experiments, where, "experiment")
+    yield from _sizes(config, budget, path)
+    for name, own in budget.sizes.items():
+        where = (*path, "sizes", name)
+        yield from unknown("experiment", name, budget.experiments, where)
+        if name in config.experiments:
+            yield from _sizes(config, sized(config, budget, name), where)
+        if own.tuning and own.tuning.workers != 1:
+            message = "is the budget's, one number for all experiments"
+            yield Problem((*where, "tuning", "workers"), message)
+
+
+def _sizes(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
+    yield from unknown("source", budget.source, config.sources, (*path, "source"))
     if budget.sequences < budget.batch:
         message = f"an epoch of {budget.sequences} is less than a batch, {budget.batch}"
         yield Problem((*path, "sequences"), message)

@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     FiniteFloat,
     StringConstraints,
+    create_model,
 )
 
 Item = TypeVar("Item", bound=Hashable)
@@ -81,16 +82,6 @@ class Model(Open):
     cost: Amount = Field(1.0, description="of a training step, relative to the largest")
 
 
-class Protocol(Strict):
-    """What the paper, or we, decide about training apart from sizes."""
-
-    rollout: str
-    learning_rate: Amount
-    schedule: str
-    clip: Amount
-    extend_horizon: bool
-
-
 class AxisSizes(Open):
     """How large an axis is; further keys override the data set's."""
 
@@ -122,6 +113,20 @@ class Search(Strict):
     first: list[dict[str, Real]] = Field([], description="trials 1, 2, …")
 
 
+class Protocol(Strict):
+    """What the paper, or we, decide about training apart from sizes."""
+
+    rollout: str | None = Field(None, description="of forecasts")
+    learning_rate: Amount
+    learning_rates: dict[str, Amount] = Field(
+        {}, description="of single models, in place of learning_rate"
+    )
+    schedule: str
+    clip: Amount
+    extend_horizon: bool = False
+    tuning: Search | None = Field(None, description="in place of the general one")
+
+
 class Trials(Strict):
     """How much is tuned."""
 
@@ -130,13 +135,10 @@ class Trials(Strict):
     workers: Count = 1
 
 
-class Budget(Strict):
-    """Sizes. A budget changes no science."""
+class Sizes(Strict):
+    """How large an experiment is; what its models do not take goes by unseen."""
 
-    published_size: bool = Field(False, description="comparable with the paper")
     source: str
-    experiments: SomeNames
-    seeds: Seeds
     frame_size: Count = Field(description="pixels; the frame is a torus")
     digits: Count
     context: Count = Field(description="observed frames")
@@ -152,8 +154,30 @@ class Budget(Strict):
     )
     validation: Count = Field(description="sequences")
     tuning: Trials
-    devices: Count = Field(1, description="of one machine, which share a batch")
     axes: dict[str, AxisSizes] = Field({}, description="sizes of axes")
+
+
+# Those of `Sizes` that an experiment has of its own; the others are the budget's.
+OwnSizes: Any = create_model(
+    "OwnSizes",
+    __base__=Strict,
+    **{
+        name: (Annotated[field.annotation, None, *field.metadata], None)  # pyright: ignore
+        for name, field in Sizes.model_fields.items()
+    },
+)
+
+
+class Budget(Sizes):
+    """Sizes. A budget changes no science."""
+
+    published_size: bool = Field(False, description="comparable with the paper")
+    experiments: SomeNames
+    seeds: Seeds
+    devices: Count = Field(1, description="of one machine, which share a batch")
+    sizes: dict[Name, OwnSizes] = Field(
+        {}, description="of single experiments, in place of the budget's"
+    )
 
 
 class Config(Strict):

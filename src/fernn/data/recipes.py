@@ -29,6 +29,15 @@ class Sequences(Protocol):
         ...
 
 
+@runtime_checkable
+class Labelled(Sequences, Protocol):
+    """Videos that show one of a few classes."""
+
+    def labels(self, first: int, count: int, epoch: int = 0) -> Tensor:
+        """The class of each of the samples that `video` gives."""
+        ...
+
+
 def synthesize(spec: dict[str, Any], atlas: xr.Dataset) -> xr.Dataset:
     """The recipe that a specification asks for; ``kind`` names its module."""
     options = dict(spec)

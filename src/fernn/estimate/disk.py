@@ -17,7 +17,11 @@ ROW = 400  # bytes of it in the tracker's database, with its indices
 COPIES = 4  # of the weights in a saved state: now, best, and Adam's two moments
 KEPT = 2  # saved states of a run
 DIGITS = 55_000_000  # bytes of MNIST's
-FEW = 120_000  # bytes of the digits inside scikit-learn
+ATLASES = {  # bytes of others: of the digits inside scikit-learn, and of clips
+    "handwritten": 120_000,
+    "kth": 200_000_000,
+    "synthetic_actions": 10_000_000,
+}
 
 
 def disk(
@@ -93,17 +97,18 @@ def _statistic(
 
 
 def _data(plan: dict[str, Any], results: Path) -> float:
-    """Bytes of the digits, as they lie there or as MNIST has, and of the recipes."""
-    source = plan["source"]
-    atlas = results / "data" / f"{source['name']}.nc"
-    if atlas.exists():
-        total = float(atlas.stat().st_size)
-    else:
-        many = DIGITS / source.get("shrink", 1) ** 2
-        total = FEW if source["kind"] == "handwritten" else many
+    """Bytes of the atlases, as they lie there or as they will, and of the recipes."""
+    total = 0.0
+    for name, source in plan["sources"].items():
+        atlas = results / "data" / f"{name}.nc"
+        if atlas.exists():
+            total += atlas.stat().st_size
+        else:
+            many = ATLASES.get(source["kind"], DIGITS)
+            total += many / source.get("shrink", 1) ** 2
     for experiment in plan["experiments"].values():
         for recipe in experiment["recipes"].values():
-            total += FILE + 12 * sequences(recipe) * recipe["digits"]
+            total += FILE + 12 * sequences(recipe) * recipe.get("digits", 1)
     return total
 
 

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import functools
 import json
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from fernn import models
 from fernn.estimate.work import Network, Work
+from fernn.modules import load
+from fernn.training import tasks
 
 CHANNELS = 1  # of a frame
 LONGEST = 3  # predicted frames that are counted one by one
@@ -34,6 +38,12 @@ def parameters(network: Network) -> int:
     return models.parameters(build(network))
 
 
+def task_of(network: Network) -> Any:
+    """What the model learns; see `fernn.training.tasks`."""
+    kind = json.loads(network.spec)["kind"]
+    return tasks.named_by(load("fernn.models", kind))
+
+
 class Count(NamedTuple):
     """What a work asks of a device.
 
@@ -44,6 +54,23 @@ class Count(NamedTuple):
 
     flop: float
     calls: float
+
+
+@dataclass(frozen=True)
+class Blank:
+    """Videos and classes of the right shapes; on `meta` they have no numbers."""
+
+    size: int
+    device: str = "meta"
+
+    def video(self, first: int, count: int, frames: int, epoch: int = 0) -> Tensor:
+        """See `fernn.data.recipes.Sequences`."""
+        shape = (count, frames, CHANNELS, self.size, self.size)
+        return torch.rand(shape, device=self.device)
+
+    def labels(self, first: int, count: int, epoch: int = 0) -> Tensor:
+        """See `fernn.data.recipes.Labelled`."""
+        return torch.zeros(count, dtype=torch.int64, device=self.device)
 
 
 class Calls(TorchDispatchMode):
@@ -83,12 +110,11 @@ def count(work: Work) -> Count:
 def _of_batch(
     network: Network, batch: int, context: int, horizon: int, trains: bool
 ) -> Count:
-    model = build(network)
-    shape = (batch, context + horizon, CHANNELS, network.size, network.size)
-    video = torch.empty(shape, device="meta")
+    model, task = build(network), task_of(network)
+    seen, target = task.batch(Blank(network.size), 0, batch, context, horizon)
     counter, calls = FlopCounterMode(display=False), Calls()
     with torch.set_grad_enabled(trains), counter, calls:
-        predicted = model(video[:, :context], horizon)
+        output = model(*seen)
         if trains:
-            (predicted - video[:, context:]).square().mean().backward()
+            task.loss(output, target).backward()
     return Count(counter.get_total_flops(), calls.number)

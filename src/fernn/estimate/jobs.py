@@ -61,9 +61,10 @@ def jobs(plan: dict[str, Any]) -> dict[Key, Job]:
 
 
 def _data(plan: dict[str, Any]) -> Iterator[Job]:
-    fetch = ("fetch", plan["source"]["name"])
-    yield _plain(fetch)
+    for source in plan["sources"]:
+        yield _plain(("fetch", source))
     for name, experiment in plan["experiments"].items():
+        fetch = ("fetch", plan["atlases"][name])
         for split in experiment["recipes"]:
             yield _plain(("synthesize", name, split), (fetch,))
 

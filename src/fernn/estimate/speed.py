@@ -114,15 +114,16 @@ def _step(model: Any, work: Work) -> Callable[[], object]:
     """An optimiser step that ends when the device has done it."""
     import torch
 
-    place = next(model.parameters()).device
-    side = work.network.size
-    video = torch.rand(work.batch, 2 * FRAMES, 1, side, side, device=place)
+    from fernn.estimate.flop import Blank, task_of
+
+    split = Blank(work.network.size, str(next(model.parameters()).device))
+    task = task_of(work.network)
+    seen, target = task.batch(split, 0, work.batch, FRAMES, FRAMES)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.0)
 
     def step() -> float:
         optimiser.zero_grad()
-        predicted = model(video[:, :FRAMES], FRAMES)
-        (predicted - video[:, FRAMES:]).square().mean().backward()
+        task.loss(model(*seen), target).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         return next(model.parameters()).sum().item()

@@ -110,7 +110,8 @@ def sequences(recipe: dict[str, Any]) -> int:
     square = (2 * recipe.get("grid_speed", 0) + 1) ** 2
     flows = recipe.get("flows")
     moving = sum(map(any, flows)) if flows else square - 1
-    copies = {"grid": square, "flowed": 1 + moving}.get(recipe["draw"], 1)
+    grid = len(flows) if flows else square
+    copies = {"grid": grid, "flowed": 1 + moving}.get(recipe["draw"], 1)
     return recipe["sequences"] * copies
 
 

@@ -11,6 +11,7 @@ from fernn.evaluation import squared_error
 from fernn.evaluation._subject import Subject
 
 DRAWS = (None,)  # it has no test set
+TASK = "any"
 
 
 def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from fernn.errors import UserError, nearest
 
+TRAINED = False  # it has no weights
 MOTIONS = ("still", "oracle")
 
 

@@ -8,6 +8,7 @@ import torch
 from lightning_fabric import Fabric
 
 from fernn.data.recipes import Sequences
+from fernn.training import tasks
 from fernn.training.settings import Settings
 
 
@@ -22,11 +23,11 @@ def accumulate(
     """Add the gradient of this device's share of the batch of a step.
 
     However the batch is cut, the loss and the gradient are its means; only the order
-    of the sums differs.
+    of the sums differs. A batch normalisation alone sees pieces.
 
     Args:
         fabric: how many devices there are and which this is.
-        network: called with ``(video, horizon)``.
+        network: called with what the split's task gives.
         split: where the sequences come from.
         settings: see `Settings`.
         step: of the optimiser.
@@ -37,16 +38,16 @@ def accumulate(
     """
     epoch, batch = divmod(step, settings.steps_per_epoch)
     ahead, context = settings.frames_ahead(step), settings.context
+    task = tasks.of(split)
     share = settings.batch // fabric.world_size
     begin = batch * settings.batch + fabric.global_rank * share
     total = torch.zeros((), device=fabric.device)
     for first in range(0, share, piece):
         count = min(piece, share - first)
-        video = split.video(begin + first, count, context + ahead, epoch)
+        seen, target = task.batch(split, begin + first, count, context, ahead, epoch)
         waits = fabric.world_size > 1 and first + count < share
         with fabric.no_backward_sync(network, enabled=waits):
-            predicted = network(video[:, :context], ahead)
-            loss = (predicted - video[:, context:]).square().mean() * (count / share)
+            loss = task.loss(network(*seen), target) * (count / share)
             fabric.backward(loss)
         total += loss.detach()
     return total.item()

@@ -10,13 +10,21 @@ from fernn.spool import Spool
 STEPS_BETWEEN_POINTS = 10
 
 
-def listeners(spool: Spool, advance: Advance) -> tuple[Callable, Callable]:
-    """Tell the spool and the terminal of each epoch, the spool of every tenth step."""
+def listeners(
+    spool: Spool, advance: Advance, error: str = "mse"
+) -> tuple[Callable, Callable]:
+    """Tell the spool and the terminal of each epoch, the spool of every tenth step.
+
+    Args:
+        spool: of the run.
+        advance: the terminal's bar.
+        error: the name of the validation error.
+    """
 
     def on_epoch(record: dict[str, float]) -> None:
         values = {
             "train/loss": record["train_loss"],
-            "val/mse": record["validation_error"],
+            f"val/{error}": record["validation_error"],
             "train/learning_rate": record["learning_rate"],
             "train/epoch": record["epoch"],
         }

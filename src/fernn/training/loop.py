@@ -14,6 +14,7 @@ from torch import nn
 
 from fernn.data.recipes import Sequences
 from fernn.devices import within_memory
+from fernn.training import tasks
 from fernn.training.gradient import accumulate, mean_over_devices
 from fernn.training.rolling import RollingStates
 from fernn.training.settings import Settings
@@ -39,13 +40,13 @@ def train(
     seconds: float | None = None,
     devices: int = 1,
 ) -> tuple[list[Record], dict[str, Any]]:
-    """Minimise the mean squared error of the predicted frames.
+    """Minimise the loss of the task that the sequences are made for.
 
     Test data are not seen. A run that is stopped and continued from `states` gives the
     same bits as one that never stopped.
 
     Args:
-        model: called with ``(video, horizon)``.
+        model: called with what the task gives; see `fernn.training.tasks`.
         train_split: fresh sequences in every epoch.
         validation_split: fixed; its error decides which epoch's weights are kept.
         settings: see `Settings`.
@@ -186,14 +187,13 @@ def _end_epoch(
 def validation_error(
     network: Any, split: Sequences, settings: Settings, piece: int | None = None
 ) -> float:
-    """Mean squared error of the longest trained roll-out on a fixed split."""
+    """The task's mean error on a fixed split, of the longest trained roll-out."""
     network.eval()
-    total, piece = 0.0, piece or settings.batch
+    task, total, piece = tasks.of(split), 0.0, piece or settings.batch
+    frames = settings.context, settings.validated
     for first in range(0, len(split), piece):
-        frames = settings.context + settings.validated
-        video = split.video(first, piece, frames)
-        predicted = network(video[:, : settings.context], settings.validated)
-        errors = (predicted - video[:, settings.context :]).square().mean((1, 2, 3, 4))
+        seen, target = task.batch(split, first, piece, *frames)
+        errors = task.errors(network(*seen), target)
         total += errors.double().sum().item()
     network.train()
     return total / len(split)

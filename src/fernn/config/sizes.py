@@ -1,0 +1,29 @@
+"""What an experiment has of a budget: the budget's sizes, or its own."""
+
+from __future__ import annotations
+
+from fernn.config import options
+from fernn.config.schema import Budget, Config
+
+FORECAST = "forecast"
+
+
+def sized(config: Config, budget: Budget, experiment: str) -> Budget:
+    """The budget with the sizes of an experiment; what is classified has no future."""
+    own = budget.sizes.get(experiment)
+    update = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
+    if task(config, experiment) != FORECAST:
+        update |= {"horizon": 0, "long_horizon": 0}
+    return budget.model_copy(update=update)
+
+
+def task(config: Config, experiment: str) -> str:
+    """What an experiment's models learn: ``TASK`` of its data's module."""
+    return task_of("data", str(config.experiments[experiment].dataset.get("kind")))
+
+
+def task_of(package: str, kind: str) -> str:
+    """``TASK`` of a module; forecasting is what they do by default."""
+    if kind not in options.kinds(package):
+        return FORECAST
+    return options.constant(package, kind, "TASK") or FORECAST

@@ -1,0 +1,247 @@
+"""Clips of people seen by a moving camera: Moving KTH, section 5.2 of the paper.
+
+A split is a recipe: which clip, from which frame on, mirrored or not, and how fast the
+camera moves. The same integers give the same frames, in any order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from fernn.data._pan import carry
+from fernn.data._random import below, words
+from fernn.errors import UserError, nearest
+from fernn.flows import Velocity
+from fernn.flows.translation import square
+
+TASK = "classify"
+FLOWS = ("translation", "pan")
+BOUNDARIES = ("circular", "zero")
+DRAWS = ("sampled", "grid")
+AXES = ("rows", "columns")
+KEPT = ("label", "person", "scenario")  # what a recipe tells of its clips
+
+
+def synthesize(
+    atlas: xr.Dataset,
+    *,
+    split: str,
+    pool: str,
+    draw: str,
+    seed: int,
+    sequences: int,
+    frames: int,
+    frame_size: int,
+    max_speed: int,
+    flow: str = "translation",
+    grid_speed: int = 0,
+    flows: list[list[int]] | None = None,
+    stride: int = 1,
+    mirror: bool = True,
+    boundary: str = "circular",
+) -> xr.Dataset:
+    """The recipe of a split.
+
+    Clips are taken in turn, in an order drawn anew for each turn, so that more
+    sequences than clips show each clip from several frames on.
+
+    Args:
+        atlas: clips; see `fernn.data.sources`.
+        split: the recipe's name; with the seed it decides what is drawn.
+        pool: the atlas's clips: train, val or test.
+        draw: how the camera moves: sampled, uniformly at random, or grid, every
+            velocity with the same clips from the same frames on.
+        seed: of the data.
+        sequences: how many; for a grid of each velocity.
+        frames: how many the sequences have; shorter clips are left out.
+        frame_size: height and width of the frame, pixels; that of the atlas.
+        max_speed: of the camera along each axis of its flow, pixels per frame.
+        flow: translation, or pan: along the columns alone.
+        grid_speed: of a grid: a square of velocities, or a line of them for pan.
+        flows: a list of the grid's velocities, in place of `grid_speed`.
+        stride: frames of the clip from one of the sequence to the next.
+        mirror: in the split ``train``, half of the clips are seen in a mirror.
+        boundary: circular, or zero: what comes into view is black.
+
+    Returns:
+        Integers ``clip_index``, ``start``, ``mirrored`` and ``velocity_*`` (sample).
+
+    Raises:
+        UserError: no clip of the pool is long enough, or a name is unknown.
+    """
+    for what, name, known in (
+        ("flow", flow, FLOWS),
+        ("draw", draw, DRAWS),
+        ("boundary", boundary, BOUNDARIES),
+    ):
+        if name not in known:
+            raise UserError(f"moving_clips: no {what} {name!r}; {nearest(name, known)}")
+    if atlas.image.shape[1:] != (frame_size, frame_size):
+        rows, columns = atlas.image.shape[1:]
+        raise UserError(
+            f"clips of {rows}×{columns} pixels are no frames of"
+            f" {frame_size}×{frame_size} (frame_size)"
+        )
+    spec: dict[str, Any] = {
+        "kind": "moving_clips",
+        "split": split,
+        "pool": pool,
+        "draw": draw,
+        "seed": seed,
+        "sequences": sequences,
+        "frames": frames,
+        "frame_size": frame_size,
+        "max_speed": max_speed,
+        "flow": flow,
+        "grid_speed": grid_speed,
+        "stride": stride,
+        "mirror": int(mirror and split == "train"),
+        "boundary": boundary,
+    }
+    clips = _pool(spec, atlas)
+    if draw == "sampled":
+        recipe = _table(_drawn(spec, clips, 0, 0, sequences))
+    else:
+        recipe = _grid(spec, clips, flows)
+    told = {name: atlas[name][recipe.clip_index.values].variable for name in KEPT}
+    for name, column in told.items():
+        recipe = recipe.assign_coords({name: ("sample", column.values, column.attrs)})
+    about = {name: atlas.attrs.get(name, "") for name in ("source", "classes")}
+    return recipe.assign_attrs(spec, **about)
+
+
+class Sequences:
+    """Videos and their classes, made from a recipe.
+
+    Args:
+        recipe: from `synthesize`.
+        atlas: the same one.
+        device: where the frames are made.
+    """
+
+    def __init__(
+        self, recipe: xr.Dataset, atlas: xr.Dataset, device: torch.device | str = "cpu"
+    ):
+        self.recipe = recipe
+        self.size = int(recipe.attrs["frame_size"])
+        self._pool = _pool(recipe.attrs, atlas)
+        self._images = torch.as_tensor(atlas.image.values, device=device)
+        self._scale = float(atlas.image.attrs["scale"])
+        self._first = atlas["first"].values.astype(np.int64)
+        self._labels = atlas.label.values.astype(np.int64)
+
+    def __len__(self) -> int:
+        return self.recipe.sizes["sample"]
+
+    def video(
+        self, first: int, count: int, frames: int, epoch: int = 0
+    ) -> Float[Tensor, "sample frame 1 height width"]:
+        """The frames of the samples ``first … first + count`` of an epoch.
+
+        Epoch 0 is the recipe's own table; later ones are drawn as it was.
+        """
+        drawn = self._drawn(first, count, epoch)
+        attrs, device = self.recipe.attrs, self._images.device
+        begin = self._first[drawn["clip_index"]] + drawn["start"]
+        steps = np.arange(frames) * int(attrs["stride"])
+        place = torch.as_tensor(begin[:, None] + steps).to(device)
+        mirrored = torch.as_tensor(drawn["mirrored"] == 1).to(device)
+        pair = np.stack([drawn[f"velocity_{axis}"] for axis in AXES], axis=-1)
+        seen = self._images[place].float() / self._scale
+        seen = torch.where(mirrored[:, None, None, None], seen.flip(-1), seen)
+        velocity = torch.as_tensor(pair).to(device)
+        return carry(seen, velocity, attrs["boundary"] == "zero")[:, :, None]
+
+    def labels(self, first: int, count: int, epoch: int = 0) -> Int[Tensor, " sample"]:
+        """The class of each of these samples, a place in the atlas's ``classes``."""
+        drawn = self._drawn(first, count, epoch)
+        return torch.as_tensor(self._labels[drawn["clip_index"]]).to(
+            self._images.device
+        )
+
+    def _drawn(self, first: int, count: int, epoch: int) -> dict[str, np.ndarray]:
+        if epoch:
+            count = min(count, len(self) - first)
+            return _drawn(self.recipe.attrs, self._pool, epoch, first, count)
+        table = self.recipe.isel(sample=slice(first, first + count))
+        return {str(k): v.values.astype(np.int64) for k, v in table.data_vars.items()}
+
+
+def _pool(spec: dict[str, Any], atlas: xr.Dataset) -> np.ndarray:
+    """(clip, number of its start frames) of the clips that are long enough."""
+    span = (spec["frames"] - 1) * spec["stride"] + 1
+    starts = atlas["length"].values.astype(np.int64) - span + 1
+    chosen = np.flatnonzero((atlas.split.values == spec["pool"]) & (starts > 0))
+    if not len(chosen):
+        raise UserError(f"the atlas has no clips of {span} frames for {spec['pool']!r}")
+    return np.stack([chosen, starts[chosen]], axis=-1)
+
+
+def _drawn(
+    spec: dict[str, Any], pool: np.ndarray, epoch: int, first: int, count: int
+) -> dict[str, np.ndarray]:
+    """The integers of samples ``first … first + count`` of an epoch."""
+    where = spec["seed"], spec["split"], epoch
+    which, starts = _in_turn(where, pool, np.arange(first, first + count)).T
+    drawn = words(*where, first, count, 4)
+    speed, speeds = spec["max_speed"], 2 * spec["max_speed"] + 1
+    rows, columns = (below(drawn[:, place], speeds) - speed for place in (2, 3))
+    return {
+        "clip_index": which,
+        "start": below(drawn[:, 0], starts),
+        "mirrored": below(drawn[:, 1], 2) * spec["mirror"],
+        "velocity_rows": rows * (spec["flow"] != "pan"),
+        "velocity_columns": columns,
+    }
+
+
+def _in_turn(
+    where: tuple[int, str, int], pool: np.ndarray, samples: np.ndarray
+) -> np.ndarray:
+    """The rows of the pool that samples have: each turn has them all, in disorder."""
+    seed, split, epoch = where
+    turns, places = np.divmod(samples, len(pool))
+    rows = np.empty((len(samples), pool.shape[1]), np.int64)
+    for turn in np.unique(turns):
+        key = words(seed, f"{split}/order {turn}", epoch, 0, len(pool), 1)[:, 0]
+        order = np.argsort(key, kind="stable")
+        rows[turns == turn] = pool[order[places[turns == turn]]]
+    return rows
+
+
+def _grid(
+    spec: dict[str, Any], pool: np.ndarray, flows: list[list[int]] | None
+) -> xr.Dataset:
+    """Every velocity with the same clips from the same frames on."""
+    still = _drawn({**spec, "max_speed": 0}, pool, 0, 0, spec["sequences"])
+    parts = []
+    for rows, columns in flows or _line(spec):
+        speeds = {"velocity_rows": rows, "velocity_columns": columns}
+        parts.append(still | {k: np.full_like(still[k], v) for k, v in speeds.items()})
+    return _table({k: np.concatenate([part[k] for part in parts]) for k in still})
+
+
+def _line(spec: dict[str, Any]) -> list[Velocity]:
+    grid = square(spec["grid_speed"])
+    return [v for v in grid if spec["flow"] != "pan" or not v[0]]
+
+
+def _table(drawn: dict[str, np.ndarray]) -> xr.Dataset:
+    names = {
+        "clip_index": ("atlas clip", "1"),
+        "start": ("first frame of the clip that is shown", "frame"),
+        "mirrored": ("whether it is seen in a mirror", "1"),
+        "velocity_rows": ("velocity of the camera along rows", "pixel/frame"),
+        "velocity_columns": ("velocity of the camera along columns", "pixel/frame"),
+    }
+    table = {
+        name: ("sample", drawn[name].astype(np.int32), {"long_name": what, "units": u})
+        for name, (what, u) in names.items()
+    }
+    return xr.Dataset(table, coords={"sample": np.arange(len(drawn["start"]))})

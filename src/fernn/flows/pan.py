@@ -1,0 +1,32 @@
+"""A camera that pans: translations of the torus along its columns alone."""
+
+from __future__ import annotations
+
+from fernn.errors import UserError
+from fernn.flows.translation import Translation
+
+
+def build(size: int, max_speed: int | None = None, closed: bool = False) -> Translation:
+    r"""Horizontal velocities: truncated, or ``closed``: all that differ on the torus.
+
+    The closed :math:`V = \{0\} \times \mathbb{Z}_N` is a group of N slots, where the
+    whole torus has N². A horizontal flow permutes them, so what is pooled over V and
+    over the frame does not change at all.
+
+    Args:
+        size: height and width of the frame, N pixels.
+        max_speed: in place of ``closed``, :math:`V = \{0\} \times \{-r, \dots, r\}`.
+        closed: all N velocities.
+
+    Raises:
+        UserError: none or both of the two are given.
+    """
+    if closed == (max_speed is not None):
+        given = "both" if closed else "none of them"
+        raise UserError(f"a pan takes one of max_speed and closed, got {given}")
+    if closed:
+        return Translation([(0, column) for column in range(size)], size)
+    assert max_speed is not None
+    return Translation(
+        [(0, column) for column in range(-max_speed, max_speed + 1)], size
+    )

@@ -1,0 +1,154 @@
+"""Watch all frames, then name what they show: the recurrent models of Moving KTH."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fernn import cells, flows
+from fernn.cells import FlowEquivariantCell
+from fernn.errors import UserError, nearest
+from fernn.models._boundary import padding_mode
+from fernn.models._learned_shifts import LearnedShiftCell
+
+TASK = "classify"
+SHIFTS = ("flow", "learned")
+POOLINGS = {"max": torch.amax, "mean": torch.mean, "sum": torch.sum}
+KERNELS = (5, 3, 3)  # of the encoder's layers
+
+
+class Classifier(nn.Module):
+    r"""A cell, a pooling over V and over the frame, and a linear layer, section 5.2.
+
+    .. math:: y = A \cdot \frac{1}{|X|} \sum_x \max_{\nu \in V} h_T(\nu, x)
+
+    With a closed V, circular boundaries and a flow whose velocity is in V, a flow of
+    the input permutes the slots and moves the maximum, so that the logits do not
+    change. At the published size (128 hidden channels, 6 classes) it has 241,638
+    parameters for every V.
+
+    Args:
+        cell: the recurrent cell; its `conv_u` is the encoder.
+        hidden: channels of the state.
+        classes: how many.
+        pooling: over V: ``max``, ``mean`` or ``sum``.
+        last: frames at the end whose pooled states are averaged; the paper has 1.
+        normalized: whether a batch normalisation stands before the linear layer.
+
+    Raises:
+        UserError: an unknown pooling, or no frame is averaged.
+    """
+
+    def __init__(
+        self,
+        cell: FlowEquivariantCell,
+        hidden: int,
+        classes: int = 6,
+        pooling: str = "max",
+        last: int = 1,
+        normalized: bool = False,
+    ):
+        super().__init__()
+        if pooling not in POOLINGS:
+            raise UserError(f"no pooling {pooling!r}; {nearest(pooling, POOLINGS)}")
+        if last < 1 or classes < 2:
+            raise UserError(
+                "a classifier needs at least one last frame and two classes,"
+                f" got {last} and {classes}"
+            )
+        self.cell = cell
+        self.pooling = pooling
+        self.last = last
+        self.normalize = nn.BatchNorm1d(hidden) if normalized else nn.Identity()
+        self.linear = nn.Linear(hidden, classes)
+
+    def forward(
+        self, video: Float[Tensor, "batch time channel height width"]
+    ) -> Float[Tensor, "batch classes"]:
+        """The logits of each class.
+
+        Raises:
+            UserError: there is no frame.
+        """
+        if not video.shape[1]:
+            raise UserError("at least one frame must be seen to name what it shows")
+        drives = self.cell.lift(rearrange(video, "b t c h w -> (b t) c h w"))
+        drives = rearrange(drives, "(b t) v c h w -> t b v c h w", b=len(video))
+        states: deque[Tensor] = deque(maxlen=self.last)
+        state = None
+        for drive in drives:
+            state = self.cell(drive, state)
+            states.append(state)
+        features = torch.stack([self._pool(state) for state in states], dim=1)
+        seen = self.normalize(features.flatten(0, 1)).view_as(features)
+        return self.linear(seen.mean(1))
+
+    def _pool(
+        self, state: Float[Tensor, "batch velocity hidden height width"]
+    ) -> Float[Tensor, "batch hidden"]:
+        """Over V, then the mean over pixels, channels last as in memory."""
+        slots = rearrange(state, "b v c h w -> b v h w c")
+        return POOLINGS[self.pooling](slots, dim=1).mean((1, 2))
+
+
+def encoder(hidden: int, boundary: str = "zero") -> nn.Sequential:
+    """Three convolutions with batch normalisation, to `hidden` channels.
+
+    Args:
+        hidden: channels of the last; the others have a quarter and a half, or four.
+        boundary: ``zero`` as in the paper, or ``circular``, which alone is
+            equivariant on the torus.
+    """
+    mode = padding_mode(boundary)
+    widths = [1, max(4, hidden // 4), max(4, hidden // 2), hidden]
+    layers: list[nn.Module] = []
+    for kernel, inner, outer in zip(KERNELS, widths[:-1], widths[1:], strict=True):
+        layers += [
+            nn.Conv2d(
+                inner,
+                outer,
+                kernel,
+                padding=kernel // 2,
+                padding_mode=mode,
+                bias=False,
+            ),
+            nn.BatchNorm2d(outer),
+            nn.ReLU(),
+        ]
+    return nn.Sequential(*layers)
+
+
+def build(
+    size: int,
+    flow: dict[str, Any],
+    hidden: int = 128,
+    kernel: int = 3,
+    activation: str = "tanh",
+    pooling: str = "max",
+    boundary: str = "zero",
+    shifts: str = "flow",
+    classes: int = 6,
+    last: int = 1,
+    normalized: bool = False,
+    execution: str = "fused",
+) -> Classifier:
+    """A classifier from a specification; see `Classifier`, `encoder` and the cell.
+
+    Shifts that are ``learned`` make the G-RNN+: one kernel a slot in place of the flow.
+
+    Raises:
+        UserError: an unknown option's value.
+    """
+    if shifts not in SHIFTS:
+        raise UserError(f"no shifts {shifts!r}; {nearest(shifts, SHIFTS)}")
+    kind = LearnedShiftCell if shifts == "learned" else cells.execution(execution)
+    cell = kind(
+        flows.build(flow, size), hidden=hidden, kernel=kernel, activation=activation
+    )
+    cell.conv_u = encoder(hidden, boundary)
+    return Classifier(cell, hidden, classes, pooling, last, normalized)

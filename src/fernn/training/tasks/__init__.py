@@ -1,0 +1,32 @@
+"""What is learnt: a batch, its loss, and the error that validation measures.
+
+A task is a module with
+
+* ``batch(split, first, count, context, ahead, epoch)``: what the network is called
+  with, and the target;
+* ``loss(output, target)``: the mean over the samples, which training minimises;
+* ``errors(output, target)``: of each sample; their mean decides which epoch is kept;
+* ``ERROR``: the name of that error in the tracker.
+
+Modules of `fernn.data` and `fernn.models` name theirs as ``TASK``.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from fernn.data.recipes import Sequences
+from fernn.modules import load
+
+DEFAULT = "forecast"
+
+
+def of(split: Sequences) -> Any:
+    """The task that sequences are made for."""
+    return named_by(load("fernn.data", split.recipe.attrs["kind"]))
+
+
+def named_by(module: ModuleType) -> Any:
+    """The task that a kind of data or of model names."""
+    return load("fernn.training.tasks", getattr(module, "TASK", DEFAULT))

@@ -1,0 +1,34 @@
+"""Name what a sequence shows; the error is the cross-entropy, in nats.
+
+Cross-entropy decides between epochs, too: on a few hundred validation clips many
+epochs share one accuracy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from fernn.data.recipes import Labelled
+
+ERROR = "cross_entropy"
+
+
+def batch(
+    split: Labelled, first: int, count: int, context: int, ahead: int, epoch: int = 0
+) -> tuple[tuple[Any, ...], Tensor]:
+    """``(frames,)``, and the class of each sequence; `ahead` is 0."""
+    video = split.video(first, count, context, epoch)
+    return (video,), split.labels(first, count, epoch)
+
+
+def loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean cross-entropy."""
+    return F.cross_entropy(logits, labels)
+
+
+def errors(logits: Tensor, labels: Tensor) -> Tensor:
+    """The cross-entropy of each sequence."""
+    return F.cross_entropy(logits, labels, reduction="none")

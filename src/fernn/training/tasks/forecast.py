@@ -1,0 +1,29 @@
+"""Predict the frames that follow; the error is the mean square over their pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from fernn.data.recipes import Sequences
+
+ERROR = "mse"
+
+
+def batch(
+    split: Sequences, first: int, count: int, context: int, ahead: int, epoch: int = 0
+) -> tuple[tuple[Any, ...], Tensor]:
+    """``(observed frames, ahead)``, and the frames to predict."""
+    video = split.video(first, count, context + ahead, epoch)
+    return (video[:, :context], ahead), video[:, context:]
+
+
+def loss(predicted: Tensor, truth: Tensor) -> Tensor:
+    """The mean squared error."""
+    return (predicted - truth).square().mean()
+
+
+def errors(predicted: Tensor, truth: Tensor) -> Tensor:
+    """The mean squared error of each sequence."""
+    return (predicted - truth).square().mean((1, 2, 3, 4))
