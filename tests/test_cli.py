@@ -72,8 +72,8 @@ def test_a_real_mistake(capsys, tmp_path):
 
 
 def test_an_unknown_command_is_told_the_nearest(capsys):
-    assert main(["trian"]) == 2
-    told = "fernn: no command 'trian'; did you mean 'train'?\n"
+    assert main(["synthesise"]) == 2
+    told = "fernn: no command 'synthesise'; did you mean 'synthesize'?\n"
     assert capsys.readouterr().err == told
 
 

@@ -35,8 +35,8 @@ BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "tracking": LOW,
     "config": "errors",
     "heads": f"{LOW} tracking",
-    "doctor": f"{LOW} heads data tracking config",
     "estimate": f"{LOW} flows cells models data training evaluation config",
+    "doctor": f"{LOW} heads data tracking config estimate",
     "bench": f"{LOW} flows cells models data training tracking config",
     "cli": f"{LOW} data models checkpoint training tuning evaluation figures tables"
     " tracking config heads doctor estimate bench",

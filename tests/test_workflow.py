@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("snakemake")
 
 ROOT = Path(__file__).parents[1]
-NEEDED = ("Snakefile", "config.yaml", "workflow", "envs", "src")
+NEEDED = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src")
 LIMIT = 240  # seconds; it takes 40 on two idle cores
 TINY = """\
 budget: tiny

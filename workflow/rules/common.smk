@@ -5,10 +5,12 @@ mistake ends the run with exit code 2 before any job.
 """
 
 import ast
+import atexit
 import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 # Jobs find the `fernn` that belongs to this Snakemake; a conda environment wins.
@@ -157,10 +159,50 @@ def tables(form="csv"):
     return expand(f"results/{BUDGET}/tables/{{table}}.{form}", table=PLAN["tables"])
 
 
+HEAD = Path(f"results/{BUDGET}/.head.lease")
+
+
 def watch():
-    """Start the tracker beside the workflow; it ends with it."""
+    """Start the tracker beside the workflow; it ends with it, and shows that it lives."""
     log_file = Path(f"results/{BUDGET}/logs/watch.log")
     log_file.parent.mkdir(parents=True, exist_ok=True)
     command = ["fernn", "track", "--watch", "--until-pid", str(os.getpid())]
     with log_file.open("a") as stream:
-        subprocess.Popen(command, stdout=stream, stderr=stream, start_new_session=True)
+        subprocess.Popen(
+            [*command, "--head", str(HEAD)],
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+
+
+def resign(path, lease):
+    if path.exists() and path.read_bytes() == lease:
+        path.unlink()
+
+
+@contextmanager
+def as_head():
+    """Make this process the one head of the budget, before Snakemake locks its files.
+
+    `fernn head` refuses, with exit code 2, if another one lives; it clears what a dead
+    one left, and tells what the names of Slurm jobs begin with. Dry runs, reports and
+    the like run nothing and need no head.
+    """
+    if workflow.executor_plugin is not None and not workflow.dryrun:
+        command = [sys.executable, "-m", "fernn", "head", "--budget", BUDGET]
+        done = subprocess.run(
+            [*command, "--pid", str(os.getpid())], text=True, stdout=subprocess.PIPE
+        )
+        if done.returncode:
+            raise SystemExit(done.returncode)
+        atexit.register(resign, HEAD.absolute(), HEAD.read_bytes())
+        if hasattr(workflow.executor_settings, "jobname_prefix"):
+            workflow.executor_settings.jobname_prefix = done.stdout.strip()
+    yield
+
+
+# Snakemake has no hook between what it parses and what it locks. As a decorator this
+# one leaves no frame of this file in the tracebacks of its errors.
+if workflow.is_main_process:
+    workflow._prepare_dag = as_head()(workflow._prepare_dag)

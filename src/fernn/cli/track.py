@@ -8,13 +8,14 @@ wait for it. MLflow is results/mlflow/mlflow.db, or MLFLOW_TRACKING_URI if that 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fernn import processes
 from fernn.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="PID",
         help="with --watch: stop after a last pass when this process is gone",
+    )
+    parser.add_argument(
+        "--head",
+        type=Path,
+        metavar="LEASE",
+        help="with --until-pid: show that process's signs of life in this file",
     )
     parser.add_argument(
         "--interval", type=float, default=5.0, help="seconds between passes"
@@ -62,6 +69,8 @@ def run(args: argparse.Namespace) -> None:
     """Run ``fernn track``."""
     from fernn.tracking.sync import Syncer
 
+    if args.head and not args.until_pid:
+        raise UserError("--head needs --until-pid, the process whose signs are shown")
     if not args.results.is_dir() and not args.init:
         raise UserError(f"no results folder {args.results}; give it with --results")
     syncer = Syncer(args.results)
@@ -73,7 +82,9 @@ def run(args: argparse.Namespace) -> None:
     if args.init:
         syncer.connect()
         return
-    if args.watch:
+    if args.watch and args.head:
+        watch_beside(syncer, args.interval, args.until_pid, args.head)
+    elif args.watch:
         watch(syncer, args.interval, args.until_pid)
     compare = args.check or args.output is not None
     report = syncer.run_pass(anew=args.rebuild, compare=compare)
@@ -87,8 +98,9 @@ def run(args: argparse.Namespace) -> None:
 def watch(syncer: Syncer, interval: float, pid: int | None) -> None:
     """Passes until the process is gone; a pass that fails is tried again."""
     told: list[str] = []
+    since = processes.started(pid) if pid else ""
     try:
-        while pid is None or is_alive(pid):
+        while pid is None or processes.is_alive(pid, since):
             report = syncer.run_pass()
             lines = [*report.problems, *filter(None, [report.failure])]
             if lines != told:
@@ -99,16 +111,18 @@ def watch(syncer: Syncer, interval: float, pid: int | None) -> None:
         raise SystemExit(130) from None
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that ended but was not waited for does not."""
-    try:
-        os.kill(pid, 0)
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's process, or a system without /proc
-        return True
-    return stat.rpartition(")")[2].split()[0] != "Z"
+def watch_beside(syncer: Syncer, interval: float, pid: int, head: Path) -> None:
+    """Watch, and show the head's signs of life, also if the tracker breaks."""
+    from fernn.heads.record import kept
+
+    since = processes.started(pid)
+    with kept(head, pid):
+        try:
+            watch(syncer, interval, pid)
+        except Exception:
+            traceback.print_exc()
+            while processes.is_alive(pid, since):
+                time.sleep(interval)
 
 
 def tell(report: Report, results: Path) -> None:
