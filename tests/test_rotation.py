@@ -215,7 +215,7 @@ def test_the_co_moving_frame_admits_what_the_lab_frame_refuses():
 
 def test_sizes_of_the_paper():
     """V4 on C_36; the published decoder is 4 × 1152² × 9 + 1152 × 9 weights."""
-    flow = {"kind": "rotation", "orientations": 36, "max_speed": 40, "basis": "rings"}
+    flow = {"kind": "rotation", "orientations": 36, "max_speed": 4, "basis": "rings"}
     spec = {"kind": "forecaster", "flow": flow, "hidden": 32, "decoder_layers": 4}
     model = models.build({**spec, "decoder": "ordinary"}, 28)
     assert [nu[0] for nu in model.cell.flow.velocities] == [*range(-40, 41, 10)]
@@ -229,7 +229,7 @@ def test_sizes_of_the_paper():
     [
         ({"velocities": []}, "V is empty"),
         ({"velocities": [0, 360]}, "equal modulo 360 degrees; V has 2, of which 1"),
-        ({"max_speed": 90, "closed": True}, "got 2 of them"),
+        ({"max_speed": 2, "closed": True}, "got 2 of them"),
         ({"orientations": 7, "closed": True}, "360/7 degrees is no whole number"),
         ({"orientations": 0, "velocities": [0]}, "must be positive, got 0"),
         ({"velocities": [0], "basis": "gaus"}, "did you mean 'gauss'"),
@@ -248,4 +248,7 @@ def test_velocities_subtract_modulo_a_turn():
         enumerate(closed.velocities), repeat=2
     ):
         assert closed.difference(a, b) == (left - right) % 8
-    assert rotation(max_speed=90).difference((90,), (-90,)) is None
+    assert rotation(max_speed=1).difference((45,), (-45,)) is None
+    four = rotation(max_speed=4)  # of eight: all of them
+    assert {nu[0] % 360 for nu in four.velocities} == {*range(0, 360, 45)}
+    assert len(four.velocities) == 8

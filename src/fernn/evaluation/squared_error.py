@@ -9,9 +9,8 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from fernn.evaluation._slots import VELOCITY, components
 from fernn.evaluation._subject import Subject
-
-COPIED = ("velocity_rows", "velocity_columns")
 
 
 @torch.no_grad()
@@ -47,7 +46,7 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
         coords={
             "sample": recipe.sample,
             "frame": ("frame", np.arange(1, spec["horizon"] + 1), {"units": "frame"}),
-            **{name: recipe[name] for name in COPIED},
+            **{VELOCITY + name: recipe[VELOCITY + name] for name in components(recipe)},
         },
     )
 

@@ -16,6 +16,7 @@ from fernn.flows._basis import BASES, KERNELS
 from fernn.flows._regular import Lifting, Projection, RegularConvolution
 from fernn.flows._rotate import rotate
 
+WAYS = ("max_speed", "velocities", "closed")  # to give V
 INTERPOLATIONS = ("bicubic", "bilinear")
 
 
@@ -137,20 +138,20 @@ def build(
     orientations: int,
     max_speed: int | None = None,
     step: int | None = None,
-    velocities: Iterable[int] | None = None,
+    velocities: list[int] | None = None,
     closed: bool = False,
     basis: str = "gauss",
     interpolation: str = "bicubic",
 ) -> Rotation:
-    """V up to ``max_speed``, as a list, or ``closed``: all multiples of 360°/N.
+    """V up to ``max_speed`` steps, as a list, or ``closed``: all multiples of a step.
 
     Args:
         size: of the frame; rotations do not depend on it.
         orientations: N.
-        max_speed: the fastest, degrees per frame, both ways.
-        step: between the velocities up to it, degrees per frame; None for 360/N.
+        max_speed: the fastest, both ways, in steps.
+        step: between angular velocities, degrees per frame; None for 360/N.
         velocities: degrees per frame.
-        closed: whether V is all of C_N.
+        closed: whether V is all multiples of a step.
         basis: see `Rotation`.
         interpolation: see `Rotation`.
 
@@ -177,6 +178,10 @@ def build(
 
 
 def around(max_speed: int, step: int) -> list[int]:
-    """The multiples of `step` up to `max_speed`, both ways, in order."""
-    count = max_speed // step
-    return [step * index for index in range(-count, count + 1)]
+    """The multiples of `step` degrees up to `max_speed` steps, both ways, in order.
+
+    Of those that are equal modulo 360 degrees the last stays.
+    """
+    found = [step * index for index in range(-max_speed, max_speed + 1)]
+    latest = {degrees % 360: degrees for degrees in found}
+    return sorted(latest.values())
