@@ -18,6 +18,8 @@ from torch import Tensor
 from fernn.data._turns import DRAWS, sampled, turn
 from fernn.errors import UserError, nearest
 
+COMPONENTS = 1  # of a velocity
+
 
 def synthesize(
     atlas: xr.Dataset,
