@@ -20,7 +20,7 @@ MISTAKES = """\
 budgett: demo
 models:
   grnn: { kernal: 5, flow: { max_speed: null, velocities: [] } }
-  fernn_v1: { flow: { kind: rotation } }
+  fernn_v1: { flow: { kind: translatoin } }
 protocols:
   exact: { rollout: fre, clip: loose }
 axes:
@@ -39,13 +39,13 @@ TOLD = """\
 1:1: budgett: unknown key; did you mean 'budget'?
 3:11: models.grnn.kernal: forecaster has no option 'kernal'; did you mean 'kernel'?
 3:47: models.grnn.flow.velocities: V is empty; give at least one velocity
-4:23: models.fernn_v1.flow.kind: no 'rotation' in flows; did you mean 'translation'?
+4:23: models.fernn_v1.flow.kind: no 'translatoin' in flows; did you mean 'translation'?
 6:26: protocols.exact.clip: must be a number, got 'loose'
 8:15: axes.velocity.grid_speed: 9 pixels/frame is too fast: on the 12 pixels of budget \
 'smoke' speeds above 5 repeat others
 9:13: axes.length.horizn: flowing_digits has no option 'horizn'; did you mean 'horizon'?
 11:27: experiments.translation.models.0: no model 'grn'; did you mean 'grnn'?
-11:32: experiments.translation.models.1: 'fernn_v1' flows by rotation, the data by \
+11:32: experiments.translation.models.1: 'fernn_v1' flows by translatoin, the data by \
 translation
 11:42: experiments.translation.models.2: 'copy_last' (persistence) belongs under \
 baselines
@@ -203,6 +203,7 @@ def test_the_choices_are_the_real_names():
     from fernn.data import moving_clips
     from fernn.data.flowing_digits import DRAWS
     from fernn.models._boundary import BOUNDARIES
+    from fernn.models._decoders import DECODERS
     from fernn.models._rollout import ROLLOUTS
     from fernn.models.classifier import SHIFTS
     from fernn.models.forecaster import CHECKPOINTS, POOLINGS
@@ -213,6 +214,7 @@ def test_the_choices_are_the_real_names():
         "activation": ACTIVATIONS,
         "checkpoint": CHECKPOINTS,
         "boundary": BOUNDARIES,
+        "decoder": DECODERS,
         "draw": DRAWS,
         "execution": cells.EXECUTIONS,
         "motion": MOTIONS,

@@ -12,12 +12,13 @@ SHIPPED = read(Path(__file__).parents[1] / "config.yaml")
 BUDGETS = list(SHIPPED.content["budgets"])
 SIZES = {
     "attrs": {"budget", "context", "digits", "epochs", "frame_size", "horizon"}
-    | {"long_horizon", "published_size"},
+    | {"long_horizon", "published_size", "step"},
     "axes": {"batch", "context", "horizon"},
     "baselines": set(),
     "models": {"batch", "context", "decoder_layers", "epochs", "frame_size"}
-    | {"hidden", "horizon", "long_horizon", "sequences", "trials"},
-    "recipes": {"digits", "frame_size", "frames", "grid_speed", "sequences"},
+    | {"hidden", "horizon", "long_horizon", "sequences", "trials"}
+    | {"orientations", "step"},
+    "recipes": {"digits", "frame_size", "frames", "grid_speed", "sequences", "step"},
 }
 
 

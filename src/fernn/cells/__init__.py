@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fernn.cells._choice import choose, tell
+from fernn.cells.comoving import ComovingCell
 from fernn.cells.flow_equivariant import FlowEquivariantCell
 from fernn.cells.fused import FusedCell
 from fernn.cells.winograd import WinogradCell
@@ -13,6 +14,7 @@ from fernn.flows import Flow
 
 CLASSES: dict[str, type[FlowEquivariantCell]] = {
     "plain": FlowEquivariantCell,
+    "comoving": ComovingCell,
     "fused": FusedCell,
     "winograd": WinogradCell,
 }
@@ -21,6 +23,7 @@ EXECUTIONS = ("auto", *CLASSES)
 __all__ = [
     "CLASSES",
     "EXECUTIONS",
+    "ComovingCell",
     "FlowEquivariantCell",
     "FusedCell",
     "WinogradCell",
@@ -29,16 +32,21 @@ __all__ = [
 
 
 def build(
-    execution: str, flow: Flow, *, hidden: int, kernel: int, **options: Any
+    execution: str,
+    flow: Flow,
+    *,
+    hidden: int,
+    kernel: int | None = None,
+    **options: Any,
 ) -> FlowEquivariantCell:
-    """A cell in an execution: same weights, same numbers, other speed.
+    """A cell in an execution: same weights, same network, other speed.
 
     Args:
-        execution: ``plain``, ``fused``, ``winograd``, or ``auto``: the fastest, by a
-            rule; which and why is told once on standard error.
+        execution: ``plain``, ``comoving``, ``fused``, ``winograd``, or ``auto``: what
+            suits the flow, by a rule; which and why is told once on standard error.
         flow: V and its action.
         hidden: channels of each slot of the state.
-        kernel: side of the kernels.
+        kernel: side of the kernels; None for the flow's own.
         options: others of `FlowEquivariantCell`.
 
     Raises:
@@ -46,6 +54,7 @@ def build(
     """
     if execution not in EXECUTIONS:
         raise UserError(f"no execution {execution!r}; {nearest(execution, EXECUTIONS)}")
+    kernel = flow.kernel if kernel is None else kernel
     if execution == "auto":
         execution, why = choose(flow, hidden, kernel)
         tell(execution, why)

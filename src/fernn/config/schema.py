@@ -159,6 +159,9 @@ class Sizes(Strict):
     validation: Count = Field(description="sequences")
     tuning: Trials
     axes: dict[str, AxisSizes] = Field({}, description="sizes of axes")
+    options: dict[str, int] = Field(
+        {}, description="sizes that only its data, models or flows know"
+    )
 
 
 # Those of `Sizes` that an experiment has of its own; the others are the budget's.
