@@ -94,6 +94,16 @@ def test_all_mistakes_are_told_at_once_where_they_stand(told):
         ("models: {grnn: {flow: {closed: true}}}", "got max_speed and closed"),
         ("models: {fernn_v2: {flow: {max_speed: 6}}}", "speeds above 5 repeat others"),
         ("models: {new: {label: N, kind: forecaster}}", "models.new.flow: is missing"),
+        (
+            "models: {fernn_turn_v2: {execution: plain}}",
+            "in the lab frame 10 degrees/frame must be a multiple of 360/12 degrees at"
+            " the sizes of budget 'paper'; use 'comoving'",
+        ),
+        (
+            "models: {grnn_turn: {execution: plain, flow: {max_speed: null,"
+            " velocities: [0, 90, 20]}}}",
+            "in the lab frame 20 degrees/frame must be a multiple of 360/8",
+        ),
         ("models: {grnn: {color: red}}", "color: must match ^#"),
         ("budget: dmo", "no budget 'dmo'; did you mean 'demo'"),
         ("budget:", "budget: must be text, got None"),
@@ -149,6 +159,9 @@ def test_what_is_right_is_not_told(told):
     assert told("protocols: {exact: {learning_rate: '1e-3'}}") == []  # YAML 1.1's 1e-3
     assert told("models: {grnn: {flow: {max_speed: null, closed: true}}}") == []
     assert told("budgets: {demo: {devices: 4, tuning: {mode: batch}}}") == []
+    quarters = "execution: plain, flow: {max_speed: null, velocities: [0, 90]}"
+    assert told(f"models: {{grnn_turn: {{{quarters}}}}}") == []
+    assert told("models: {grnn_turn: {execution: plain}}") == []  # it is at rest
 
 
 def test_the_winning_file_or_the_command_line_has_the_mistake(told, tmp_path):

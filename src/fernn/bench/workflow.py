@@ -59,7 +59,7 @@ def generated(path: Path, copies: int) -> dict[str, Any]:
     config = json.loads(json.dumps(read(path).content))
     original = config["budgets"]["demo"]["experiments"][0]
     names = [f"copy_{number}" for number in range(copies)]
-    budget = {"experiments": names, "seeds": list(range(10))}
+    budget = {"experiments": names, "seeds": list(range(10)), "sizes": {}}
     made: dict[str, Any] = {
         "experiments": dict.fromkeys(names, config["experiments"][original]),
         "budgets": {"generated": {**config["budgets"]["demo"], **budget}},

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from fernn.config import axes, options
+from fernn.config import axes, frames, options
 from fernn.config.choices import CHOICES
 from fernn.config.options import unknown
 from fernn.config.problems import Problem, from_pydantic
@@ -28,6 +28,7 @@ def problems(config: Config) -> Iterator[Problem]:
         yield from _model(model, ("models", name), sizes)
     yield from _protocols(config)
     yield from axes.problems(config)
+    yield from frames.problems(config)
     for name in config.experiments:
         yield from _experiment(config, name)
     yield from _tuning(config.tuning, ("tuning",))

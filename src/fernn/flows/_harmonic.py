@@ -59,12 +59,12 @@ class Tables:
         self._made: dict[tuple, tuple[Tensor, ...]] = {}
 
     def constants(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        r"""The transform, its inverse and the real basis, as `like`.
+        r"""The transform, its inverse and the basis, as `like`.
 
         Returns:
             From orientations to real and imaginary parts of the frequencies
             :math:`-L \dots N/2 + L`; from those of :math:`0 \dots N/2` back; and
-            the planes :math:`A_j`, then :math:`S_j`.
+            kernels from the parts of a signal to those of its convolutions.
         """
         key = like.dtype, like.device
         if key not in self._made:
@@ -89,8 +89,13 @@ class Tables:
         return pair.flatten(1) / self.count
 
     def _planes(self) -> Tensor:
-        turning = [j for j, m in enumerate(self.orders) if m]
-        return torch.cat([self.real, self.imaginary[turning]])[:, None]
+        """(A ± i S) (p + i q), as ``((function part) part tall wide)``."""
+        rows = []
+        for function in self.functions:
+            real = self.real[function.profile]
+            imaginary = function.sign * self.imaginary[function.profile]
+            rows += [torch.stack([real, -imaginary]), torch.stack([imaginary, real])]
+        return torch.stack(rows)
 
     def mixing(
         self, weight: Float[Tensor, "function turn outputs inputs"]
@@ -146,63 +151,40 @@ class Tables:
         shape = self.outputs, 2, len(self.functions), channels, height * width
         reduced = spectrum.new_empty(shape)
         for some in self._chunks(spectrum, planes):
-            images = spectrum[:, :, some].reshape(-1, 1, height, width)
+            images = rearrange(spectrum[:, :, some], "k p c h w -> (k c) p h w")
             convolved = F.conv2d(images, planes, padding=planes.shape[-1] // 2)
-            convolved = convolved.view(waves, 2, -1, len(planes), height * width)
-            for place, (function, cos, sin) in enumerate(self._columns()):
-                rows = self._slice(function)
-                p, q = convolved[rows, 0], convolved[rows, 1]
-                real, imaginary = reduced[:, 0, place, some], reduced[:, 1, place, some]
-                if sin is None:
-                    real.copy_(p[:, :, cos])
-                    imaginary.copy_(q[:, :, cos])
-                else:
-                    sign = function.sign
-                    torch.sub(p[:, :, cos], q[:, :, sin], alpha=sign, out=real)
-                    torch.add(q[:, :, cos], p[:, :, sin], alpha=sign, out=imaginary)
+            convolved = convolved.view(waves, -1, len(self.functions), 2, shape[-1])
+            for place, function in enumerate(self.functions):
+                own = convolved[self._slice(function), :, place]
+                reduced[:, :, place, some] = own.transpose(1, 2)
         return reduced.view(self.outputs, -1, height * width)
 
     def spread(self, reduced: Tensor, planes: Tensor, shape: torch.Size) -> Tensor:
         """The adjoint of `reduce`."""
         waves, _, channels, height, width = shape
-        pixels = height * width
-        reduced = reduced.view(self.outputs, 2, -1, channels, pixels)
+        functions, pixels = len(self.functions), height * width
+        reduced = reduced.view(self.outputs, 2, functions, channels, pixels)
         flipped = planes.flip(-2, -1).transpose(0, 1).contiguous()
         found = reduced.new_empty(shape)
         for some in self._chunks(found, planes):
             count = min(some.stop, channels) - some.start
-            convolved = reduced.new_zeros(waves, 2, count, len(planes), pixels)
-            for place, (function, cos, sin) in enumerate(self._columns()):
-                rows = self._slice(function)
-                p, q = convolved[rows, 0], convolved[rows, 1]
-                real, imaginary = reduced[:, 0, place, some], reduced[:, 1, place, some]
-                p[:, :, cos] += real
-                q[:, :, cos] += imaginary
-                if sin is not None:
-                    q[:, :, sin].sub_(real, alpha=function.sign)
-                    p[:, :, sin].add_(imaginary, alpha=function.sign)
+            convolved = reduced.new_zeros(waves, count, functions, 2, pixels)
+            for place, function in enumerate(self.functions):
+                own = reduced[:, :, place, some].transpose(1, 2)
+                convolved[self._slice(function), :, place] = own
             images = convolved.view(-1, len(planes), height, width)
             with _without_mkldnn():
                 each = F.conv2d(images, flipped, padding=planes.shape[-1] // 2)
-            found[:, :, some] = each.view(waves, 2, count, height, width)
+            found[:, :, some] = rearrange(each, "(k c) p h w -> k p c h w", k=waves)
         return found
 
     def _chunks(self, spectrum: Tensor, planes: Tensor) -> Iterator[slice]:
         """Channels whose convolved planes stay in cache; on a GPU all of them."""
         waves, _, channels, height, width = spectrum.shape
-        size = waves * 2 * len(planes) * height * width * spectrum.element_size()
+        size = waves * len(planes) * height * width * spectrum.element_size()
         step = channels if spectrum.is_cuda else max(1, CACHE // size)
         for first in range(0, channels, step):
             yield slice(first, first + step)
-
-    def _columns(self) -> Iterator[tuple[_Function, int, int | None]]:
-        """Every function with the planes of its cosine and its sine."""
-        turning = [j for j, m in enumerate(self.orders) if m]
-        for function in self.functions:
-            sine = None
-            if function.order:
-                sine = len(self.orders) + turning.index(function.profile)
-            yield function, function.profile, sine
 
     def _slice(self, function: _Function) -> slice:
         """The frequencies that become 0 … N/2."""

@@ -17,6 +17,7 @@ from fernn.flows._regular import Lifting, Projection, RegularConvolution
 from fernn.flows._rotate import rotate
 
 WAYS = ("max_speed", "velocities", "closed")  # to give V
+ORIENTATIONS = "orientations"  # the option that tells how many a state has
 INTERPOLATIONS = ("bicubic", "bilinear")
 
 
