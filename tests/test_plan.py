@@ -18,7 +18,8 @@ SIZES = {
     "models": {"batch", "context", "decoder_layers", "epochs", "frame_size"}
     | {"hidden", "horizon", "long_horizon", "sequences", "trials"}
     | {"orientations", "step"},
-    "recipes": {"digits", "frame_size", "frames", "grid_speed", "sequences", "step"},
+    "recipes": {"digits", "frame_size", "frames", "grid_speed", "max_offset"}
+    | {"sequences", "step"},
 }
 
 

@@ -150,9 +150,15 @@ class RegularConvolution(_Convolution):
         self, signal: Float[Tensor, "batch inputs height width"]
     ) -> Float[Tensor, "batch outputs height width"]:
         """The convolution."""
+        return self.apply_kernels(signal, self.kernels())
+
+    def apply_kernels(
+        self, signal: Float[Tensor, "batch inputs height width"], kernels: Tensor
+    ) -> Float[Tensor, "batch outputs height width"]:
+        """The convolution with what `expand` gave."""
         if self.form == "bank":
-            return super().forward(signal)
-        return self.tables.convolve(signal, self.kernels())
+            return F.conv2d(signal, kernels, padding=self.kernel // 2)
+        return self.tables.convolve(signal, kernels)
 
 
 def faster(orientations: int, channels: int, kernel: int, functions: int) -> str:
