@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from fernn import flows, models
+from fernn.bench.interpolation import slots
 from fernn.errors import UserError
 from fernn.flows._expansion import held
 from fernn.flows._regular import Lifting, Projection, RegularConvolution, faster
@@ -184,6 +185,13 @@ def test_both_frames_are_one_network_and_flow_exactly(rollout):
             ]
             assert error(other, torch.stack(expected, 1)) < EXACT
     assert error(outputs[1], outputs[0]) < EXACT
+
+
+def test_the_co_moving_frame_interpolates_once():
+    """At 45 degrees its error does not grow; that of the lab frame does."""
+    lab, own = (slots(name, "bicubic", (2, 16)) for name in ("plain", "comoving"))
+    assert own[2] < lab[2] / 2 and own[16] < lab[16] / 4
+    assert own[16] < 1.5 * own[2] and lab[16] > 2 * lab[2]
 
 
 def forecaster(execution, rollout="free", **options):

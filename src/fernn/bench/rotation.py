@@ -1,11 +1,11 @@
 """The harmonic convolution of rotations, and the co-moving frame.
 
-`bank` convolves with the kernels of all pairs of orientations; `harmonic` is the same on
-the Fourier transform over orientations. Three images of 28×28 pixels, forward and
+`bank` convolves with the kernels of all pairs of orientations; `harmonic` is the same
+on the Fourier transform over orientations. Three images of 28×28 pixels, forward and
 backward, kernels at hand; memory is that which it adds to a fresh process. A sequence
-of recurrent steps has four frames and V = {-10, 0, 10} degrees/frame, its kernels worked
-out once: in the lab frame with the bank every slot is interpolated at every step, in the
-co-moving one each frame once. All take turns.
+of recurrent steps has four frames and V = {-10, 0, 10} degrees/frame, and its kernels
+are worked out once: in the lab frame with the bank every slot is interpolated at every
+step, in the co-moving one with harmonics each frame once. All take turns.
 """
 
 from __future__ import annotations

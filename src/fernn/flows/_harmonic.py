@@ -25,7 +25,7 @@ from torch import Tensor
 
 from fernn.flows._basis import harmonics
 
-CACHE = 2**21  # bytes
+CACHE = 2**22  # bytes
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Tables:
         """Real matrices that mix channels and basis functions at each frequency.
 
         Rows are real and imaginary parts of the outputs, columns those of the reduced
-        planes, ``(part function inputs)``.
+        planes, ``(inputs function part)``.
         """
         first, row = [], 0
         for m in self.orders:
@@ -128,7 +128,7 @@ class Tables:
         top = torch.stack([real, -imaginary], 2)
         bottom = torch.stack([imaginary, real], 2)
         both = torch.stack([top, bottom], 1)  # k, part out, o, part in, b, c
-        return rearrange(both, "k p o q b c -> k (p o) (q b c)")
+        return rearrange(both, "k p o q b c -> k (p o) (c b q)")
 
     def convolve(
         self,
@@ -140,51 +140,54 @@ class Tables:
         assert isinstance(found, Tensor)
         return found
 
-    def reduce(self, spectrum: Tensor, planes: Tensor) -> Tensor:
-        """Frequencies to basis functions: (frequency, (part function channel), pixel).
+    def reduce(
+        self, spectrum: Float[Tensor, "wave part some height width"], planes: Tensor
+    ) -> Float[Tensor, "frequency reduced pixel"]:
+        r"""Frequencies of some channels to their convolutions with the basis.
 
         Args:
-            spectrum: ``(frequency, part, channel, height, width)``.
-            planes: the real basis.
+            spectrum: of the frequencies :math:`-L \dots N/2 + L`.
+            planes: the kernels, see `constants`.
         """
-        waves, _, channels, height, width = spectrum.shape
-        shape = self.outputs, 2, len(self.functions), channels, height * width
-        reduced = spectrum.new_empty(shape)
-        for some in self._chunks(spectrum, planes):
-            images = rearrange(spectrum[:, :, some], "k p c h w -> (k c) p h w")
-            convolved = F.conv2d(images, planes, padding=planes.shape[-1] // 2)
-            convolved = convolved.view(waves, -1, len(self.functions), 2, shape[-1])
-            for place, function in enumerate(self.functions):
-                own = convolved[self._slice(function), :, place]
-                reduced[:, :, place, some] = own.transpose(1, 2)
+        waves, _, some, height, width = spectrum.shape
+        images = rearrange(spectrum, "k p c h w -> (k c) p h w")
+        convolved = F.conv2d(images, planes, padding=planes.shape[-1] // 2)
+        convolved = convolved.view(waves, some, len(self.functions), 2, -1)
+        reduced = convolved.new_empty(self.outputs, *convolved.shape[1:])
+        for place, function in enumerate(self.functions):
+            reduced[:, :, place] = convolved[self._slice(function), :, place]
         return reduced.view(self.outputs, -1, height * width)
 
-    def spread(self, reduced: Tensor, planes: Tensor, shape: torch.Size) -> Tensor:
-        """The adjoint of `reduce`."""
-        waves, _, channels, height, width = shape
-        functions, pixels = len(self.functions), height * width
-        reduced = reduced.view(self.outputs, 2, functions, channels, pixels)
+    def spread(
+        self,
+        reduced: Float[Tensor, "frequency reduced pixel"],
+        planes: Tensor,
+        shape: torch.Size,
+    ) -> Float[Tensor, "wave part some height width"]:
+        """The adjoint of `reduce`, to a spectrum of that shape."""
+        waves, _, some, height, width = shape
+        reduced = reduced.view(self.outputs, some, len(self.functions), 2, -1)
+        convolved = reduced.new_zeros(waves, *reduced.shape[1:])
+        for place, function in enumerate(self.functions):
+            convolved[self._slice(function), :, place] = reduced[:, :, place]
+        images = convolved.view(-1, len(planes), height, width)
         flipped = planes.flip(-2, -1).transpose(0, 1).contiguous()
-        found = reduced.new_empty(shape)
-        for some in self._chunks(found, planes):
-            count = min(some.stop, channels) - some.start
-            convolved = reduced.new_zeros(waves, count, functions, 2, pixels)
-            for place, function in enumerate(self.functions):
-                own = reduced[:, :, place, some].transpose(1, 2)
-                convolved[self._slice(function), :, place] = own
-            images = convolved.view(-1, len(planes), height, width)
-            with _without_mkldnn():
-                each = F.conv2d(images, flipped, padding=planes.shape[-1] // 2)
-            found[:, :, some] = rearrange(each, "(k c) p h w -> k p c h w", k=waves)
-        return found
+        with _without_mkldnn():
+            found = F.conv2d(images, flipped, padding=planes.shape[-1] // 2)
+        return rearrange(found, "(k c) p h w -> k p c h w", k=waves)
 
-    def _chunks(self, spectrum: Tensor, planes: Tensor) -> Iterator[slice]:
-        """Channels whose convolved planes stay in cache; on a GPU all of them."""
+    def chunks(self, spectrum: Tensor) -> Iterator[tuple[slice, slice]]:
+        """Channels whose convolutions stay in cache; on a GPU all of them.
+
+        With each the columns of `mixing` that they have.
+        """
         waves, _, channels, height, width = spectrum.shape
-        size = waves * len(planes) * height * width * spectrum.element_size()
+        columns = 2 * len(self.functions)
+        size = waves * columns * height * width * spectrum.element_size()
         step = channels if spectrum.is_cuda else max(1, CACHE // size)
         for first in range(0, channels, step):
-            yield slice(first, first + step)
+            last = min(first + step, channels)
+            yield slice(first, last), slice(columns * first, columns * last)
 
     def _slice(self, function: _Function) -> slice:
         """The frequencies that become 0 … N/2."""
@@ -218,8 +221,12 @@ class HarmonicConvolution(torch.autograd.Function):
         forward, inverse, planes = tables.constants(signal)
         found = []
         for piece in signal.unbind(0):
-            reduced = tables.reduce(_spectrum(piece, forward, tables), planes)
-            mixed = torch.bmm(mixing, reduced)
+            spectrum = _spectrum(piece, forward, tables)
+            pixels = spectrum.shape[-2] * spectrum.shape[-1]
+            mixed = piece.new_zeros(*mixing.shape[:2], pixels)
+            for some, columns in tables.chunks(spectrum):
+                reduced = tables.reduce(spectrum[:, :, some], planes)
+                mixed.baddbmm_(mixing[:, :, columns], reduced)
             mixed = rearrange(mixed, "k (p o) x -> (k p) (o x)", p=2)
             channels = mixing.shape[1] // 2 * tables.count
             found.append((inverse @ mixed).view(channels, *piece.shape[-2:]))
@@ -232,20 +239,23 @@ class HarmonicConvolution(torch.autograd.Function):
         forward, inverse, planes = tables.constants(signal)
         to_signal = torch.empty_like(signal)
         to_mixing = torch.zeros_like(mixing)
-        transposed = mixing.transpose(1, 2)
         pairs = zip(signal.unbind(0), gradients[0].unbind(0), strict=True)
         for index, (piece, gradient) in enumerate(pairs):
             mixed = inverse.T @ gradient.reshape(tables.count, -1)
             outputs = mixing.shape[1] // 2
             mixed = rearrange(mixed, "(k p) (o x) -> k (p o) x", p=2, o=outputs)
             spectrum = _spectrum(piece, forward, tables)
-            if ctx.needs_input_grad[1]:
-                reduced = tables.reduce(spectrum, planes)
-                to_mixing.baddbmm_(mixed, reduced.transpose(1, 2))
+            for some, columns in tables.chunks(spectrum):
+                own = spectrum[:, :, some]
+                if ctx.needs_input_grad[1]:
+                    reduced = tables.reduce(own, planes).transpose(1, 2)
+                    to_mixing[:, :, columns].baddbmm_(mixed, reduced)
+                if ctx.needs_input_grad[0]:
+                    back = mixing[:, :, columns].transpose(1, 2) @ mixed
+                    # What these channels were is not needed any more.
+                    spectrum[:, :, some] = tables.spread(back, planes, own.shape)
             if ctx.needs_input_grad[0]:
-                back = torch.bmm(transposed, mixed)
-                back = tables.spread(back, planes, spectrum.shape)
-                turned = forward.T @ back.view(len(forward), -1)
+                turned = forward.T @ spectrum.view(len(forward), -1)
                 to_signal[index] = turned.view_as(piece)
         return to_signal, to_mixing, None
 

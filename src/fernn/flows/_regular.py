@@ -14,7 +14,7 @@ from fernn.flows import _harmonic
 from fernn.flows._basis import harmonics, turned
 from fernn.flows._expansion import Expanded
 
-WORTH = 400  # (fewer multiplications) × (channels) from which the harmonic form wins
+WORTH = 250  # (fewer multiplications) × (channels) from which the harmonic form wins
 
 
 class _Convolution(Expanded):
