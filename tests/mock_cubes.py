@@ -124,6 +124,20 @@ def velocity(**changes) -> xr.Dataset:
     return cube.assign_attrs(about | changes)
 
 
+def turning() -> xr.Dataset:
+    """Rotations by steps of 45 degrees: the moves along columns, named otherwise."""
+    cube = velocity()
+    cube = cube.isel(sample=(cube.velocity_rows[:, 0] == 0).values)
+    degrees = ("sample", "digit"), 45 * cube.velocity_columns.values
+    cube = cube.drop_vars(["velocity_rows", "velocity_columns"])
+    models = json.loads(cube.attrs["models"])
+    for about in models.values():
+        line = [nu for nu in about["velocities"] if nu[0] == 0]
+        about["velocities"] = [[45 * nu[1]] for nu in line]
+    cube = cube.assign_coords(velocity_degrees=degrees)
+    return cube.assign_attrs(step=45, models=json.dumps(models))
+
+
 def curves(**changes) -> xr.Dataset:
     rng = np.random.default_rng(2)
     epochs = max(MODELS[name]["epochs"] for name in TRAINED)

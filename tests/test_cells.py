@@ -10,11 +10,11 @@ from fernn.models._rollout import norm
 VELOCITIES = [[0, 0], [2, -1], [1, 3], [-3, 0]]
 
 
-def pair(forecaster, **options):
+def pair(forecaster, execution="fused", **options):
     plain = forecaster(execution="plain", **options)
-    fused = forecaster(execution="fused", **options)
-    fused.load_state_dict(plain.state_dict())
-    return plain, fused
+    other = forecaster(execution=execution, **options)
+    other.load_state_dict(plain.state_dict())
+    return plain, other
 
 
 def test_the_fused_gradient_is_a_derivative(forecaster):

@@ -20,7 +20,7 @@ MISTAKES = """\
 budgett: demo
 models:
   grnn: { kernal: 5, flow: { max_speed: null, velocities: [] } }
-  fernn_v1: { flow: { kind: rotation } }
+  fernn_v1: { flow: { kind: translatoin } }
 protocols:
   exact: { rollout: fre, clip: loose }
 axes:
@@ -39,13 +39,13 @@ TOLD = """\
 1:1: budgett: unknown key; did you mean 'budget'?
 3:11: models.grnn.kernal: forecaster has no option 'kernal'; did you mean 'kernel'?
 3:47: models.grnn.flow.velocities: V is empty; give at least one velocity
-4:23: models.fernn_v1.flow.kind: no 'rotation' in flows; did you mean 'translation'?
+4:23: models.fernn_v1.flow.kind: no 'translatoin' in flows; did you mean 'translation'?
 6:26: protocols.exact.clip: must be a number, got 'loose'
 8:15: axes.velocity.grid_speed: 9 pixels/frame is too fast: on the 12 pixels of budget \
 'smoke' speeds above 5 repeat others
 9:13: axes.length.horizn: flowing_digits has no option 'horizn'; did you mean 'horizon'?
 11:27: experiments.translation.models.0: no model 'grn'; did you mean 'grnn'?
-11:32: experiments.translation.models.1: 'fernn_v1' flows by rotation, the data by \
+11:32: experiments.translation.models.1: 'fernn_v1' flows by translatoin, the data by \
 translation
 11:42: experiments.translation.models.2: 'copy_last' (persistence) belongs under \
 baselines
@@ -111,6 +111,16 @@ def test_all_mistakes_are_told_at_once_where_they_stand(told):
         ("models: {grnn: {flow: {closed: true}}}", "got max_speed and closed"),
         ("models: {fernn_v2: {flow: {max_speed: 6}}}", "speeds above 5 repeat others"),
         ("models: {new: {label: N, kind: forecaster}}", "models.new.flow: is missing"),
+        (
+            "models: {fernn_turn_v2: {execution: plain}}",
+            "in the lab frame 10 degrees/frame must be a multiple of 360/12 degrees at"
+            " the sizes of budget 'paper'; use 'comoving'",
+        ),
+        (
+            "models: {grnn_turn: {execution: plain, flow: {max_speed: null,"
+            " velocities: [0, 90, 20]}}}",
+            "in the lab frame 20 degrees/frame must be a multiple of 360/8",
+        ),
         ("models: {grnn: {color: red}}", "color: must match ^#"),
         ("budget: dmo", "no budget 'dmo'; did you mean 'demo'"),
         ("budget:", "budget: must be text, got None"),
@@ -168,6 +178,9 @@ def test_what_is_right_is_not_told(told):
     assert told("protocols: {exact: {learning_rate: '1e-3'}}") == []  # YAML 1.1's 1e-3
     assert told("models: {grnn: {flow: {max_speed: null, closed: true}}}") == []
     assert told("budgets: {demo: {devices: 4, tuning: {mode: batch}}}") == []
+    quarters = "execution: plain, flow: {max_speed: null, velocities: [0, 90]}"
+    assert told(f"models: {{grnn_turn: {{{quarters}}}}}") == []
+    assert told("models: {grnn_turn: {execution: plain}}") == []  # it is at rest
 
 
 def test_the_winning_file_or_the_command_line_has_the_mistake(told, tmp_path):
@@ -222,6 +235,7 @@ def test_the_choices_are_the_real_names():
     from fernn.data import moving_clips
     from fernn.data.flowing_digits import DRAWS
     from fernn.models._boundary import BOUNDARIES
+    from fernn.models._decoders import DECODERS
     from fernn.models._rollout import ROLLOUTS
     from fernn.models.classifier import SHIFTS
     from fernn.models.forecaster import CHECKPOINTS, POOLINGS
@@ -232,6 +246,7 @@ def test_the_choices_are_the_real_names():
         "activation": ACTIVATIONS,
         "checkpoint": CHECKPOINTS,
         "boundary": BOUNDARIES,
+        "decoder": DECODERS,
         "draw": DRAWS,
         "execution": cells.EXECUTIONS,
         "mixing": cells.MIXINGS,

@@ -105,7 +105,7 @@ def test_only_a_constant_first_state_is_flow_equivariant(forecaster):
     def last(frames, first):
         state = first.expand(2, 25, 3, 7, 7)
         for frame in frames.unbind(1):
-            state = cell(cell.lift(frame), state)
+            state = cell(cell.lift(frame[:, None])[0], state)
         return state
 
     source, slot = flow.velocities.index((0, 0)), flow.velocities.index(nu)

@@ -188,9 +188,11 @@ def test_disk_is_counted_from_shapes(tmp_path):
     path.write_bytes(bytes(10))
     smaller = disk(made, jobs(made), tmp_path)
     assert smaller["weights"] == 26 * 4 * 739_584 + 10
-    grid = {"draw": "grid", "sequences": 3, "grid_speed": 2}
+    data = {"kind": "flowing_digits"}
+    grid = {**data, "draw": "grid", "sequences": 3, "grid_speed": 2}
     assert sequences(grid) == 75 and sequences({**grid, "draw": "sampled"}) == 3
-    flowed = {"draw": "flowed", "sequences": 3, "flows": [[0, 0], [0, 1]]}
+    assert sequences({**grid, "kind": "rotating_digits"}) == 15
+    flowed = {**data, "draw": "flowed", "sequences": 3, "flows": [[0, 0], [0, 1]]}
     assert sequences(flowed) == 6
 
 

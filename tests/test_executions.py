@@ -29,7 +29,7 @@ def with_gradients(model, video, horizon=5):
     return [predicted.detach(), *torch.autograd.grad(loss, list(model.parameters()))]
 
 
-@pytest.mark.parametrize("execution", FAST)
+@pytest.mark.parametrize("execution", [*FAST, "comoving"])
 @pytest.mark.parametrize("rollout", ROLLOUTS)
 @pytest.mark.parametrize("options", CASES)
 def test_it_equals_the_plain_form(forecaster, execution, rollout, options):

@@ -28,6 +28,8 @@ KINDS += [("fernn.tables", name) for name in TABLES]
 
 
 def make(module) -> list[xr.Dataset]:
+    if hasattr(module, "COMPONENT"):
+        return [mock_cubes.turning()]
     return [mock_cubes.BUILDERS[axis]() for axis in module.AXES]
 
 

@@ -13,12 +13,14 @@ BUDGETS = list(SHIPPED.content["budgets"])
 ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10, 11), "table": (1, 2)}
 SIZES = {
     "attrs": {"budget", "context", "digits", "epochs", "frame_size", "horizon"}
-    | {"long_horizon", "published_size"},
+    | {"long_horizon", "published_size", "step"},
     "axes": {"batch", "context", "horizon"},
     "baselines": set(),
     "models": {"batch", "context", "decoder_layers", "epochs", "frame_size"}
-    | {"hidden", "horizon", "long_horizon", "sequences", "trials"},
-    "recipes": {"digits", "frame_size", "frames", "grid_speed", "sequences"},
+    | {"hidden", "horizon", "long_horizon", "sequences", "trials"}
+    | {"orientations", "step"},
+    "recipes": {"digits", "frame_size", "frames", "grid_speed", "max_offset"}
+    | {"sequences", "step"},
 }
 
 

@@ -26,12 +26,13 @@ class NaiveForecaster(nn.Module):
         self.conv_h = model.cell.conv_h
         self.decoder = model.decoder
         self.velocities = model.cell.flow.velocities
+        self.hidden = model.cell.hidden
 
     def forward(
         self, video: Float[Tensor, "batch time channel height width"], horizon: int
     ) -> Float[Tensor, "batch horizon channel height width"]:
         """The `horizon` frames after the observed `video`."""
-        shape = (len(video), len(self.velocities), self.conv_h.in_channels)
+        shape = (len(video), len(self.velocities), self.hidden)
         state = video.new_zeros(*shape, *video.shape[-2:])
         for time in range(video.shape[1]):
             state = self.step(video[:, time], state)

@@ -59,19 +59,22 @@ def generated(path: Path, copies: int) -> dict[str, Any]:
     config = json.loads(json.dumps(read(path).content))
     original = config["budgets"]["demo"]["experiments"][0]
     names = [f"copy_{number}" for number in range(copies)]
-    axes = set(config["experiments"][original]["axes"])
     budget = {"experiments": names, "seeds": list(range(10)), "sizes": {}}
     made: dict[str, Any] = {
         "experiments": dict.fromkeys(names, config["experiments"][original]),
         "budgets": {"generated": {**config["budgets"]["demo"], **budget}},
     }
+    known = config["experiments"][original]["axes"]
     for group in ("figures", "tables"):
+        shown = {item: _axes(cubes, known) for item, cubes in config[group].items()}
         made[group] = {
-            item: [f"{name}/{a}" for name in names for a in sorted(axes & _axes(cubes))]
-            for item, cubes in config[group].items()
+            item: [f"{name}/{axis}" for name in names for axis in axes]
+            for item, axes in shown.items()
+            if axes
         }
     return made
 
 
-def _axes(cubes: list[str]) -> set[str]:
-    return {cube.partition("/")[2] for cube in cubes}
+def _axes(cubes: list[str], known: list[str]) -> list[str]:
+    """Axes of the cubes that the copied experiment has, too."""
+    return sorted({cube.partition("/")[2] for cube in cubes} & set(known))

@@ -6,6 +6,7 @@ from typing import Any
 
 from fernn.cells import mixing as _mixing
 from fernn.cells._choice import choose, tell
+from fernn.cells.comoving import ComovingCell
 from fernn.cells.flow_equivariant import FlowEquivariantCell
 from fernn.cells.fused import FusedCell
 from fernn.cells.winograd import WinogradCell
@@ -14,6 +15,7 @@ from fernn.flows import Flow
 
 CLASSES: dict[str, type[FlowEquivariantCell]] = {
     "plain": FlowEquivariantCell,
+    "comoving": ComovingCell,
     "fused": FusedCell,
     "winograd": WinogradCell,
 }
@@ -24,6 +26,7 @@ __all__ = [
     "CLASSES",
     "EXECUTIONS",
     "MIXINGS",
+    "ComovingCell",
     "FlowEquivariantCell",
     "FusedCell",
     "WinogradCell",
@@ -36,19 +39,19 @@ def build(
     flow: Flow,
     *,
     hidden: int,
-    kernel: int,
+    kernel: int | None = None,
     mixing: str = "none",
     radius: int = 1,
     **options: Any,
 ) -> FlowEquivariantCell:
-    """A cell in an execution: same weights, same numbers, other speed.
+    """A cell in an execution: same weights, same network, other speed.
 
     Args:
-        execution: ``plain``, ``fused``, ``winograd``, or ``auto``: the fastest, by a
-            rule; which and why is told once on standard error.
+        execution: ``plain``, ``comoving``, ``fused``, ``winograd``, or ``auto``: what
+            suits the flow, by a rule; which and why is told once on standard error.
         flow: V and its action.
         hidden: channels of each slot of the state.
-        kernel: side of the kernels.
+        kernel: side of the kernels; None for the flow's own.
         mixing: of the slots, see `fernn.cells.mixing`: ``none``, ``lattice``, ``full``.
         radius: of a ``lattice``.
         options: others of `FlowEquivariantCell`.
@@ -59,6 +62,7 @@ def build(
     """
     if execution not in EXECUTIONS:
         raise UserError(f"no execution {execution!r}; {nearest(execution, EXECUTIONS)}")
+    kernel = flow.kernel if kernel is None else kernel
     options |= {"hidden": hidden, "kernel": kernel}
     if mixing != "none":
         if execution == "auto":

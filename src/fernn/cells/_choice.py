@@ -21,7 +21,7 @@ WIDE_OTHERWISE = 48
 def choose(flow: Flow, hidden: int, kernel: int) -> tuple[str, str]:
     """The execution for a cell, and why."""
     if not isinstance(flow, Translation):
-        return "plain", f"{type(flow).__name__} does not move by whole pixels"
+        return "comoving", f"{type(flow).__name__} interpolates, here once a frame"
     if torch.cuda.is_available() or torch.get_default_device().type != "cpu":
         return "fused", "on an accelerator the library's convolution is the fastest"
     if kernel != 3:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from einops import rearrange
 from jaxtyping import Float
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 from fernn.errors import UserError, nearest
 from fernn.flows import Flow
 
+Role = Literal["lifting", "convolution", "projection", "ordinary"]
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
 
 
@@ -31,11 +34,12 @@ class FlowEquivariantCell(nn.Module):
         flow: V and its action.
         channels: channels of a frame.
         hidden: channels of each slot of the state.
-        kernel: side of the kernels, odd.
+        kernel: side of the kernels, odd; None for the flow's own.
         activation: ``relu`` or ``tanh``.
 
     Raises:
-        UserError: an unknown activation, an even kernel, or a size below one.
+        UserError: an unknown activation, an even kernel, a size below one, or a flow
+            that this cell has an objection to.
     """
 
     def __init__(
@@ -43,10 +47,14 @@ class FlowEquivariantCell(nn.Module):
         flow: Flow,
         channels: int = 1,
         hidden: int = 128,
-        kernel: int = 3,
+        kernel: int | None = None,
         activation: str = "relu",
     ):
         super().__init__()
+        kernel = flow.kernel if kernel is None else kernel
+        objection = self.objection(flow)
+        if objection:
+            raise UserError(objection)
         if activation not in ACTIVATIONS:
             hint = nearest(activation, ACTIVATIONS)
             raise UserError(f"no activation {activation!r}; {hint}")
@@ -57,25 +65,46 @@ class FlowEquivariantCell(nn.Module):
             )
         self.flow = flow
         self.activation = activation
-        self.conv_u = self.circular(channels, hidden, kernel)
-        self.conv_h = self.circular(hidden, hidden, kernel)
+        self.channels, self.hidden, self.kernel = channels, hidden, kernel
+        self.conv_u = self.layer("lifting", channels, hidden)
+        self.conv_h = self.layer("convolution", hidden, hidden)
 
-    def circular(self, channels: int, hidden: int, kernel: int) -> nn.Conv2d:
-        """A convolution on the torus, without bias, that keeps height and width."""
-        return nn.Conv2d(
-            channels,
-            hidden,
-            kernel,
-            padding=kernel // 2,
-            padding_mode="circular",
-            bias=False,
-        )
+    @staticmethod
+    def objection(flow: Flow) -> str | None:
+        """Why this cell cannot have that flow, in one line; None if it can."""
+        return flow.lab_objection()
+
+    def layer(self, role: Role, inputs: int, outputs: int) -> nn.Module:
+        """A convolution that this cell's flow has for a role, with its kernel's side.
+
+        Args:
+            role: ``lifting`` from a frame to a state, ``convolution`` between states,
+                ``projection`` back to a frame, or ``ordinary``, see `Flow`.
+            inputs: channels, of a state for each orientation.
+            outputs: channels likewise.
+        """
+        return getattr(self.flow, role)(inputs, outputs, self.kernel)
 
     def lift(
-        self, frame: Float[Tensor, "batch channel height width"]
-    ) -> Float[Tensor, "batch 1 hidden height width"]:
-        r"""The lifting convolution :math:`f_t \mathbin{\hat\star} U`, same in V."""
-        return self.conv_u(frame)[:, None]
+        self,
+        video: Float[Tensor, "batch time channel height width"],
+        first: int = 0,
+        ahead: int = 0,
+    ) -> Float[Tensor, "time batch slots hidden height width"]:
+        r"""The lifting convolution :math:`f_t \mathbin{\hat\star} U`, same in V.
+
+        Args:
+            video: frames that follow each other.
+            first: the time of the first of them.
+            ahead: steps of its own flow by which each slot finds them moved.
+        """
+        lifted = self.conv_u(rearrange(video, "b t c h w -> (b t) c h w"))
+        drives = rearrange(lifted, "(b t) c h w -> t b 1 c h w", b=len(video))
+        slots = len(self.flow.velocities)
+        for _ in range(ahead):
+            spread = [drive.expand(-1, slots, *3 * [-1]) for drive in drives]
+            drives = torch.stack([self.move(drive) for drive in spread])
+        return drives
 
     def forward(
         self,
@@ -103,30 +132,49 @@ class FlowEquivariantCell(nn.Module):
         images = self.conv_h(rearrange(state, "b v c h w -> (b v) c h w"))
         return rearrange(images, "(b v) c h w -> b v c h w", b=len(state))
 
+    def lab(
+        self,
+        state: Float[Tensor, "batch velocity hidden height width"],
+        time: int,
+        ahead: int = 0,
+    ) -> Float[Tensor, "batch velocity hidden height width"]:
+        r"""The state in the lab frame, where slots can be compared and pooled.
+
+        Args:
+            state: after `time` frames.
+            time: how many.
+            ahead: steps of its own flow by which each slot is moved on.
+        """
+        for _ in range(ahead):
+            state = self.move(state)
+        return state
+
     def move(
         self, state: Float[Tensor, "batch velocity hidden height width"]
     ) -> Float[Tensor, "batch velocity hidden height width"]:
         r"""Every slot moved by one step of its own flow, :math:`\psi_1(\nu)\cdot`."""
         pairs = zip(state.unbind(1), self.flow.velocities, strict=True)
-        return torch.stack([self.flow.act(slot, nu) for slot, nu in pairs], dim=1)
+        moved = [self.flow.act_on_state(slot, nu) for slot, nu in pairs]
+        return torch.stack(moved, dim=1)
 
     def forward_with_maximum(
         self,
         drive: Float[Tensor, "batch slots hidden height width"] | None,
         state: Float[Tensor, "batch velocity hidden height width"] | None,
+        time: int,
     ) -> tuple[
         Float[Tensor, "batch velocity hidden height width"],
         Float[Tensor, "batch hidden height width"],
     ]:
-        """The next state, see `forward`, and its maximum over V."""
+        """The next state, see `forward`, and its maximum over V, see `lab`."""
         stepped = self(drive, state)
-        return stepped, stepped.amax(1)
+        return stepped, self.lab(stepped, time).amax(1)
 
     def moved_maximum(
-        self, state: Float[Tensor, "batch velocity hidden height width"]
+        self, state: Float[Tensor, "batch velocity hidden height width"], time: int
     ) -> Float[Tensor, "batch hidden height width"]:
-        """The maximum over V of the state moved by `move`."""
-        return self.move(state).amax(1)
+        """The maximum over V of the state one step ahead, see `lab`."""
+        return self.lab(state, time, ahead=1).amax(1)
 
     def _activate(self, signal: Tensor) -> Tensor:
         return ACTIVATIONS[self.activation](signal)

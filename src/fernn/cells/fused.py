@@ -12,8 +12,7 @@ from fernn.cells._gather import channels_third, opposite, pixels_last, sources
 from fernn.cells._maximum import MovedMaximum
 from fernn.cells._step import Convolution, Step
 from fernn.cells._torus import Move, TorusConv2d
-from fernn.cells.flow_equivariant import FlowEquivariantCell
-from fernn.errors import UserError
+from fernn.cells.flow_equivariant import FlowEquivariantCell, Role
 from fernn.flows import Flow
 from fernn.flows.translation import Translation
 
@@ -44,13 +43,9 @@ class FusedCell(FlowEquivariantCell):
     spread: Tensor
 
     def __init__(self, flow: Flow, *args: Any, **kwargs: Any):
-        if not isinstance(flow, Translation):
-            raise UserError(
-                "execution 'fused' shifts by whole pixels and needs a translation flow,"
-                f" got {type(flow).__name__}; use execution 'plain'"
-            )
         super().__init__(flow, *args, **kwargs)
-        margin = self.conv_h.kernel_size[0] // 2
+        assert isinstance(flow, Translation)
+        margin = self.kernel // 2
         backwards = opposite(flow.velocities)
         tables = {
             "ahead": sources(flow.velocities, flow.size, margin),
@@ -62,12 +57,22 @@ class FusedCell(FlowEquivariantCell):
         for name, table in tables.items():
             self.register_buffer(name, table, persistent=False)
 
+    @staticmethod
+    def objection(flow: Flow) -> str | None:
+        """See `FlowEquivariantCell.objection`."""
+        if isinstance(flow, Translation):
+            return None
+        return (
+            "execution 'fused' shifts by whole pixels and needs a translation flow,"
+            f" got {type(flow).__name__}; use execution 'comoving'"
+        )
+
     def forward(self, drive: Drive | None, state: State | None) -> State:
         """See `FlowEquivariantCell.forward`."""
         return self._step(drive, state, pool=False)[0]
 
     def forward_with_maximum(
-        self, drive: Drive | None, state: State | None
+        self, drive: Drive | None, state: State | None, time: int
     ) -> tuple[State, Pooled]:
         """See `FlowEquivariantCell.forward_with_maximum`."""
         stepped, maximum = self._step(drive, state, pool=True)
@@ -91,10 +96,10 @@ class FusedCell(FlowEquivariantCell):
         )
         return channels_third(stepped), maximum.movedim(-1, 1) if pool else None
 
-    def circular(self, channels: int, hidden: int, kernel: int) -> nn.Conv2d:
-        """See `FlowEquivariantCell.circular`."""
+    def layer(self, role: Role, inputs: int, outputs: int) -> nn.Module:
+        """See `FlowEquivariantCell.layer`; all roles are the same on the torus."""
         assert isinstance(self.flow, Translation)
-        return TorusConv2d(channels, hidden, kernel, self.flow.size)
+        return TorusConv2d(inputs, outputs, self.kernel, self.flow.size)
 
     def convolution(self, state: State) -> Convolution:
         """How the slots are convolved."""
@@ -108,7 +113,7 @@ class FusedCell(FlowEquivariantCell):
         slots = len(self.flow.velocities)
         return channels_third(Move.apply(state, table, self.unmoved, slots))
 
-    def moved_maximum(self, state: State) -> Pooled:
+    def moved_maximum(self, state: State, time: int) -> Pooled:
         """See `FlowEquivariantCell.moved_maximum`."""
         tables = self.moved, self.unmoved
         return MovedMaximum.apply(pixels_last(state), *tables).movedim(-1, 1)

@@ -47,17 +47,18 @@ class LatticeCell(FlowEquivariantCell):
         if radius < 1:
             raise UserError(f"mixing_radius must be positive, got {radius}")
         apart = offsets(flow, radius)
-        hidden, kernel = self.conv_h.out_channels, self.conv_h.kernel_size[0]
-        self.conv_h = self.circular(hidden, len(apart) * hidden, kernel)
+        hidden = self.hidden
+        self.conv_h = self.layer("convolution", hidden, len(apart) * hidden)
         with torch.no_grad():  # as if the sum over offsets were one convolution
-            self.conv_h.weight /= len(apart) ** 0.5
+            for weight in self.conv_h.parameters():
+                weight /= len(apart) ** 0.5
         self.register_buffer("sources", _sources(flow, apart), persistent=False)
 
     def convolve(self, state: State) -> State:
         """See `FlowEquivariantCell.convolve`; a backward pass keeps the state alone."""
         said = self.conv_h(rearrange(state, "b v c h w -> (b v) c h w"))
-        slots, hidden = state.shape[1:3]
-        said = rearrange(said, "(b v) (d c) h w -> b (v d) c h w", v=slots, c=hidden)
+        slots, channels = state.shape[1:3]
+        said = rearrange(said, "(b v) (d c) h w -> b (v d) c h w", v=slots, c=channels)
         nothing_beyond = F.pad(said, 3 * (0, 0) + (0, 1))
         heard = nothing_beyond.index_select(1, self.sources)
         return rearrange(heard, "b (v d) c h w -> b v d c h w", v=slots).sum(2)
@@ -74,9 +75,8 @@ class FullCell(FlowEquivariantCell):
 
     def __init__(self, flow: Flow, *args: Any, **kwargs: Any):
         super().__init__(flow, *args, **kwargs)
-        channels = len(flow.velocities) * self.conv_h.out_channels
-        kernel = self.conv_h.kernel_size[0]
-        self.conv_h = self.circular(channels, channels, kernel)
+        channels = len(flow.velocities) * self.hidden
+        self.conv_h = self.layer("convolution", channels, channels)
 
     def convolve(self, state: State) -> State:
         """See `FlowEquivariantCell.convolve`."""

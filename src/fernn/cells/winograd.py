@@ -24,10 +24,9 @@ class WinogradCell(FusedCell):
 
     def __init__(self, flow: Flow, *args: Any, **kwargs: Any):
         super().__init__(flow, *args, **kwargs)
-        side = self.conv_h.kernel_size[0]
-        if side != 3:
+        if self.kernel != 3:
             raise UserError(
-                f"execution 'winograd' needs a kernel of 3, got {side};"
+                f"execution 'winograd' needs a kernel of 3, got {self.kernel};"
                 " use execution 'fused'"
             )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fernn.config import options
 from fernn.config.problems import Problem
-from fernn.config.schema import Axis, AxisSizes, Budget, Config
+from fernn.config.schema import Axis, AxisSizes, Budget, Config, Experiment
 from fernn.config.sizes import sized
 
 GIVEN = ("atlas", "split", "pool", "draw", "seed", "sequences", "frames", "frame_size")
@@ -59,8 +59,25 @@ def _overrides(config: Config, name: str) -> Iterator[Problem]:
     for path, given in places:
         own = given.model_extra or {}
         hints = [*elsewhere, *type(given).model_fields]
-        yield from options.check("data", {"kind": kind, **own}, path, GIVEN, hints)
-        yield from pairs(own.get("flows"), (*path, "flows"))
+        given = {"kind": kind, **own}
+        yield from options.check("data", given, path, GIVEN, hints)
+        if on_torus(flow_of(experiment)):
+            yield from pairs(own.get("flows"), (*path, "flows"))
+
+
+def flow_of(experiment: Experiment) -> str | None:
+    """The kind of flow of an experiment's data."""
+    kind = str(experiment.dataset.get("kind"))
+    if kind not in options.kinds("data"):
+        return None
+    default = options.default("data", kind, "flow")
+    return experiment.dataset.get("flow", default)
+
+
+def on_torus(flow: str | None) -> bool:
+    """Whether a flow's velocities are pixels per frame, the same modulo its size."""
+    known = flow in options.kinds("flows")
+    return known and bool(options.constant("flows", str(flow), "TORUS"))
 
 
 def pairs(velocities: Any, path: tuple) -> Iterator[Problem]:
@@ -77,6 +94,8 @@ def _sized(config: Config, budget_name: str) -> Iterator[Problem]:
     names = [n for n in whole.experiments if n in config.experiments]
     for name in names:
         experiment, budget = config.experiments[name], sized(config, whole, name)
+        if not on_torus(flow_of(experiment)):
+            continue
         path = ("experiments", name, "dataset", "max_speed")
         yield from _speed(
             experiment.dataset.get("max_speed"), budget_name, budget, path

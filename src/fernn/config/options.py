@@ -124,6 +124,7 @@ def check(
     path: tuple,
     supplied: Collection[str] = (),
     elsewhere: Collection[str] = (),
+    optional: Collection[str] = (),
 ) -> Iterator[Problem]:
     """The problems of ``{"kind": ..., **options}``.
 
@@ -133,6 +134,7 @@ def check(
         path: of `spec` in the configuration.
         supplied: options that the pipeline gives, which the configuration must not.
         elsewhere: options that other parts of the configuration may give.
+        optional: options that a budget may give in their place.
     """
     kind = spec.get("kind")
     if kind not in list(kinds(package)):  # which also takes what cannot be a key
@@ -155,7 +157,7 @@ def check(
         _model(package, kind).model_validate(known)
     except ValidationError as error:
         for problem in from_pydantic(error, path):
-            given_later = problem.path[-1] in (*supplied, *elsewhere)
+            given_later = problem.path[-1] in (*supplied, *elsewhere, *optional)
             if problem.message != MISSING or not given_later:
                 yield problem
 

@@ -111,7 +111,7 @@ def _recipes(
     config: Config, budget: Budget, experiment: Experiment, axes: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
     """The specification of every split's recipe."""
-    general = {**budget.model_dump(), "seed": config.seed}
+    general = {**budget.model_dump(), **budget.options, "seed": config.seed}
     wanted = options.names("data", experiment.dataset["kind"])
     given = {key: value for key, value in general.items() if key in wanted}
     base = {**experiment.dataset, **given}
@@ -149,10 +149,15 @@ def _spec(
     """A model's options: the budget's sizes, the protocol, then its own entry."""
     model = config.models[name]
     protocol = config.protocols[experiment.protocol]
-    general = {**budget.model_dump(), "rollout": protocol.rollout}
+    general = {**budget.model_dump(), **budget.options, "rollout": protocol.rollout}
     wanted = options.names("models", model.kind)
     given = {key: value for key, value in general.items() if key in wanted}
-    return {"kind": model.kind, **given, **(model.model_extra or {})}
+    spec = {"kind": model.kind, **given, **(model.model_extra or {})}
+    if isinstance(spec.get("flow"), dict):
+        wanted = options.names("flows", spec["flow"]["kind"])
+        sizes = {key: v for key, v in budget.options.items() if key in wanted}
+        spec["flow"] = {**sizes, **spec["flow"]}
+    return spec
 
 
 def _trained(
@@ -205,6 +210,7 @@ def _attrs(
         "digits": budget.digits if "digits" in data else None,
         "frame_size": budget.frame_size,
         "max_speed": experiment.dataset.get("max_speed"),
+        "step": {**experiment.dataset, **budget.options}.get("step"),
         "published_size": int(budget.published_size),
         "protocol": experiment.protocol,
         "rollout": protocol.rollout,

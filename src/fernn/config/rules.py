@@ -7,12 +7,19 @@ from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from fernn.config import axes, options
+from fernn.config import axes, frames, options
 from fernn.config.choices import CHOICES
 from fernn.config.options import unknown
 from fernn.config.problems import Problem, from_pydantic
 from fernn.config.schema import Budget, Config, Model, Protocol, Range, Search
-from fernn.config.sizes import BENCH, FORECAST, sized, task, task_of
+from fernn.config.sizes import (
+    BENCH,
+    FORECAST,
+    options_of_sizes,
+    sized,
+    task,
+    task_of,
+)
 from fernn.errors import nearest
 
 TUNABLE = {"learning_rate", "clip"}
@@ -23,10 +30,12 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from unknown("budget", config.budget, config.budgets, ("budget",))
     for name, spec in config.sources.items():
         yield from options.check("data/sources", spec, ("sources", name))
+    sizes = options_of_sizes(config)
     for name, model in config.models.items():
-        yield from _model(model, ("models", name))
+        yield from _model(model, ("models", name), sizes)
     yield from _protocols(config)
     yield from axes.problems(config)
+    yield from frames.problems(config)
     for name in config.experiments:
         yield from _experiment(config, name)
     yield from _tuning(config.tuning, ("tuning",))
@@ -46,7 +55,7 @@ def _each_known(
         yield from unknown(what, name, known, (*path, index))
 
 
-def _model(model: Model, path: tuple) -> Iterator[Problem]:
+def _model(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Problem]:
     own = model.model_extra or {}
     spec = {"kind": model.kind, **own}
     yield from options.check("models", spec, path, supplied=["size"])
@@ -61,7 +70,7 @@ def _model(model: Model, path: tuple) -> Iterator[Problem]:
     if isinstance(kernel, int) and (kernel < 1 or kernel % 2 == 0):
         yield Problem((*path, "kernel"), f"must be odd and positive, got {kernel}")
     if isinstance(own.get("flow"), dict):
-        yield from _flow(own["flow"], (*path, "flow"))
+        yield from _flow(own["flow"], (*path, "flow"), sizes)
     yield from _mixing(own, path)
 
 
@@ -77,11 +86,14 @@ def _mixing(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
         yield Problem((*path, "mixing_radius"), f"must be positive, got {radius}")
 
 
-def _flow(flow: dict[str, Any], path: tuple) -> Iterator[Problem]:
-    yield from options.check("flows", flow, path, supplied=["size"])
+def _flow(
+    flow: dict[str, Any], path: tuple, sizes: Collection[str]
+) -> Iterator[Problem]:
+    """V is given in one of the ways that the flow's module lists as `WAYS`."""
+    yield from options.check("flows", flow, path, ["size"], optional=sizes)
     if flow.get("kind") not in list(options.kinds("flows")):
         return
-    ways = [name for name in options.names("flows", flow["kind"]) if name != "size"]
+    ways = options.constant("flows", flow["kind"], "WAYS")
     given = [name for name in ways if flow.get(name) is not None]
     given = [name for name in given if flow[name] is not False]
     if len(given) != 1:
@@ -89,7 +101,8 @@ def _flow(flow: dict[str, Any], path: tuple) -> Iterator[Problem]:
         yield Problem(path, f"V is given by one of {', '.join(ways)}, got {got}")
     if flow.get("velocities") == []:
         yield Problem((*path, "velocities"), "V is empty; give at least one velocity")
-    yield from axes.pairs(flow.get("velocities"), (*path, "velocities"))
+    if axes.on_torus(flow["kind"]):
+        yield from axes.pairs(flow.get("velocities"), (*path, "velocities"))
 
 
 def _protocols(config: Config) -> Iterator[Problem]:
@@ -120,9 +133,11 @@ def _rates(config: Config, protocol: Protocol, path: tuple) -> Iterator[Problem]
 def _experiment(config: Config, name: str) -> Iterator[Problem]:
     experiment, path = config.experiments[name], ("experiments", name)
     dataset = experiment.dataset
+    where = (*path, "dataset")
     if name == BENCH:
         yield Problem(path, "is the name of measurements; choose another")
-    yield from options.check("data", dataset, (*path, "dataset"), axes.SIZES)
+    sizes = options_of_sizes(config)
+    yield from options.check("data", dataset, where, axes.SIZES, optional=sizes)
     for group in ("models", "baselines"):
         names = getattr(experiment, group)
         yield from _each_known(names, config.models, (*path, group), "model")
@@ -239,10 +254,28 @@ def _budget(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
                 key, *inner = problem.path[len(where) :]
                 place = where if key in own.model_fields_set else path
                 yield Problem((*place, key, *inner), problem.message)
+            yield from _options(config, name, own.options or {}, (*where, "options"))
         given = own.tuning.model_fields_set if own.tuning else set()
         for key in sorted(given & {"workers", "mode"}):
             message = "is the budget's, one for all experiments"
             yield Problem((*where, "tuning", key), message)
+
+
+def _options(
+    config: Config, name: str, given: dict[str, int], path: tuple
+) -> Iterator[Problem]:
+    """Sizes that none of the experiment's data, models and flows has an option for."""
+    experiment = config.experiments[name]
+    used = [("data", str(experiment.dataset.get("kind")))]
+    for model in config.models.keys() & set(experiment.models):
+        spec = config.models[model]
+        used.append(("models", spec.kind))
+        flow = (spec.model_extra or {}).get("flow")
+        used.append(("flows", str(flow.get("kind")) if isinstance(flow, dict) else ""))
+    pairs = [pair for pair in used if pair[1] in options.kinds(pair[0])]
+    known = {option for pair in pairs for option in options.names(*pair)}
+    for option in given:
+        yield from unknown("option", option, known, (*path, option))
 
 
 def _sizes(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:

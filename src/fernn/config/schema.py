@@ -160,6 +160,10 @@ class Sizes(Strict):
     validation: Count = Field(description="sequences")
     tuning: Trials
     axes: dict[str, AxisSizes] = Field({}, description="sizes of axes")
+    published_size: bool = Field(False, description="comparable with the paper")
+    options: dict[str, int] = Field(
+        {}, description="sizes that only its data, models or flows know"
+    )
 
 
 # Those of `Sizes` that an experiment has of its own; the others are the budget's.
@@ -176,7 +180,6 @@ OwnSizes: Any = create_model(
 class Budget(Sizes):
     """Sizes. A budget changes no science."""
 
-    published_size: bool = Field(False, description="comparable with the paper")
     experiments: SomeNames
     devices: Count = Field(1, description="of one machine, which share a batch")
     sizes: dict[Name, OwnSizes] = Field(  # pyright: ignore

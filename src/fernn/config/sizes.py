@@ -18,6 +18,14 @@ def sized(config: Config, budget: Budget, experiment: str) -> Budget:
     return budget.model_copy(update=update)
 
 
+def options_of_sizes(config: Config) -> set[str]:
+    """The options that some budget gives to data, models and flows."""
+    sizes = [own for budget in config.budgets.values() for own in budget.sizes.values()]
+    return {
+        name for own in [*sizes, *config.budgets.values()] for name in own.options or {}
+    }
+
+
 def task(config: Config, experiment: str) -> str:
     """What an experiment's models learn: ``TASK`` of its data's module."""
     return task_of("data", str(config.experiments[experiment].dataset.get("kind")))

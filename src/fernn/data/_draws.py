@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def sampled(
 def _grid(spec: dict[str, Any], pool: np.ndarray) -> xr.Dataset:
     """Every velocity of a square with the same digits; both digits share it."""
     still = sampled({**spec, "max_speed": 0}, pool)
-    return _moved(still, square(spec["grid_speed"]))
+    return moved(still, square(spec["grid_speed"]))
 
 
 def _flowed(spec: dict[str, Any], pool: np.ndarray) -> xr.Dataset:
@@ -48,14 +49,17 @@ def _flowed(spec: dict[str, Any], pool: np.ndarray) -> xr.Dataset:
     """
     flows = [tuple(flow) for flow in spec["flows"] or square(spec["grid_speed"])]
     moving = [flow for flow in flows if any(flow)]
-    return _moved(sampled(spec, pool), [(0, 0), *moving])
+    return moved(sampled(spec, pool), [(0, 0), *moving])
 
 
-def _moved(base: xr.Dataset, flows: list[Velocity]) -> xr.Dataset:
+def moved(
+    base: xr.Dataset, flows: Sequence[Velocity], axes: Sequence[str] = AXES
+) -> xr.Dataset:
+    """The recipe once under every flow, which adds to the velocity of every digit."""
     copies = []
     for flow in flows:
         copy = base.copy()
-        for axis, speed in zip(AXES, flow, strict=True):
+        for axis, speed in zip(axes, flow, strict=True):
             copy[f"velocity_{axis}"] = base[f"velocity_{axis}"] + speed
             copy[f"flow_{axis}"] = ("sample", np.full(base.sizes["sample"], speed))
         copies.append(copy)

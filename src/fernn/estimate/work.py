@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fernn.config.options import constant
 from fernn.training.settings import Settings
 
 BACKWARD = 2  # a step's gradients of inputs and weights cost this many forward passes
@@ -107,7 +108,8 @@ def evaluation(
 
 def sequences(recipe: dict[str, Any]) -> int:
     """How many sequences a recipe has: on a grid and under flows, copies of a few."""
-    square = (2 * recipe.get("grid_speed", 0) + 1) ** 2
+    components = constant("data", recipe["kind"], "COMPONENTS") or 2
+    square = (2 * recipe.get("grid_speed", 0) + 1) ** components
     flows = recipe.get("flows")
     moving = sum(map(any, flows)) if flows else square - 1
     grid = len(flows) if flows else square

@@ -15,6 +15,7 @@ from torch import Tensor
 from fernn import checkpoint, models
 from fernn.data.recipes import Sequences
 from fernn.errors import UserError
+from fernn.evaluation._slots import VELOCITY, components
 from fernn.storage import read_dataset
 
 
@@ -70,7 +71,6 @@ class Subject:
     def _velocity(self, first: int, count: int) -> Tensor:
         assert self.sequences is not None
         recipe = self.sequences.recipe.isel(sample=slice(first, first + count))
-        pair = [
-            torch.as_tensor(recipe[f"velocity_{a}"].values) for a in ("rows", "columns")
-        ]
-        return torch.stack(pair, dim=-1).long().to(self.device)
+        names = [VELOCITY + name for name in components(recipe)]
+        parts = [torch.as_tensor(recipe[name].values) for name in names]
+        return torch.stack(parts, dim=-1).long().to(self.device)

@@ -7,6 +7,7 @@ with intervals of the logarithm, and medians count what is not a number as the w
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 
@@ -29,6 +30,21 @@ def require(cubes: Sequence[xr.Dataset], axes: Iterable[str]) -> None:
             name = cube.attrs.get("experiment", "?")
             known = " or ".join(allowed)
             raise UserError(f"the cube of {name!r} has axis {axis!r}; needed: {known}")
+
+
+def require_components(cubes: Sequence[xr.Dataset], names: list[str]) -> None:
+    """Refuse cubes of another kind of velocities.
+
+    Raises:
+        UserError: a cube's velocities have other components than `names`.
+    """
+    for cube in cubes:
+        found = [axis.removeprefix("velocity_") for axis in velocity_axes(cube)]
+        if found != names:
+            raise UserError(
+                f"the velocities of {cube.attrs.get('experiment', '?')!r} are"
+                f" {' and '.join(found) or 'none'}; needed: {' and '.join(names)}"
+            )
 
 
 def models(cube: xr.Dataset, baselines: bool = True) -> dict[str, dict]:
@@ -115,46 +131,69 @@ def by_velocity(cube: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
         values: one of its variables, with dimension ``sample``.
 
     Returns:
-        `values` with ``velocity_rows, velocity_columns`` (pixel/frame) in place of
-        ``sample``; NaN where the grid has no sample.
+        `values` with the components of the velocity, such as ``velocity_rows,
+        velocity_columns``, in place of ``sample``; NaN where the grid has no sample.
 
     Raises:
         ValueError: the digits of a sample move differently.
     """
-    axes = ("velocity_rows", "velocity_columns")
-    speeds = {}
+    axes = velocity_axes(cube)
+    speeds = []
     for axis in axes:
         digits = cube[axis].transpose("sample", "digit").values
         if (digits != digits[:, :1]).any():
             raise ValueError(f"`{axis}` differs between the digits of a sample")
-        speeds[axis] = digits[:, 0]
-    grids = [np.unique(speeds[axis]) for axis in axes]
+        speeds.append(digits[:, 0])
+    grids = [np.unique(speed) for speed in speeds]
     values = values.transpose(..., "sample")
     result = np.full((*values.shape[:-1], *map(len, grids)), np.nan)
-    for i, row in enumerate(grids[0]):
-        for j, column in enumerate(grids[1]):
-            chosen = (speeds[axes[0]] == row) & (speeds[axes[1]] == column)
-            if chosen.any():
-                result[..., i, j] = values.values[..., chosen].mean(axis=-1)
+    for at in np.ndindex(*map(len, grids)):
+        pairs = zip(speeds, grids, at, strict=True)
+        chosen = np.all([speed == grid[i] for speed, grid, i in pairs], axis=0)
+        if chosen.any():
+            result[(..., *at)] = values.values[..., chosen].mean(axis=-1)
     coords = {str(d): values[d] for d in values.dims[:-1] if d in values.coords}
     coords |= dict(zip(axes, grids, strict=True))
     return xr.DataArray(result, coords=coords, dims=(*values.dims[:-1], *axes))
 
 
+def velocity_axes(cube: xr.Dataset | xr.DataArray) -> list[str]:
+    """The names of a velocity's components, in order."""
+    names = cube.variables if isinstance(cube, xr.Dataset) else cube.coords
+    return [str(name) for name in names if str(name).startswith("velocity_")]
+
+
+def period(cube: xr.Dataset) -> int:
+    """Velocities are the same modulo this: a turn, or the size of the frame."""
+    turns = velocity_axes(cube) == ["velocity_degrees"]
+    return 360 if turns else int(cube.attrs["frame_size"])
+
+
+def trained_velocities(cube: xr.Dataset) -> set[tuple[int, ...]]:
+    """The velocities of the training data."""
+    step = int(cube.attrs.get("step", 1))
+    multiples = range(-int(cube.attrs["max_speed"]), int(cube.attrs["max_speed"]) + 1)
+    speeds = [step * multiple for multiple in multiples]
+    return set(itertools.product(speeds, repeat=len(velocity_axes(cube))))
+
+
 def velocity_mask(
-    rows: np.ndarray, columns: np.ndarray, velocities: Iterable, size: int
+    sides: Sequence[np.ndarray], velocities: Iterable, size: int
 ) -> np.ndarray:
     """True on the cells of a grid of velocities that are in `velocities`.
 
     Args:
-        rows: rows of the grid, pixel/frame.
-        columns: columns of the grid, pixel/frame.
-        velocities: pairs (rows, columns), pixel/frame.
-        size: of the frame, a torus: velocities are the same modulo `size`.
+        sides: the grid's speeds along each component.
+        velocities: tuples of components.
+        size: velocities are the same modulo `size`; see `period`.
     """
-    cells = {(int(row) % size, int(column) % size) for row, column in velocities}
-    grid = [[(int(r) % size, int(c) % size) in cells for c in columns] for r in rows]
-    return np.array(grid, dtype=bool)
+    cells = {tuple(int(part) % size for part in velocity) for velocity in velocities}
+    mask = np.zeros([len(side) for side in sides], dtype=bool)
+    for at in np.ndindex(mask.shape):
+        mask[at] = (
+            tuple(int(s[i]) % size for s, i in zip(sides, at, strict=True)) in cells
+        )
+    return mask
 
 
 def speed(cube: xr.Dataset) -> np.ndarray:

@@ -9,8 +9,9 @@ from typing import Any
 import xarray as xr
 
 from fernn.errors import UserError
+from fernn.evaluation._slots import VELOCITY
 
-SHARED = ("truth", "video", "velocity_rows", "velocity_columns")  # equal for all models
+SHARED = ("truth", "video")  # equal for all models, as are velocities
 PER_MODEL = ("updates",)  # equal for all seeds
 
 
@@ -24,7 +25,7 @@ def shard(
     """
     if len(measured) != len(seeds):
         raise UserError(f"{len(measured)} checkpoints for {len(seeds)} seeds")
-    once = (*SHARED, *PER_MODEL, *_labels(measured[0]))
+    once = (*_shared(measured[0]), *PER_MODEL)
     own = [dataset.drop_vars(once, errors="ignore") for dataset in measured]
     joined = xr.concat(own, xr.IndexVariable("seed", list(seeds)), join="outer")
     joined = joined.expand_dims(model=[model])
@@ -45,6 +46,13 @@ def _labels(dataset: xr.Dataset) -> list[str]:
     ]
 
 
+def _shared(dataset: xr.Dataset) -> list[str]:
+    """What is equal for all models."""
+    names = [str(name) for name in dataset.variables]
+    equal = [name for name in names if name in SHARED or name.startswith(VELOCITY)]
+    return [*dict.fromkeys([*equal, *_labels(dataset)])]
+
+
 def combine(shards: Sequence[xr.Dataset], attrs: dict[str, Any]) -> xr.Dataset:
     """All models of an experiment on one axis.
 
@@ -61,16 +69,15 @@ def combine(shards: Sequence[xr.Dataset], attrs: dict[str, Any]) -> xr.Dataset:
     models = [str(dataset.model.item()) for dataset in shards]
     if not models or len(set(models)) < len(models):
         raise UserError(f"one shard of each model is needed, got {models}")
-    shared = {**dict.fromkeys(SHARED), **dict.fromkeys(_labels(shards[0]))}
+    shared = _shared(shards[0])
     own = [dataset.drop_vars(shared, errors="ignore") for dataset in shards]
     cube = xr.concat(own, "model", join="outer", combine_attrs="drop_conflicts")
     for name in shared:
-        if name in shards[0].variables:
-            cube[name] = shards[0][name].variable
-    named = {"updates", "velocity_rows", "velocity_columns", *_labels(shards[0])}
-    coordinates = named & set(cube.variables)
-    cube = cube.set_coords(coordinates)
-    first = ("model", "seed", "motion", "flow_rows", "flow_columns")
+        cube[name] = shards[0][name].variable
+    coordinates = {"updates", *(name for name in shared if name not in SHARED)}
+    cube = cube.set_coords(coordinates & set(cube.variables))
+    flows = [str(name) for name in cube.dims if str(name).startswith("flow_")]
+    first = ("model", "seed", "motion", *flows)
     cube = cube.transpose(*first, ..., missing_dims="ignore")
     described = _describe(attrs.get("models", {}), shards)
     attrs = {**attrs, "models": described}

@@ -15,7 +15,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from fernn.evaluation._slots import slot_axes
+from fernn.evaluation._slots import components, slot_axes, units
 from fernn.evaluation._subject import Subject
 from fernn.flows import Flow, Velocity
 
@@ -42,9 +42,9 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
     flows = _flows(sequences.recipe)
     count = len(sequences) // len(flows)
     flow = model.cell.flow
-    rows, columns, place = slot_axes(flow.velocities)
-    grid = sorted({nu[0] for nu in flows}), sorted({nu[1] for nu in flows})
-    slots = np.full((*map(len, grid), len(rows), len(columns)), np.nan)
+    sides, place = slot_axes(flow.velocities)
+    grid, places = slot_axes(flows)
+    slots = np.full((*map(len, grid), *map(len, sides)), np.nan)
     outputs = np.full((*map(len, grid), horizon), np.nan)
     still: tuple[Tensor, Tensor] | None = None
     for index, nu in enumerate(flows):
@@ -53,7 +53,7 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
         *_, state = model.encode(video)
         pair = state, model(video, horizon)
         still = still or pair
-        at = grid[0].index(nu[0]), grid[1].index(nu[1])
+        at = places[index]
         for slot, error in _slot_errors(flow, nu, pair[0], still[0], context):
             slots[(*at, *place[slot])] = error
         expected = [
@@ -64,13 +64,14 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
             _relative(frame, true)
             for frame, true in zip(pair[1].unbind(1), expected, strict=True)
         ]
-    return _dataset(slots, outputs, grid, (rows, columns))
+    recipe = sequences.recipe
+    return _dataset(slots, outputs, components(recipe), (grid, sides), units(recipe))
 
 
 def _flows(recipe: xr.Dataset) -> list[Velocity]:
     """The flows in the order of the recipe's copies."""
-    pairs = zip(recipe.flow_rows.values, recipe.flow_columns.values, strict=True)
-    return list(dict.fromkeys((int(a), int(b)) for a, b in pairs))
+    parts = [recipe[f"flow_{name}"].values for name in components(recipe)]
+    return list(dict.fromkeys(tuple(map(int, nu)) for nu in zip(*parts, strict=True)))
 
 
 def _slot_errors(
@@ -79,7 +80,7 @@ def _slot_errors(
     for slot, velocity in enumerate(flow.velocities):
         source = 0 if len(flow.velocities) == 1 else flow.difference(velocity, nu)
         if source is not None:
-            expected = flow.act(still[:, source], nu, context - 1)
+            expected = flow.act_on_state(still[:, source], nu, context - 1)
             yield slot, _relative(flowed[:, slot], expected)
 
 
@@ -91,18 +92,16 @@ def _relative(found: Tensor, expected: Tensor) -> float:
 def _dataset(
     slots: np.ndarray,
     outputs: np.ndarray,
-    grid: tuple[list[int], list[int]],
-    axes: tuple[list[int], list[int]],
+    names: list[str],
+    sides: tuple[list[list[int]], list[list[int]]],
+    attrs: dict[str, str],
 ) -> xr.Dataset:
-    flow = ("flow_rows", "flow_columns")
-    units = {"units": "pixel/frame"}
-    coords = dict(
-        zip((*flow, "slot_rows", "slot_columns"), (*grid, *axes), strict=True)
-    )
+    flow, slot = ([f"{what}_{name}" for name in names] for what in ("flow", "slot"))
+    coords = dict(zip((*flow, *slot), (*sides[0], *sides[1]), strict=True))
     return xr.Dataset(
         {
             "slot_error": (
-                (*flow, "slot_rows", "slot_columns"),
+                (*flow, *slot),
                 slots,
                 {"long_name": "relative L2 error of a slot's state", "units": "1"},
             ),
@@ -113,7 +112,7 @@ def _dataset(
             ),
         },
         coords={
-            **{name: (name, values, units) for name, values in coords.items()},
+            **{name: (name, values, attrs) for name, values in coords.items()},
             "frame": ("frame", np.arange(1, outputs.shape[-1] + 1), {"units": "frame"}),
         },
     )

@@ -9,7 +9,7 @@ import torch
 import xarray as xr
 
 from fernn.errors import UserError
-from fernn.evaluation._slots import slot_axes
+from fernn.evaluation._slots import components, slot_axes, units
 from fernn.evaluation._subject import Subject
 
 DRAWS = ("flowed",)
@@ -40,25 +40,28 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
             f" got {len(sequences)}; set sequences: 1 and one flow"
         )
     video = sequences.video(0, 2, spec["context"])
-    rows, columns, place = slot_axes(model.cell.flow.velocities)
+    sides, place = slot_axes(model.cell.flow.velocities)
     states = torch.stack([state.mean(2) for state in model.encode(video)], dim=2)
-    shape = (len(MOTIONS), len(rows), len(columns), *states.shape[2:])
+    shape = (len(MOTIONS), *map(len, sides), *states.shape[2:])
     hidden = np.full(shape, np.nan, dtype=np.float32)
     for slot, at in enumerate(place):
-        hidden[:, at[0], at[1]] = states[:, slot].cpu().numpy()
-    units = {"units": "pixel/frame"}
+        hidden[(slice(None), *at)] = states[:, slot].cpu().numpy()
+    recipe, names = sequences.recipe, components(sequences.recipe)
+    slots = [f"slot_{name}" for name in names]
     pixels = ("frame", "row", "column")
-    moved = sequences.recipe.isel(sample=1)
+    moved = recipe.isel(sample=1)
     return xr.Dataset(
         {
-            "hidden": (("motion", "slot_rows", "slot_columns", *pixels), hidden),
+            "hidden": (("motion", *slots, *pixels), hidden),
             "video": (("motion", *pixels), video[:, :, 0].cpu().numpy()),
         },
         coords={
             "motion": list(MOTIONS),
-            "slot_rows": ("slot_rows", rows, units),
-            "slot_columns": ("slot_columns", columns, units),
+            **{
+                s: (s, side, units(recipe))
+                for s, side in zip(slots, sides, strict=True)
+            },
             "frame": ("frame", np.arange(1 - spec["context"], 1), {"units": "frame"}),
         },
-        attrs={name: int(moved[name]) for name in ("flow_rows", "flow_columns")},
+        attrs={f"flow_{name}": int(moved[f"flow_{name}"]) for name in names},
     )

@@ -9,10 +9,10 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from fernn.evaluation._slots import VELOCITY, components
 from fernn.evaluation._subject import Subject
 
 HEADLINE = "clamped_squared_error"
-COPIED = ("velocity_rows", "velocity_columns")
 
 
 @torch.no_grad()
@@ -48,7 +48,7 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
         coords={
             **recipe.coords,
             "frame": ("frame", np.arange(1, spec["horizon"] + 1), {"units": "frame"}),
-            **{name: recipe[name] for name in COPIED},
+            **{VELOCITY + name: recipe[VELOCITY + name] for name in components(recipe)},
         },
     )
 

@@ -45,9 +45,10 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A row of heat maps for each `velocity` cube (the paper's Fig. 5), one a model.
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another axis, or of velocities that are no translations.
     """
     aggregate.require(cubes, AXES)
+    aggregate.require_components(cubes, ["rows", "columns"])
     grids = [error_grid(cube) for cube in cubes]
     looks = _style.looks(cubes, baselines=False)
     norm = _norm(grids, looks)
@@ -122,9 +123,9 @@ def _heat_map(axes: Axes, error: xr.DataArray, norm: LogNorm) -> None:
 def _outlines(axes: Axes, grid: xr.DataArray, cube: xr.Dataset, velocities) -> None:
     sides = grid["velocity_rows"].values, grid["velocity_columns"].values
     size = int(cube.attrs["frame_size"])
-    trained = aggregate.square(cube.attrs["max_speed"])
+    trained = aggregate.trained_velocities(cube)
     for cells, strokes in ((trained, TRAINED), (velocities, MODEL)):
-        mask = aggregate.velocity_mask(*sides, cells, size)
+        mask = aggregate.velocity_mask(sides, cells, size)
         _outline.around(axes, mask, strokes)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fernn.flows._base import Flow, Velocity
+from fernn.flows._expansion import held
 from fernn.modules import load
 
-__all__ = ["Flow", "Velocity", "build"]
+__all__ = ["Flow", "Velocity", "build", "held"]
 
 
 def build(spec: dict[str, Any], size: int) -> Flow:

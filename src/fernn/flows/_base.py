@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Literal
 
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 Velocity = tuple[int, ...]
 
 
 class Flow(ABC):
-    r"""A set V of velocities and the action :math:`\psi_t(\nu)` of each on signals.
+    r"""A set V of velocities, how each acts, and which convolution commutes with it.
 
     A flow is a one-parameter group: :math:`\psi_0 = e` and
-    :math:`\psi_s(\nu)\,\psi_t(\nu) = \psi_{s+t}(\nu)` (section 3 of the paper).
+    :math:`\psi_s(\nu)\,\psi_t(\nu) = \psi_{s+t}(\nu)` (section 3 of the paper). On
+    frames alone it acts by `act`; a state may have more to it, such as orientations,
+    which `act_on_state` moves along. The convolutions commute with the latter.
 
     Attributes:
         velocities: V, in the order of the velocity axis of a hidden state.
+        fibre: channels of a state for each hidden channel, such as orientations.
+        kernel: side of the kernels, unless another is asked for.
+        padding: how frames go on beyond their border.
     """
 
     velocities: tuple[Velocity, ...]
+    fibre: int = 1
+    kernel: int = 3
+    padding: Literal["circular", "zeros"] = "circular"
 
     @abstractmethod
     def act(
@@ -34,3 +43,39 @@ class Flow(ABC):
     @abstractmethod
     def difference(self, left: Velocity, right: Velocity) -> int | None:
         """The slot of ``left - right`` in V, or None where V does not hold it."""
+
+    def act_on_state(
+        self,
+        state: Float[Tensor, "*batch hidden height width"],
+        velocity: Velocity,
+        time: int = 1,
+    ) -> Float[Tensor, "*batch hidden height width"]:
+        r""":math:`\psi_t(\nu)\cdot h` on a slot of the state."""
+        return self.act(state, velocity, time)
+
+    def lab_objection(self) -> str | None:
+        """Why the state cannot be moved step by step, or None if it can."""
+        return None
+
+    def lifting(self, channels: int, hidden: int, kernel: int) -> nn.Module:
+        """The convolution from a frame to `hidden` channels of a state."""
+        return self.ordinary(channels, hidden, kernel)
+
+    def convolution(self, inputs: int, outputs: int, kernel: int) -> nn.Module:
+        """The convolution from a state to a state; commutes with `act_on_state`."""
+        return self.ordinary(inputs, outputs, kernel)
+
+    def projection(self, hidden: int, channels: int, kernel: int) -> nn.Module:
+        """The linear end of a decoder, from a state to a frame."""
+        return self.ordinary(hidden, channels, kernel)
+
+    def ordinary(self, inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
+        """A convolution without bias that keeps height and width."""
+        return nn.Conv2d(
+            inputs,
+            outputs,
+            kernel,
+            padding=kernel // 2,
+            padding_mode=self.padding,
+            bias=False,
+        )

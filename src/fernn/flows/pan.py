@@ -5,6 +5,9 @@ from __future__ import annotations
 from fernn.errors import UserError
 from fernn.flows.translation import Translation
 
+TORUS = True  # velocities are pixels per frame, the same modulo the size
+WAYS = ("max_speed", "closed")  # to give V
+
 
 def build(size: int, max_speed: int | None = None, closed: bool = False) -> Translation:
     r"""Horizontal velocities: truncated, or ``closed``: all that differ on the torus.

@@ -12,6 +12,9 @@ from torch import Tensor
 from fernn.errors import UserError
 from fernn.flows._base import Flow, Velocity
 
+TORUS = True  # velocities are pixels per frame, the same modulo the size
+WAYS = ("max_speed", "velocities", "closed")  # to give V
+
 
 class Translation(Flow):
     r"""Translations by whole pixels per frame on a torus of ``size × size`` pixels.

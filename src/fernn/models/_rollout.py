@@ -26,11 +26,13 @@ class Carry(NamedTuple):
 
     Attributes:
         state: after the newest observed or predicted frame.
+        time: how many frames that were.
         fed: the frame that is fed next; None if there is none.
         kept: the norm that the state keeps; None at first.
     """
 
     state: State
+    time: int
     fed: Frame | None = None
     kept: Float[Tensor, "batch 1 1 1 1"] | None = None
 
@@ -38,33 +40,38 @@ class Carry(NamedTuple):
 RollOut = Callable[["Forecaster", Carry], tuple[Carry, Frame]]
 
 
-def begin(rollout: str, state: State, last: Frame) -> Carry:
-    """What the first step of a roll-out gets."""
-    return Carry(state, last if rollout in FEED_LAST else None)
+def begin(
+    rollout: str,
+    state: State,
+    video: Float[Tensor, "batch time channel height width"],
+) -> Carry:
+    """What the first step of a roll-out gets after the observed frames."""
+    last = video[:, -1] if rollout in FEED_LAST else None
+    return Carry(state, video.shape[1], last)
 
 
 def repeat(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
     """Feed the last frame again, then each prediction, without its gradient."""
-    assert carry.fed is not None
-    state, prediction = model.advance(model.cell.lift(carry.fed), carry.state)
-    return Carry(state, prediction.detach()), prediction
+    time = carry.time + 1
+    state, prediction = model.advance(_lift(model, carry), carry.state, time)
+    return Carry(state, time, prediction.detach()), prediction
 
 
 def warped(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
     r"""Feed slot :math:`\nu` the previous frame moved by its own velocity."""
-    assert carry.fed is not None
-    drive = model.cell.lift(carry.fed).expand_as(carry.state)
-    state, prediction = model.advance(model.cell.move(drive), carry.state)
-    return Carry(state, prediction.clamp(0, 1)), prediction
+    time = carry.time + 1
+    drive = _lift(model, carry, ahead=1)
+    state, prediction = model.advance(drive, carry.state, time)
+    return Carry(state, time, prediction.clamp(0, 1)), prediction
 
 
 def shifted(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
     r"""Decode :math:`\max_\nu \psi_1(\nu) \cdot h(\nu)`, then feed that."""
-    state = carry.state
+    state, time = carry.state, carry.time
     if carry.fed is not None:
-        state = model.cell(model.cell.lift(carry.fed), state)
-    prediction = model.decode_moved(state)
-    return Carry(state, prediction.clamp(0, 1)), prediction
+        state, time = model.cell(_lift(model, carry), state), time + 1
+    prediction = model.decode_moved(state, time)
+    return Carry(state, time, prediction.clamp(0, 1)), prediction
 
 
 def free(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
@@ -74,13 +81,19 @@ def free(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
     iteration: only the norm over slots, channels and pixels can drift away, and flows
     do not change it.
     """
-    state, kept = carry.state, carry.kept
+    state, time, kept = carry.state, carry.time, carry.kept
     if kept is None:
         kept = norm(state)
     else:
-        state = model.cell(None, state)
+        state, time = model.cell(None, state), time + 1
         state = state * (kept / norm(state))
-    return Carry(state, kept=kept), model.decode_moved(state)
+    return Carry(state, time, kept=kept), model.decode_moved(state, time)
+
+
+def _lift(model: Forecaster, carry: Carry, ahead: int = 0) -> Tensor:
+    """The lifted frame that is fed, as the one that follows those of the state."""
+    assert carry.fed is not None
+    return model.cell.lift(carry.fed[:, None], carry.time, ahead)[0]
 
 
 def norm(state: State) -> Float[Tensor, "batch 1 1 1 1"]:

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from fernn.flows import held
 from fernn.models._rollout import ROLLOUTS, Carry, begin
 
 if TYPE_CHECKING:
@@ -29,23 +30,25 @@ def forward(
     """The `ahead` frames after the observed `video`."""
 
     def observe(drives: list[Tensor], state: Tensor | None) -> Tensor | None:
-        for drive in drives:
-            state = model.cell(drive, state)
+        with held(model):
+            for drive in drives:
+                state = model.cell(drive, state)
         return state
 
     def predict(count: int, carry: Carry) -> tuple[Carry, list[Tensor]]:
         frames = []
-        for _ in range(count):
-            carry, frame = ROLLOUTS[model.rollout](model, carry)
-            frames.append(frame)
+        with held(model):
+            for _ in range(count):
+                carry, frame = ROLLOUTS[model.rollout](model, carry)
+                frames.append(frame)
         return carry, frames
 
-    drives, state, predicted = list(model.lift(video)), None, []
+    drives, state, predicted = list(model.cell.lift(video)), None, []
     length = math.isqrt(len(drives) + ahead)
     for first, count in segments(len(drives), length):
         state = _again(observe, drives[first : first + count], state)
     assert state is not None
-    carry = begin(model.rollout, state, video[:, -1])
+    carry = begin(model.rollout, state, video)
     for _, count in segments(ahead, length):
         carry, frames = _again(predict, count, carry)
         predicted += frames

@@ -77,14 +77,14 @@ class Classifier(nn.Module):
         """
         if not video.shape[1]:
             raise UserError("at least one frame must be seen to name what it shows")
-        drives = self.cell.lift(rearrange(video, "b t c h w -> (b t) c h w"))
-        drives = rearrange(drives, "(b t) v c h w -> t b v c h w", b=len(video))
-        states: deque[Tensor] = deque(maxlen=self.last)
+        states: deque[tuple[int, Tensor]] = deque(maxlen=self.last)
         state = None
-        for drive in drives:
-            state = self.cell(drive, state)
-            states.append(state)
-        features = torch.stack([self._pool(state) for state in states], dim=1)
+        with flows.held(self):
+            for time, drive in enumerate(self.cell.lift(video), start=1):
+                state = self.cell(drive, state)
+                states.append((time, state))
+        pooled = [self._pool(self.cell.lab(state, time)) for time, state in states]
+        features = torch.stack(pooled, dim=1)
         seen = self.normalize(features.flatten(0, 1)).view_as(features)
         return self.linear(seen.mean(1))
 

@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from fernn import cells, flows
 from fernn.cells import FlowEquivariantCell
 from fernn.errors import UserError, nearest
+from fernn.flows import held
 from fernn.models import _segments
-from fernn.models._rollout import ROLLOUTS, Carry, begin
+from fernn.models._decoders import DECODERS
+from fernn.models._rollout import ROLLOUTS, begin
 
 POOLINGS = {"max": torch.amax, "mean": torch.mean, "sum": torch.sum}
 CHECKPOINTS = ("none", "segments")
@@ -37,10 +39,13 @@ class Forecaster(nn.Module):
         checkpoint: ``none``, or ``segments``: in training, keep the states between
             segments of time alone and compute the others twice. The gradients are the
             same.
+        decoder: ``equivariant``, of convolutions that commute with the flow, or
+            ``ordinary``, of plain ones; for translations they are the same.
+        decoder_hidden: channels of its hidden layers; None for those of the cell.
 
     Raises:
-        UserError: an unknown roll-out, pooling or checkpoint, or a negative number of
-            layers.
+        UserError: an unknown roll-out, pooling, checkpoint or decoder, or a negative
+            number of layers.
     """
 
     def __init__(
@@ -50,6 +55,8 @@ class Forecaster(nn.Module):
         rollout: str = "free",
         pooling: str = "max",
         checkpoint: str = "none",
+        decoder: str = "equivariant",
+        decoder_hidden: int | None = None,
     ):
         super().__init__()
         if rollout not in ROLLOUTS:
@@ -59,6 +66,8 @@ class Forecaster(nn.Module):
         if checkpoint not in CHECKPOINTS:
             hint = nearest(checkpoint, CHECKPOINTS)
             raise UserError(f"no checkpoint {checkpoint!r}; {hint}")
+        if decoder not in DECODERS:
+            raise UserError(f"no decoder {decoder!r}; {nearest(decoder, DECODERS)}")
         if decoder_layers < 0:
             raise UserError(
                 f"decoder_layers must not be negative, got {decoder_layers}"
@@ -67,26 +76,21 @@ class Forecaster(nn.Module):
         self.rollout = rollout
         self.pooling = pooling
         self.checkpoint = checkpoint
-        channels, hidden = cell.conv_u.in_channels, cell.conv_u.out_channels
-        kernel = cell.conv_h.kernel_size[0]
-        layers: list[nn.Module] = []
-        for _ in range(decoder_layers):
-            layers += [cell.circular(hidden, hidden, kernel), nn.ReLU()]
-        self.decoder = nn.Sequential(*layers, cell.circular(hidden, channels, kernel))
-
-    def lift(
-        self, video: Float[Tensor, "batch time channel height width"]
-    ) -> Float[Tensor, "time batch 1 hidden height width"]:
-        """The lifted input of every frame, all in one convolution."""
-        drives = self.cell.lift(rearrange(video, "b t c h w -> (b t) c h w"))
-        return rearrange(drives, "(b t) v c h w -> t b v c h w", b=len(video))
+        width = cell.hidden if decoder_hidden is None else decoder_hidden
+        self.decoder = nn.Sequential(*DECODERS[decoder](cell, decoder_layers, width))
 
     def encode(
         self, video: Float[Tensor, "batch time channel height width"]
     ) -> Iterator[Float[Tensor, "batch velocity hidden height width"]]:
-        """The state after each observed frame, in order."""
+        """The state after each observed frame, in order and in the lab frame."""
+        with held(self):
+            for time, state in enumerate(self._observe(video), start=1):
+                yield self.cell.lab(state, time)
+
+    def _observe(self, video: Tensor) -> Iterator[Tensor]:
+        """The state after each observed frame, in the cell's own frame."""
         state = None
-        for drive in self.lift(video):
+        for drive in self.cell.lift(video):
             state = self.cell(drive, state)
             yield state
 
@@ -94,21 +98,25 @@ class Forecaster(nn.Module):
         self,
         drive: Float[Tensor, "batch slots hidden height width"] | None,
         state: Float[Tensor, "batch velocity hidden height width"],
+        time: int,
     ) -> tuple[
         Float[Tensor, "batch velocity hidden height width"],
         Float[Tensor, "batch channel height width"],
     ]:
-        """The next state and what is decoded from it."""
+        """The next state, of `time` frames, and what is decoded from it."""
         if self.pooling == "max":
-            state, pooled = self.cell.forward_with_maximum(drive, state)
+            state, pooled = self.cell.forward_with_maximum(drive, state, time)
             return state, self.decoder(pooled)
         state = self.cell(drive, state)
-        return state, self.decode(state)
+        return state, self.decode(self.cell.lab(state, time))
 
     def decode(
         self, state: Float[Tensor, "batch velocity hidden height width"]
     ) -> Float[Tensor, "batch channel height width"]:
-        """Pool over V, then decode; a linear output, not bounded to [0, 1]."""
+        """Pool over V, then decode; a linear output, not bounded to [0, 1].
+
+        The state is that of the lab frame.
+        """
         reduce = POOLINGS[self.pooling]
         if state.stride(2) != 1:
             return self.decoder(reduce(state, dim=1))
@@ -117,12 +125,12 @@ class Forecaster(nn.Module):
         return self.decoder(rearrange(pooled, "b h w c -> b c h w"))
 
     def decode_moved(
-        self, state: Float[Tensor, "batch velocity hidden height width"]
+        self, state: Float[Tensor, "batch velocity hidden height width"], time: int
     ) -> Float[Tensor, "batch channel height width"]:
-        """Decode the state moved by one step of each slot's own flow."""
+        """Decode the state of `time` frames one step of each slot's own flow on."""
         if self.pooling == "max":
-            return self.decoder(self.cell.moved_maximum(state))
-        return self.decode(self.cell.move(state))
+            return self.decoder(self.cell.moved_maximum(state, time))
+        return self.decode(self.cell.lab(state, time, ahead=1))
 
     def predict(
         self, video: Float[Tensor, "batch time channel height width"], horizon: int
@@ -137,15 +145,15 @@ class Forecaster(nn.Module):
                 "at least one frame must be observed and one predicted,"
                 f" got {video.shape[1]} and {horizon}"
             )
-        state = deque(self.encode(video), maxlen=1).pop()
-        return self._roll_out(begin(self.rollout, state, video[:, -1]), horizon)
+        return self._forecast(video, horizon)
 
-    def _roll_out(
-        self, carry: Carry, horizon: int
-    ) -> Iterator[Float[Tensor, "batch channel height width"]]:
-        for _ in range(horizon):
-            carry, prediction = ROLLOUTS[self.rollout](self, carry)
-            yield prediction
+    def _forecast(self, video: Tensor, horizon: int) -> Iterator[Tensor]:
+        with held(self):
+            state = deque(self._observe(video), maxlen=1).pop()
+            carry = begin(self.rollout, state, video)
+            for _ in range(horizon):
+                carry, prediction = ROLLOUTS[self.rollout](self, carry)
+                yield prediction
 
     def forward(
         self, video: Float[Tensor, "batch time channel height width"], horizon: int
@@ -161,7 +169,7 @@ def build(
     flow: dict[str, Any],
     hidden: int = 128,
     decoder_layers: int = 4,
-    kernel: int = 3,
+    kernel: int | None = None,
     activation: str = "relu",
     rollout: str = "free",
     pooling: str = "max",
@@ -169,6 +177,8 @@ def build(
     execution: str = "auto",
     mixing: str = "none",
     mixing_radius: int = 1,
+    decoder: str = "equivariant",
+    decoder_hidden: int | None = None,
 ) -> Forecaster:
     """A forecaster from a specification; see `Forecaster` and the cell."""
     cell = cells.build(
@@ -180,4 +190,6 @@ def build(
         mixing=mixing,
         radius=mixing_radius,
     )
-    return Forecaster(cell, decoder_layers, rollout, pooling, checkpoint)
+    return Forecaster(
+        cell, decoder_layers, rollout, pooling, checkpoint, decoder, decoder_hidden
+    )

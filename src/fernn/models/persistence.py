@@ -35,9 +35,15 @@ class Persistence(nn.Module):
         self,
         video: Float[Tensor, "batch time channel height width"],
         horizon: int,
-        velocity: Int[Tensor, "batch digit 2"],
+        velocity: Int[Tensor, "batch digit component"],
     ) -> Iterator[Float[Tensor, "batch channel height width"]]:
-        """The predicted frames one by one; `velocity` in pixels per frame."""
+        """The predicted frames one by one; an oracle's `velocity` in pixels per frame.
+
+        Raises:
+            UserError: an oracle is asked about a velocity that is no translation.
+        """
+        if self.motion == "oracle" and velocity.shape[-1] != 2:
+            raise UserError("motion 'oracle' moves by whole pixels; use motion 'still'")
         last = video[:, -1]
         for ahead in range(1, horizon + 1):
             yield last if self.motion == "still" else roll(last, ahead * velocity[:, 0])

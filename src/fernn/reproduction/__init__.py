@@ -2,5 +2,5 @@
 
 A module has the name of the figure or table whose numbers it tells. It offers
 ``numbers(cubes) -> Iterator[Number]`` and, where the paper has numbers, ``PUBLISHED``,
-their models' labels with the value of each, and ``QUANTITY``, what these are.
+their models' labels, each with its value, and ``QUANTITY``, what these are.
 """

@@ -57,7 +57,7 @@ def _of_module(module: Any, names: list[str], results: Path) -> Iterator[Number]
         if not path.exists():
             yield _missing(name.partition("/")[0], "–")
     ours = {(number.model, number.published_mean) for number in found}
-    for label, value in getattr(module, "PUBLISHED", {}).items():
+    for label, value in getattr(module, "PUBLISHED", ()):
         if (label, value.mean) not in ours:
             published = {"published_mean": value.mean, "published_std": value.std}
             yield _missing("–", label, module.QUANTITY, **published)

@@ -30,29 +30,28 @@ class Value:
     std: float
 
 
-# Digits moving at up to 2 pixels per frame; by the largest speed in the model's V.
-TRANSLATION_SPEED = 2
-TRANSLATION = {
-    0: Value(8.1e-3, 6e-4),  # G-RNN
-    1: Value(5.3e-4, 8e-5),  # FERNN-V1
-    2: Value(1.5e-4, 2e-5),  # FERNN-V2
+# By the velocities of the training data, then by those in the model's V.
+TRANSLATION = frozenset(aggregate.square(2))  # pixels per frame
+ROTATION = frozenset((degrees,) for degrees in range(-40, 41, 10))  # per frame
+VALUES = {
+    (TRANSLATION, frozenset({(0, 0)})): Value(8.1e-3, 6e-4),  # G-RNN
+    (TRANSLATION, frozenset(aggregate.square(1))): Value(5.3e-4, 8e-5),  # FERNN-V1
+    (TRANSLATION, TRANSLATION): Value(1.5e-4, 2e-5),  # FERNN-V2
+    (ROTATION, frozenset({(0,)})): Value(4.0e-3, 5e-4),  # G-RNN
+    (ROTATION, ROTATION): Value(6.1e-4, 3e-5),  # FERNN-V4
 }
 
 
-def forecasting_error(max_speed: int, velocities: Iterable) -> Value | None:
-    """The published test MSE of a model on translating digits, or None.
+def forecasting_error(trained: Iterable, velocities: Iterable) -> Value | None:
+    """The published test MSE of a model on flowing digits, or None.
 
     Args:
-        max_speed: of the training data, pixels per frame.
-        velocities: the model's V, (rows, columns), pixels per frame.
+        trained: the velocities of the training data; (rows, columns) in pixels per
+            frame, or (degrees,) per frame.
+        velocities: the model's V.
     """
-    if max_speed != TRANSLATION_SPEED:
-        return None
-    found = {tuple(velocity) for velocity in velocities}
-    for speed, value in TRANSLATION.items():
-        if found == aggregate.square(speed):
-            return value
-    return None
+    sets = [frozenset(map(tuple, group)) for group in (trained, velocities)]
+    return VALUES.get((sets[0], sets[1]))
 
 
 # Moving KTH at up to 2 pixels per frame; of the G-RNN+ and FERNN-V1 no number is known.

@@ -48,7 +48,7 @@ def _row(cube: xr.Dataset, name: str, about: dict) -> dict:
     published = None
     if not about["baseline"]:
         published = _published.forecasting_error(
-            cube.attrs["max_speed"], about["velocities"]
+            aggregate.trained_velocities(cube), about["velocities"]
         )
     return {
         "experiment": cube.attrs["experiment"],

@@ -88,11 +88,10 @@ def _length(cube: xr.Dataset, error: xr.DataArray, about: dict) -> dict:
 def _velocity(cube: xr.Dataset, error: xr.DataArray, about: dict) -> dict:
     near = error.sel(frame=slice(1, int(cube.attrs["horizon"])))
     grid = aggregate.by_velocity(cube, near.mean(["seed", "frame"]))
-    sides = grid["velocity_rows"].values, grid["velocity_columns"].values
-    size = int(cube.attrs["frame_size"])
-    trained = aggregate.square(cube.attrs["max_speed"])
-    seen = aggregate.velocity_mask(*sides, trained, size)
-    inside = aggregate.velocity_mask(*sides, about["velocities"], size)
+    sides = [grid[axis].values for axis in aggregate.velocity_axes(grid)]
+    size, trained = aggregate.period(cube), aggregate.trained_velocities(cube)
+    seen = aggregate.velocity_mask(sides, trained, size)
+    inside = aggregate.velocity_mask(sides, about["velocities"], size)
     classes = {"seen": seen, "unseen": ~seen & inside, "outside": ~seen & ~inside}
     if about["baseline"]:  # it has no V: all that is unseen is one class
         classes |= {"unseen": ~seen, "outside": np.zeros_like(seen)}

@@ -1,0 +1,129 @@
+"""How turning digits are drawn, and their frames, sampled from a recipe."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import xarray as xr
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from fernn.data._draws import moved
+from fernn.data._random import below, words
+
+AXES = ("degrees",)
+DIMS = ("sample", "digit")
+CHUNK = 16  # sequences at a time, so that their coordinates stay in cache
+
+
+def sampled(
+    spec: dict[str, Any],
+    pool: np.ndarray,
+    epoch: int = 0,
+    first: int = 0,
+    count: int = 0,
+) -> xr.Dataset:
+    """Every digit with its own angle, and a velocity uniform among the data's."""
+    count = count or spec["sequences"]
+    digits, speed, reach = spec["digits"], spec["max_speed"], spec["max_offset"]
+    drawn = words(spec["seed"], spec["split"], epoch, first, count, 5 * digits)
+    which, angle, turn, down, across = drawn.reshape(count, digits, 5).transpose(
+        2, 0, 1
+    )
+    wide = 2 * reach + 1
+    columns = {
+        "digit_index": (pool[below(which, len(pool))], "1", "atlas row"),
+        "angle": (below(angle, 360), "degree", "angle at frame 0"),
+        "offset_rows": (below(down, wide) - reach, "pixel", "offset along rows"),
+        "offset_columns": (below(across, wide) - reach, "pixel", "along columns"),
+        "velocity_degrees": (
+            spec["step"] * (below(turn, 2 * speed + 1) - speed),
+            "degree/frame",
+            "angular velocity, counter-clockwise",
+        ),
+    }
+    table = {
+        name: (DIMS, values.astype(np.int32), {"units": units, "long_name": what})
+        for name, (values, units, what) in columns.items()
+    }
+    return xr.Dataset(table, coords={"sample": np.arange(count)})
+
+
+def grid(spec: dict[str, Any], pool: np.ndarray) -> xr.Dataset:
+    """Every velocity with the same digits; all digits share it."""
+    still = sampled({**spec, "max_speed": 0}, pool)
+    return moved(still, _multiples(spec), AXES)
+
+
+def flowed(spec: dict[str, Any], pool: np.ndarray) -> xr.Dataset:
+    """Every sequence as drawn, then once more under each flow."""
+    given = [(spec["step"] * flow[0],) for flow in spec["flows"] or []]
+    moving = [flow for flow in given or _multiples(spec) if any(flow)]
+    return moved(sampled(spec, pool), [(0,), *moving], AXES)
+
+
+def _multiples(spec: dict[str, Any]) -> list[tuple[int, ...]]:
+    fastest = spec["grid_speed"]
+    return [(spec["step"] * count,) for count in range(-fastest, fastest + 1)]
+
+
+DRAWS = {"sampled": sampled, "grid": grid, "flowed": flowed}
+
+
+def turn(
+    digits: UInt8[Tensor, "sample digit tall wide"],
+    angle: Int[Tensor, "sample digit"],
+    velocity: Int[Tensor, "sample digit"],
+    offset: Int[Tensor, "sample digit 2"],
+    frames: int,
+    size: int,
+    scale: float,
+) -> Float[Tensor, "sample frame 1 height width"]:
+    r"""The sum of each sample's turning digits, clamped to [0, 1], section 5.1.
+
+    .. math:: f_t(x) = \min\bigl(1, \sum_d I_d(R_{-(a_d + t \omega_d)} x - o_d)\bigr)
+
+    Each frame is one bilinear sampling of the digit, so it does not blur with time.
+
+    Args:
+        digits: the images of each sample.
+        angle: at frame 0, degrees counter-clockwise.
+        velocity: degrees per frame.
+        offset: of a digit's centre from the frame's, before turning: (rows, columns).
+        frames: how many.
+        size: height and width of the frame, pixels.
+        scale: the value of full ink.
+    """
+    time = torch.arange(frames, device=digits.device)
+    degrees = (angle[..., None] + time * velocity[..., None]) % 360
+    place = torch.arange(size, device=digits.device) - (size - 1) / 2
+    parts = zip(
+        digits.split(CHUNK), degrees.split(CHUNK), offset.split(CHUNK), strict=True
+    )
+    video = [_sampled(*part, place, scale).sum(1).clamp_(max=1) for part in parts]
+    return torch.cat(video)[:, :, None]
+
+
+def _sampled(
+    digits: Tensor, degrees: Tensor, offset: Tensor, place: Tensor, scale: float
+) -> Float[Tensor, "sample digit frame height width"]:
+    """Digits sampled at the pixels of the frame, turned back."""
+    radians = degrees.double() * (math.pi / 180)
+    cos, sin = (
+        wave.float()[..., None, None] for wave in (radians.cos(), radians.sin())
+    )
+    rows, columns = place[:, None], place
+    shift = offset[..., None, None, None].float()
+    row = cos * rows + sin * columns - shift[:, :, 0]
+    column = cos * columns - sin * rows - shift[:, :, 1]
+    tall, wide = digits.shape[-2:]
+    sides = torch.stack([column * (2 / wide), row * (2 / tall)], -1)
+    count, several, frames, size, _, _ = sides.shape
+    images = digits.flatten(0, 1)[:, None].float() / scale
+    coordinates = sides.view(count * several, frames * size, size, 2)
+    found = F.grid_sample(images, coordinates, "bilinear", "zeros", align_corners=False)
+    return found.view(count, several, frames, size, size)

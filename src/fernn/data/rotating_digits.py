@@ -1,0 +1,157 @@
+"""Digits that turn about the centre of the frame: rotating MNIST, section 5.1.
+
+A split is a recipe: which digits, at which angle, how fast. Frames are sampled from it
+on the device that trains. A recipe is redrawn for any epoch from its own attributes.
+Angular velocities are whole multiples of a step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float
+from torch import Tensor
+
+from fernn.data._turns import DRAWS, sampled, turn
+from fernn.errors import UserError, nearest
+
+COMPONENTS = 1  # of a velocity
+
+
+def synthesize(
+    atlas: xr.Dataset,
+    *,
+    split: str,
+    pool: str,
+    draw: str,
+    seed: int,
+    sequences: int,
+    frames: int,
+    frame_size: int,
+    digits: int,
+    max_speed: int,
+    step: int,
+    flow: str = "rotation",
+    max_offset: int = 0,
+    grid_speed: int = 0,
+    flows: list[list[int]] | None = None,
+) -> xr.Dataset:
+    """The recipe of a split.
+
+    Args:
+        atlas: images of the digits; see `fernn.data.sources`.
+        split: the recipe's name; with the seed it decides what is drawn.
+        pool: the atlas's digits: train, val or test.
+        draw: how velocities are chosen: sampled, grid or flowed.
+        seed: of the data.
+        sequences: how many; for a grid of each velocity, for flowed under each flow.
+        frames: how many the sequences have.
+        frame_size: height and width of the frame, pixels.
+        digits: in a sequence.
+        max_speed: of the digits, both ways, in steps.
+        step: between the angular velocities, degrees per frame.
+        flow: rotation.
+        max_offset: of a digit's centre from the frame's along each axis, pixels.
+        grid_speed: the fastest of a grid or of the flows, in steps.
+        flows: a list of velocities in steps, ``[[1]]``, in place of `grid_speed`.
+
+    Returns:
+        Integers ``digit_index``, ``angle``, ``offset_*`` and ``velocity_degrees``
+        (sample × digit).
+
+    Raises:
+        UserError: the digits do not fit the frame, the pool is empty, a number is out
+            of range, or a name is unknown.
+    """
+    if flow != "rotation":
+        raise UserError(f"rotating_digits flows by rotation, got {flow!r}")
+    if draw not in DRAWS:
+        raise UserError(f"no draw {draw!r}; {nearest(draw, DRAWS)}")
+    if max(atlas.image.shape[1:]) + 2 * max_offset > frame_size:
+        raise UserError(
+            f"digits of {atlas.image.shape[1]}×{atlas.image.shape[2]} pixels, up to"
+            f" {max_offset} off the centre, do not fit a frame of"
+            f" {frame_size}×{frame_size} (frame_size)"
+        )
+    if step < 1 or min(max_speed, max_offset, grid_speed) < 0:
+        raise UserError(
+            "step must be positive and max_speed, max_offset and grid_speed not"
+            f" negative, got {step}, {max_speed}, {max_offset} and {grid_speed}"
+        )
+    spec = {
+        "kind": "rotating_digits",
+        "split": split,
+        "pool": pool,
+        "draw": draw,
+        "seed": seed,
+        "sequences": sequences,
+        "frames": frames,
+        "frame_size": frame_size,
+        "digits": digits,
+        "max_speed": max_speed,
+        "step": step,
+        "max_offset": max_offset,
+        "grid_speed": grid_speed,
+    }
+    recipe = DRAWS[draw]({**spec, "flows": flows}, _pool(spec, atlas))
+    return recipe.assign_attrs(spec, source=atlas.attrs.get("source", ""))
+
+
+class Sequences:
+    """Videos rendered from a recipe.
+
+    Args:
+        recipe: from `synthesize`.
+        atlas: the same one.
+        device: where the frames are made.
+    """
+
+    def __init__(
+        self, recipe: xr.Dataset, atlas: xr.Dataset, device: torch.device | str = "cpu"
+    ):
+        self.recipe = recipe
+        self.size = int(recipe.attrs["frame_size"])
+        self._pool = _pool(recipe.attrs, atlas)
+        self._images = torch.as_tensor(atlas.image.values, device=device)
+        self._scale = float(atlas.image.attrs["scale"])
+
+    def __len__(self) -> int:
+        return self.recipe.sizes["sample"]
+
+    def video(
+        self, first: int, count: int, frames: int, epoch: int = 0
+    ) -> Float[Tensor, "sample frame 1 height width"]:
+        """Frames 0 … `frames` - 1 of the samples ``first … first + count`` of an epoch.
+
+        Epoch 0 is the recipe's own table; later ones are drawn as it was.
+        """
+        recipe = self.recipe.isel(sample=slice(first, first + count))
+        if epoch:
+            attrs = self.recipe.attrs
+            recipe = sampled(attrs, self._pool, epoch, first, recipe.sizes["sample"])
+        names = "digit_index", "angle", "velocity_degrees"
+        digit, angle, velocity = (self._column(recipe, name) for name in names)
+        offset = [self._column(recipe, f"offset_{a}") for a in ("rows", "columns")]
+        return turn(
+            self._images[digit],
+            angle,
+            velocity,
+            torch.stack(offset, -1),
+            frames,
+            self.size,
+            self._scale,
+        )
+
+    def _column(self, recipe: xr.Dataset, name: str) -> Tensor:
+        values = recipe[name].values.astype(np.int64)
+        return torch.as_tensor(values).to(self._images.device)
+
+
+def _pool(spec: dict[str, Any], atlas: xr.Dataset) -> np.ndarray:
+    pool = np.flatnonzero(atlas.split.values == spec["pool"])
+    if not len(pool):
+        raise UserError(f"the atlas has no digits for {spec['pool']!r}")
+    return pool

@@ -1,0 +1,101 @@
+"""Angular velocities never seen in training are forecast as well, if they are in V.
+
+Error (prediction clipped to [0, 1]) at each angular velocity of the test digits,
+averaged over sequences and the frames of the trained horizon; geometric mean over
+seeds, with the 95 % interval of its logarithm (Student's t) as a band. Grey: the
+velocities of the training data. Full markers: velocities in the model's V. Rotations
+by other than quarter turns interpolate, so that errors differ a little within V, too.
+A line has a gap where a seed diverged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from fernn.evaluation import aggregate
+from fernn.figures import _style
+
+AXES = ("velocity",)
+COMPONENT = "velocity_degrees"
+
+
+@_style.theme
+def draw(cubes: Sequence[xr.Dataset]) -> Figure:
+    """A panel for each `velocity` cube (the paper's Fig. 5, rotation).
+
+    Raises:
+        UserError: a cube of another axis, or of velocities that are no rotations.
+    """
+    aggregate.require(cubes, AXES)
+    aggregate.require_components(cubes, ["degrees"])
+    figure = Figure(figsize=(_style.PAGE, 2.6))
+    panels = figure.subplots(1, len(cubes), sharey=True, squeeze=False)[0]
+    looks = _style.looks(cubes)
+    for axes, cube in zip(panels, cubes, strict=True):
+        _panel(axes, cube, looks)
+    panels[0].set_ylabel("error (MSE, clipped)")
+    _legend(figure, looks, cubes)
+    return figure
+
+
+def _panel(axes: Axes, cube: xr.Dataset, looks: dict) -> None:
+    error = aggregate.trained_frames(cube)["clamped_squared_error"]
+    error = aggregate.by_velocity(cube, aggregate.worst(error).mean("frame"))
+    degrees = error[COMPONENT].values
+    about = aggregate.models(cube)
+    for name in about:
+        own = error.sel(model=name).transpose("seed", COMPONENT)
+        inside = aggregate.velocity_mask(
+            [degrees], about[name]["velocities"], aggregate.period(cube)
+        )
+        _line(axes, degrees, own, inside, looks[name])
+    trained = [nu[0] for nu in aggregate.trained_velocities(cube)]
+    half = int(cube.attrs.get("step", 1)) / 2
+    axes.axvspan(min(trained) - half, max(trained) + half, color="0.93", zorder=0)
+    axes.set(yscale="log", xlabel="angular velocity (degree/frame)")
+    axes.set_xlim(degrees.min() - half, degrees.max() + half)
+    axes.set_xticks(degrees, [_style.signed(value) for value in degrees])
+    axes.set_title(_style.title(cube))
+
+
+def _line(
+    axes: Axes,
+    degrees: np.ndarray,
+    error: xr.DataArray,
+    inside: np.ndarray,
+    look: _style.Look,
+) -> None:
+    error = error.where(np.isfinite(error))  # a gap where a seed diverged
+    mean = aggregate.geometric_mean(error).values
+    face = [look.color if isin else "white" for isin in inside]
+    axes.plot(degrees, mean, color=look.color, linestyle=look.linestyle)
+    if not look.baseline:
+        low, high = (bound.values for bound in aggregate.geometric_interval(error))
+        axes.fill_between(degrees, low, high, color=look.color, alpha=0.15, lw=0)
+        edge: dict[str, Any] = {"edgecolors": look.color, "facecolors": face}
+        axes.scatter(degrees, mean, marker=look.marker, s=16, zorder=3, **edge)
+
+
+def _legend(figure: Figure, looks: dict, cubes: Sequence[xr.Dataset]) -> None:
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=look.color,
+            linestyle=look.linestyle,
+            marker=None if look.baseline else look.marker,
+        )
+        for look in looks.values()
+    ]
+    dot: dict[str, Any] = {"color": "0.3", "marker": "o", "linestyle": "none"}
+    handles += [Line2D([], [], **dot), Line2D([], [], **dot, mfc="white")]
+    labels = [look.label for look in looks.values()] + ["in V", "not in V"]
+    note = f"grey: velocities in training; {_style.seeds(cubes)}"
+    _style.legend(figure, handles, labels, note)

@@ -1,0 +1,172 @@
+"""Convolutions of the regular representation of C_N, by a bank or by harmonics."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fernn.flows import _harmonic
+from fernn.flows._basis import harmonics, turned
+from fernn.flows._expansion import Expanded
+
+WORTH = 250  # (fewer multiplications) × (channels) from which the harmonic form wins
+
+
+class _Convolution(Expanded):
+    """Weights of a basis, without bias: height and width stay, zero beyond the border.
+
+    Initial weights give outputs of a third of the inputs' variance, as torch's own
+    convolutions do.
+
+    Args:
+        inputs: channels, for each orientation if the input has some.
+        outputs: channels likewise.
+        kernel: side, pixels, odd.
+        orientations: N.
+        basis: ``gauss`` or ``rings``.
+        turns: relative orientations that the weights differ in.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        orientations: int,
+        basis: str = "gauss",
+        turns: int = 1,
+    ):
+        super().__init__()
+        self.inputs, self.outputs, self.kernel = inputs, outputs, kernel
+        self.orientations, self.basis = orientations, basis
+        orders = harmonics(basis, kernel)[0]
+        functions = sum(2 if order else 1 for order in orders.tolist())
+        bound = 1 / math.sqrt(turns * inputs * len(orders))
+        weight = torch.empty(functions, turns, outputs, inputs)
+        self.weight = nn.Parameter(weight.uniform_(-bound, bound))
+
+    @property
+    def rotated(self) -> Float[Tensor, "orientation function tall wide"]:
+        """The basis in every orientation."""
+        like = self.weight.dtype, self.weight.device
+        return turned(self.basis, self.kernel, self.orientations, *like)
+
+    def forward(
+        self, signal: Float[Tensor, "batch inputs height width"]
+    ) -> Float[Tensor, "batch outputs height width"]:
+        """The convolution."""
+        return F.conv2d(signal, self.kernels(), padding=self.kernel // 2)
+
+
+class Lifting(_Convolution):
+    """From frames to orientations: every kernel in N directions."""
+
+    def expand(self) -> Float[Tensor, "outputs inputs tall wide"]:
+        """The bank, its outputs as ``(orientation hidden)``."""
+        bank = torch.einsum("boc,sbyx->socyx", self.weight[:, 0], self.rotated)
+        return bank.flatten(0, 1)
+
+
+class Projection(_Convolution):
+    """From orientations to a frame: their maximum, then round kernels, linear.
+
+    A convolution from frames to frames commutes with rotations only if its kernels are
+    round, so what depends on direction must be drawn before.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        orientations: int,
+        basis: str = "gauss",
+    ):
+        super().__init__(inputs, outputs, kernel, 1, basis)
+        self.pooled = orientations
+        # A basis begins with its functions of order 0, which are round.
+        self.round = int((harmonics(basis, kernel)[0] == 0).sum())
+        bound = 1 / math.sqrt(inputs * self.round)
+        weight = torch.empty(self.round, 1, outputs, inputs)
+        self.weight = nn.Parameter(weight.uniform_(-bound, bound))
+
+    def expand(self) -> Float[Tensor, "outputs inputs tall wide"]:
+        """The round kernels."""
+        functions = self.rotated[0, : self.round]
+        return torch.einsum("boc,byx->ocyx", self.weight[:, 0], functions)
+
+    def forward(
+        self, signal: Float[Tensor, "batch inputs height width"]
+    ) -> Float[Tensor, "batch outputs height width"]:
+        """The convolution of the maximum over orientations."""
+        oriented = rearrange(signal, "b (r c) h w -> b r c h w", r=self.pooled)
+        return super().forward(oriented.amax(1))
+
+
+class RegularConvolution(_Convolution):
+    r"""From orientations to orientations, equivariant to C_N.
+
+    .. math:: y(s) = \sum_r \kappa_{r - s}(R_{-s} \cdot) \star h(r), \qquad
+              \kappa_d = \sum_b w_b(d)\, \varphi_b
+
+    Args are those of `Lifting`, and:
+        form: ``bank`` convolves with all N² kernels; ``harmonic`` works on the Fourier
+            transform over orientations, at the cost of N; None for the faster.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        orientations: int,
+        basis: str = "gauss",
+        form: str | None = None,
+    ):
+        super().__init__(inputs, outputs, kernel, orientations, basis, orientations)
+        self.form = form or faster(orientations, inputs, kernel, len(self.weight))
+        self.tables = _harmonic.Tables(basis, kernel, orientations)
+
+    def expand(self) -> Tensor:
+        """The bank, or the mixing matrices of the frequencies."""
+        if self.form == "harmonic":
+            return self.tables.mixing(self.weight)
+        return self.bank()
+
+    def bank(self) -> Float[Tensor, "outputs inputs tall wide"]:
+        """All kernels, both sides as ``(orientation hidden)``."""
+        count = self.orientations
+        place = torch.arange(count, device=self.weight.device)
+        apart = (place - place[:, None]) % count  # r - s, at (s, r)
+        bank = torch.einsum("bsroc,sbyx->sorcyx", self.weight[:, apart], self.rotated)
+        return bank.flatten(2, 3).flatten(0, 1)
+
+    def forward(
+        self, signal: Float[Tensor, "batch inputs height width"]
+    ) -> Float[Tensor, "batch outputs height width"]:
+        """The convolution."""
+        return self.apply_kernels(signal, self.kernels())
+
+    def apply_kernels(
+        self, signal: Float[Tensor, "batch inputs height width"], kernels: Tensor
+    ) -> Float[Tensor, "batch outputs height width"]:
+        """The convolution with what `expand` gave."""
+        if self.form == "bank":
+            return F.conv2d(signal, kernels, padding=self.kernel // 2)
+        return self.tables.convolve(signal, kernels)
+
+
+def faster(orientations: int, channels: int, kernel: int, functions: int) -> str:
+    """The form that is faster; measured, see docs/rotation.md.
+
+    The bank multiplies :math:`N^2 k^2` times a channel pair and pixel, the harmonic
+    form :math:`4 B (N/2 + 1)` times; what it does besides weighs less the more
+    channels there are.
+    """
+    fewer = (orientations * kernel) ** 2 / (4 * functions * (orientations // 2 + 1))
+    return "harmonic" if fewer * channels >= WORTH else "bank"
