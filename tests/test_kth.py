@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fernn.data.sources import _clips, _sequences, _video, kth
+from fernn.data.sources import _archives, _clips, _sequences, _video, kth
 from fernn.errors import UserError
 
 LINES = """\
@@ -50,8 +50,8 @@ def folder(tmp_path):
     """A folder as FERNN_DATA may be, with one video that is damaged."""
     place = tmp_path / "data" / "KTH"
     place.mkdir(parents=True)
-    (place / kth.LIST).write_text(LINES, newline="")
-    for archive in kth.ARCHIVES:
+    (place / _archives.LIST).write_text(LINES, newline="")
+    for archive in _archives.ARCHIVES:
         with zipfile.ZipFile(place / archive, "w") as file:
             for name in NAMES:
                 if name.split("_")[1] == archive.removesuffix(".zip"):

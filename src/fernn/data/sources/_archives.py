@@ -1,0 +1,125 @@
+"""KTH's six archives and its list: in a folder of the user's, or downloaded."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from fernn.data.sources import _clips
+from fernn.data.sources._files import LIMIT
+from fernn.data.sources._sequences import Video
+from fernn.errors import UserError
+from fernn.lineage import sha256
+from fernn.storage import write_text
+
+LABEL = "KTH"
+LIST = "00sequences.txt"
+ARCHIVES = tuple(f"{name}.zip" for name in _clips.CLASSES)
+
+Read = Callable[[str], bytes]
+
+
+def places(urls: list[str], known: dict[str, str], variable: str) -> dict[str, Path]:
+    """Where the list is, and each class's archive or the folder of its videos.
+
+    Args:
+        urls: folders on the net, tried in turn.
+        known: SHA-256 of files, by name; of others that of the first download counts.
+        variable: of the environment, with the user's folder; if it is set, nothing is
+            downloaded.
+
+    Raises:
+        UserError: a file is missing, not to be had, or not what it was.
+    """
+    if own := os.environ.get(variable):
+        return _in_folder(Path(own).expanduser())
+    return _downloaded(urls, known, variable)
+
+
+def opened(
+    videos: list[Video], places: dict[str, Path]
+) -> Iterator[tuple[Video, Read]]:
+    """Each video with what reads its file: from a folder, or from its archive."""
+    archives: dict[str, zipfile.ZipFile] = {}
+    for video in videos:
+        place = places[f"{video.action}.zip"]
+        if place.is_dir():
+            yield video, lambda name, place=place: (place / name).read_bytes()
+            continue
+        if video.action not in archives:
+            archives[video.action] = _archive(place)
+        yield video, partial(_member, archives[video.action])
+
+
+def _archive(place: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(place)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise UserError(f"{place}: is no archive that can be read: {error}") from None
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A file's bytes, in memory."""
+    size = archive.getinfo(name).file_size  # no more are ever unpacked
+    if size > LIMIT:
+        raise OSError(f"unpacks to {size} bytes, more than {LIMIT}")
+    return archive.read(name)
+
+
+def _in_folder(folder: Path) -> dict[str, Path]:
+    """The list, and for each class its archive or the folder of its videos."""
+    for place in (folder / LABEL, folder / LABEL.lower(), folder):
+        if not (place / LIST).is_file():
+            continue
+        found = {LIST: place / LIST}
+        for name in ARCHIVES:
+            inner = place / name.removesuffix(".zip")
+            options = [place / name, inner, place]
+            found[name] = next(path for path in options if path.exists())
+        return found
+    raise UserError(
+        f"{folder} has no {LIST}, nor has its sub-folder {LABEL}; it belongs beside"
+        f" {', '.join(ARCHIVES)} or the videos themselves"
+    )
+
+
+def _downloaded(
+    urls: list[str], known: dict[str, str], variable: str
+) -> dict[str, Path]:
+    """The files in the cache, downloaded where they are not there yet."""
+    import pooch
+
+    cache = Path(pooch.os_cache("fernn")) / LABEL.lower()
+    found = {}
+    for name in (LIST, *ARCHIVES):
+        recorded = cache / f"{name}.sha256"
+        wanted = known.get(name)
+        if wanted is None and recorded.exists():
+            wanted = recorded.read_text().strip()
+        found[name] = _retrieve(urls, name, wanted, cache, variable)
+        write_text(sha256(found[name]) + "\n", recorded)
+    return found
+
+
+def _retrieve(
+    urls: list[str], name: str, wanted: str | None, cache: Path, variable: str
+) -> Path:
+    """A file of the cache with the checksum it should have."""
+    import pooch
+
+    reasons = []
+    for url in urls:
+        address = f"{url.rstrip('/')}/{name}"
+        known = f"sha256:{wanted}" if wanted else None
+        try:
+            return Path(pooch.retrieve(address, known, fname=name, path=cache))
+        except (OSError, ValueError) as error:
+            reasons.append(f"{address}: {str(error).splitlines()[0]}")
+    why = "; ".join(reasons) or "none is named"
+    raise UserError(
+        f"no mirror gave {name}: {why}; set {variable} to a folder with {LIST} and"
+        f" {', '.join(ARCHIVES)}"
+    )
