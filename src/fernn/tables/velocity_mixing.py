@@ -28,8 +28,8 @@ NOTE = (
     " difference, low, high, p: from the smallest model with the same V, changing"
     " sequences, means over these seeds; 95 % interval and p-value of a paired t-test"
     " over sequences, corrected (Holm). 2x, 4x: the last frames, as many as the trained"
-    " horizon, of roll-outs of that many horizons. Mixing adds parameters: a wider model"
-    " of about as many shows what they do by themselves."
+    " horizon, of roll-outs of that many horizons. Mixing adds parameters: a wider"
+    " model of about as many shows what they do by themselves."
 )
 
 
