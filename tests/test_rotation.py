@@ -5,37 +5,12 @@ import itertools
 import pytest
 import torch
 
-from fernn import flows, models
+from fernn import models
 from fernn.bench.interpolation import slots
 from fernn.errors import UserError
-from fernn.flows._expansion import held
-from fernn.flows._regular import Lifting, Projection, RegularConvolution, faster
+from fernn.flows._regular import RegularConvolution
 from fernn.models._rollout import ROLLOUTS
-
-EXACT = 1e-12
-KERNELS = [("gauss", 5), ("rings", 3), ("rings", 5)]
-QUARTERS = [0, 90, 180, 270]
-
-
-def rotation(orientations=8, **options):
-    options = options or {"velocities": QUARTERS}
-    return flows.build({"kind": "rotation", "orientations": orientations, **options}, 9)
-
-
-def signal(*shape, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(*shape, dtype=torch.float64, generator=generator)
-
-
-def blob(size=21):
-    """A smooth frame that vanishes near the border."""
-    place = torch.linspace(-2.5, 2.5, size, dtype=torch.float64)
-    rows, columns = place[:, None], place
-    return torch.exp(-2 * ((rows - 0.7) ** 2 + (columns - 0.3) ** 2))[None, None]
-
-
-def error(found, expected):
-    return ((found - expected).norm() / expected.norm()).item()
+from turning import EXACT, QUARTERS, blob, error, rotation, signal
 
 
 @pytest.mark.parametrize("size", [8, 9, 30])
@@ -90,78 +65,6 @@ def test_orientations_move_by_fractions(orientations):
     assert error(moved, state[:, 2, 2] * inner) > 0.1
 
 
-@pytest.mark.parametrize("orientations", [4, 8, 12])
-@pytest.mark.parametrize(("basis", "kernel"), KERNELS)
-@pytest.mark.parametrize("form", ["bank", "harmonic"])
-def test_convolutions_commute_with_quarter_turns(orientations, basis, kernel, form):
-    flow, options = rotation(orientations), (kernel, orientations, basis)
-    lift = Lifting(2, 3, *options).double()
-    between = RegularConvolution(3, 2, *options, form).double()
-    project = Projection(3, 2, *options).double()
-    frame, state = signal(2, 2, 9, 9), signal(2, 3 * orientations, 9, 9)
-    turned, moved = flow.act(frame, (90,)), flow.act_on_state(state, (90,))
-    assert error(lift(turned), flow.act_on_state(lift(frame), (90,))) < EXACT
-    assert error(between(moved), flow.act_on_state(between(state), (90,))) < EXACT
-    assert error(project(moved), flow.act(project(state), (90,))) < EXACT
-    # The converse: neither with the roll reversed, nor with the frames alone.
-    assert error(between(moved), flow.act_on_state(between(state), (-90,))) > 0.1
-    alone = between(flow.act(state, (90,)))
-    assert error(alone, flow.act(between(state), (90,))) > 0.1
-
-
-def test_the_smooth_basis_is_the_more_equivariant():
-    """At 45 degrees, on something smooth, without any interpolation of states."""
-    flow = rotation(8)
-    found = {}
-    for basis, kernel in KERNELS[:2]:
-        torch.manual_seed(0)
-        lift = Lifting(1, 8, kernel, 8, basis).double()
-        expected = flow.act_on_state(lift(blob()), (45,))
-        found[basis] = error(lift(flow.act(blob(), (45,))), expected)
-    assert found["gauss"] < found["rings"] < 0.2
-
-
-@pytest.mark.parametrize("orientations", [4, 5, 8, 12, 36])
-@pytest.mark.parametrize(("basis", "kernel"), KERNELS)
-def test_harmonics_are_exact(orientations, basis, kernel):
-    """The same output and gradients as the bank, on a frame that is no square."""
-    pair = [
-        RegularConvolution(3, 2, kernel, orientations, basis, form).double()
-        for form in ("bank", "harmonic")
-    ]
-    pair[1].load_state_dict(pair[0].state_dict())
-    state = signal(2, 3 * orientations, 6, 7).requires_grad_()
-    outputs = [convolution(state) for convolution in pair]
-    assert error(outputs[1], outputs[0]) < EXACT
-    direction = signal(*outputs[0].shape, seed=1)
-    gradients = [
-        torch.autograd.grad(output, (state, convolution.weight), direction)
-        for output, convolution in zip(outputs, pair, strict=True)
-    ]
-    for one, other in zip(*gradients, strict=True):
-        assert error(other, one) < EXACT
-    with torch.no_grad():
-        pair[1].weight[-1] *= -1  # of the highest order: it would be noticed
-    assert error(pair[1](state), outputs[0]) > 0.05
-
-
-def test_small_convolutions_use_the_bank_and_large_ones_harmonics():
-    assert faster(8, 2, 5, 6) == "bank"
-    assert faster(36, 32, 3, 6) == faster(36, 32, 5, 6) == "harmonic"
-
-
-def test_kernels_are_expanded_once_for_a_sequence():
-    """And again after the weights have changed, or outside of a sequence."""
-    part = RegularConvolution(2, 2, 5, 4)
-    with held(part), held(part):
-        kernels = part.kernels()
-        assert part.kernels() is kernels
-        with torch.no_grad():
-            part.weight.mul_(2)
-        torch.testing.assert_close(part.kernels(), 2 * kernels)
-    assert part.kernels() is not part.kernels()
-
-
 @pytest.mark.parametrize("rollout", ROLLOUTS)
 def test_both_frames_are_one_network_and_flow_exactly(rollout):
     """On the closed set of quarter turns: lab = co-moving, and the theorem for both."""
@@ -192,6 +95,21 @@ def test_the_co_moving_frame_interpolates_once():
     lab, own = (slots(name, "bicubic", (2, 16)) for name in ("plain", "comoving"))
     assert own[2] < lab[2] / 2 and own[16] < lab[16] / 4
     assert own[16] < 1.5 * own[2] and lab[16] > 2 * lab[2]
+
+
+@pytest.mark.parametrize("rollout", ROLLOUTS)
+def test_checkpoints_give_the_same_gradients(rollout):
+    """Kernels are worked out again with what is computed again."""
+    video = signal(2, 4, 1, 7, 7).abs()
+    found = []
+    for checkpoint in ("none", "segments"):
+        model = forecaster("comoving", rollout, checkpoint=checkpoint)
+        assert isinstance(model.cell.conv_h, RegularConvolution)
+        model.cell.conv_h.form = "harmonic"
+        model(video, 5).square().sum().backward()
+        found.append([weight.grad for weight in model.parameters()])
+    for one, other in zip(*found, strict=True):
+        assert error(other, one) < EXACT and one.abs().max() > 0
 
 
 def forecaster(execution, rollout="free", **options):

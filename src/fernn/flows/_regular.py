@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from fernn.flows import _harmonic
 from fernn.flows._basis import harmonics, turned
 from fernn.flows._expansion import Expanded
+from fernn.flows._tables import Tables
 
 WORTH = 250  # (fewer multiplications) × (channels) from which the harmonic form wins
 
@@ -130,7 +131,7 @@ class RegularConvolution(_Convolution):
     ):
         super().__init__(inputs, outputs, kernel, orientations, basis, orientations)
         self.form = form or faster(orientations, inputs, kernel, len(self.weight))
-        self.tables = _harmonic.Tables(basis, kernel, orientations)
+        self.tables = Tables(basis, kernel, orientations)
 
     def expand(self) -> Tensor:
         """The bank, or the mixing matrices of the frequencies."""
@@ -158,7 +159,7 @@ class RegularConvolution(_Convolution):
         """The convolution with what `expand` gave."""
         if self.form == "bank":
             return F.conv2d(signal, kernels, padding=self.kernel // 2)
-        return self.tables.convolve(signal, kernels)
+        return _harmonic.convolve(signal, kernels, self.tables)
 
 
 def faster(orientations: int, channels: int, kernel: int, functions: int) -> str:
