@@ -57,8 +57,10 @@ class LatticeCell(FlowEquivariantCell):
     def convolve(self, state: State) -> State:
         """See `FlowEquivariantCell.convolve`; a backward pass keeps the state alone."""
         said = self.conv_h(rearrange(state, "b v c h w -> (b v) c h w"))
-        slots, channels = state.shape[1:3]
-        said = rearrange(said, "(b v) (d c) h w -> b (v d) c h w", v=slots, c=channels)
+        slots, sizes = state.shape[1], {"r": self.flow.fibre, "c": self.hidden}
+        said = rearrange(
+            said, "(b v) (r d c) h w -> b (v d) (r c) h w", v=slots, **sizes
+        )
         nothing_beyond = F.pad(said, 3 * (0, 0) + (0, 1))
         heard = nothing_beyond.index_select(1, self.sources)
         return rearrange(heard, "b (v d) c h w -> b v d c h w", v=slots).sum(2)
@@ -80,9 +82,10 @@ class FullCell(FlowEquivariantCell):
 
     def convolve(self, state: State) -> State:
         """See `FlowEquivariantCell.convolve`."""
-        slots = state.shape[1]
-        mixed = self.conv_h(rearrange(state, "b v c h w -> b (v c) h w"))
-        return rearrange(mixed, "b (v c) h w -> b v c h w", v=slots)
+        slots, fibre = state.shape[1], self.flow.fibre
+        together = rearrange(state, "b v (r c) h w -> b (r v c) h w", r=fibre)
+        mixed = self.conv_h(together)
+        return rearrange(mixed, "b (r v c) h w -> b v (r c) h w", v=slots, r=fibre)
 
 
 MIXINGS = ("none", "lattice", "full")
