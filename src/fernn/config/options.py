@@ -10,7 +10,7 @@ import ast
 import builtins
 import functools
 import typing
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +175,11 @@ def unknown(
     """The problem of a name that is none of the known ones."""
     if name not in list(known):
         yield Problem(path, f"no {what} {name!r}; {nearest(str(name), known)}")
+
+
+def each_known(
+    names: Iterable[str], known: Collection[str], path: tuple, what: str
+) -> Iterator[Problem]:
+    """A problem for each name that is not among those known, at its place."""
+    for index, name in enumerate(names):
+        yield from unknown(what, name, known, (*path, index))

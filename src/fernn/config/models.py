@@ -1,0 +1,64 @@
+"""What a model's entry can have wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from fernn.config import axes, options
+from fernn.config.choices import CHOICES
+from fernn.config.problems import Problem, from_pydantic
+from fernn.config.schema import Budget, Model
+
+
+def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Problem]:
+    """Of one model; `sizes` are options that an experiment's sizes may give."""
+    own = model.model_extra or {}
+    spec = {"kind": model.kind, **own}
+    yield from options.check("models", spec, path, supplied=["size"])
+    for name in own.keys() & Budget.model_fields.keys():
+        field = Budget.model_fields[name]
+        limited: Any = Annotated[field.annotation, *field.metadata]  # pyright: ignore
+        try:
+            TypeAdapter(limited).validate_python(own[name])
+        except ValidationError as error:
+            yield from from_pydantic(error, (*path, name))
+    kernel = own.get("kernel", 1)
+    if isinstance(kernel, int) and (kernel < 1 or kernel % 2 == 0):
+        yield Problem((*path, "kernel"), f"must be odd and positive, got {kernel}")
+    if isinstance(own.get("flow"), dict):
+        yield from _flow(own["flow"], (*path, "flow"), sizes)
+    yield from _mixing(own, path)
+
+
+def _mixing(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
+    """Mixed slots have the plain execution alone."""
+    mixing, execution = own.get("mixing", "none"), own.get("execution", "auto")
+    if mixing in CHOICES["mixing"] and mixing != "none":
+        if execution in CHOICES["execution"] and execution not in ("auto", "plain"):
+            message = f"{execution!r} does not mix slots (mixing {mixing!r}); use plain"
+            yield Problem((*path, "execution"), message)
+    radius = own.get("mixing_radius", 1)
+    if isinstance(radius, int) and radius < 1:
+        yield Problem((*path, "mixing_radius"), f"must be positive, got {radius}")
+
+
+def _flow(
+    flow: dict[str, Any], path: tuple, sizes: Collection[str]
+) -> Iterator[Problem]:
+    """V is given in one of the ways that the flow's module lists as `WAYS`."""
+    yield from options.check("flows", flow, path, ["size"], optional=sizes)
+    if flow.get("kind") not in list(options.kinds("flows")):
+        return
+    ways = options.constant("flows", flow["kind"], "WAYS")
+    given = [name for name in ways if flow.get(name) is not None]
+    given = [name for name in given if flow[name] is not False]
+    if len(given) != 1:
+        got = " and ".join(given) or "none"
+        yield Problem(path, f"V is given by one of {', '.join(ways)}, got {got}")
+    if flow.get("velocities") == []:
+        yield Problem((*path, "velocities"), "V is empty; give at least one velocity")
+    if axes.on_torus(flow["kind"]):
+        yield from axes.pairs(flow.get("velocities"), (*path, "velocities"))
