@@ -5,7 +5,8 @@ averaged over sequences and the frames of the trained horizon; geometric mean ov
 seeds, with the 95 % interval of its logarithm (Student's t) as a band. Grey: the
 velocities of the training data. Full markers: velocities in the model's V. Rotations
 by other than quarter turns interpolate, so that errors differ a little within V, too.
-A line has a gap where a seed diverged.
+A line has a gap where a seed diverged, and where there is no error at all, as of a
+frame at rest that is copied.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ def _line(
 ) -> None:
     error = error.where(np.isfinite(error))  # a gap where a seed diverged
     mean = aggregate.geometric_mean(error).values
+    mean = np.where(mean > 0, mean, np.nan)  # the logarithm of an exact copy has none
     face = [look.color if isin else "white" for isin in inside]
     axes.plot(degrees, mean, color=look.color, linestyle=look.linestyle)
     if not look.baseline:
