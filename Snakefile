@@ -21,7 +21,6 @@ rule all:
         figures(),
         tables(),
         f"results/{BUDGET}/config.json",
-        f"results/{BUDGET}/reproduction.md",
         f"results/{BUDGET}/lineage.txt",
         f"results/{BUDGET}/tracking.json",
 

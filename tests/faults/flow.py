@@ -50,6 +50,7 @@ budgets:
       in_distribution: { sequences: 4 }
 figures:
   training_speed: [tiny/curves]
+  cost_of_velocities: []
 tables:
   forecasting_error: [tiny/in_distribution]
 """

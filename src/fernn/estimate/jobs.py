@@ -179,7 +179,6 @@ def _showing(plan: dict[str, Any]) -> Iterator[Job]:
             yield _plain((rule, name), after)
     for key in {key: None for key in told if key[0] == "bench"}:
         yield _plain(key)
-    yield _plain(("reproduction",), tuple(dict.fromkeys(told)))
     yield _plain(("trace",), tuple(shown))
     yield _plain(("track",), tuple(shown))
 
