@@ -2,7 +2,7 @@
 
     python docs/update.py mnist-small
 
-A table stands in README.md between ``<!-- table NAME -->`` and ``<!-- end -->``.
+A table stands in README.md between ``<!-- table BUDGET/NAME -->`` and ``<!-- end -->``.
 """
 
 import re
@@ -26,7 +26,7 @@ def main(budget: str) -> None:
     text = readme.read_text(encoding="utf-8")
     for path in source.glob("tables/*.md"):
         table = HIDDEN.sub("", path.read_text(encoding="utf-8")).strip()
-        block = rf"(<!-- table {path.stem} -->\n).*?(<!-- end -->)"
+        block = rf"(<!-- table {budget}/{path.stem} -->\n).*?(<!-- end -->)"
         text = re.sub(block, lambda m, t=table: f"{m[1]}{t}\n{m[2]}", text, flags=re.S)
     readme.write_text(text, encoding="utf-8")
     print(f"copied {len(files)} files to {target.relative_to(ROOT)}")
