@@ -78,6 +78,7 @@ rule bench:
         runtime=20,
     params:
         attrs=json.dumps({"budget": BUDGET}),
+        quick="--quick" if PLAN["quick"] else "",
     shell:
-        "fernn bench {wildcards.measurement} --attrs {params.attrs:q}"
+        "fernn bench {wildcards.measurement} {params.quick} --attrs {params.attrs:q}"
         " --output {output.cube:q} 2> {log:q}"

@@ -32,6 +32,7 @@ def plan(config: Config) -> dict[str, Any]:
         "tuning_mode": budget.tuning.mode,
         "trials": max(own.tuning.trials for own in sizes.values()),
         "devices": budget.devices,
+        "quick": budget.quick,
         "experiments": experiments,
         "figures": figures,
         "tables": tables,

@@ -181,6 +181,7 @@ class Budget(Sizes):
     """Sizes. A budget changes no science."""
 
     experiments: SomeNames
+    quick: bool = Field(False, description="measurements of speed are tiny")
     devices: Count = Field(1, description="of one machine, which share a batch")
     sizes: dict[Name, OwnSizes] = Field(  # pyright: ignore
         {}, description="of single experiments, in place of the budget's"
