@@ -56,6 +56,7 @@ def default(package: str, kind: str, name: str) -> Any:
     return _defaults(kinds(package)[kind].args).get(name)
 
 
+@functools.cache
 def constant(package: str, kind: str, name: str) -> Any:
     """A constant of a kind's module, read from the source; None without it."""
     path = Path(fernn.__file__).parent / package / f"{kind}.py"
