@@ -48,6 +48,29 @@ def test_every_figure_draws_the_same_bytes_twice(name):
     assert len(several.axes) > len(module.draw(make(module)).axes)
 
 
+def renamed(cube, labels) -> xr.Dataset:
+    """The cube with models of other names, and of other labels where they are given."""
+    names = json.loads(cube.attrs["models"])
+    other = {
+        f"{n}_b": v | {"label": labels.get(n, v["label"])} for n, v in names.items()
+    }
+    cube = cube.assign_coords(model=[f"{name}_b" for name in cube["model"].values])
+    return cube.assign_attrs(models=json.dumps(other))
+
+
+@pytest.mark.parametrize("name", ["training_speed", "length_generalization"])
+def test_a_label_has_one_look_and_the_legend_has_all(name):
+    module = modules.load("fernn.figures", name)
+    (cube,) = make(module)
+    cubes = [cube, renamed(cube, {"fernn_v1": "FERNN-V7"})]
+    looks = _style.looks(cubes)
+    assert looks["grnn"] == looks["grnn_b"]
+    assert looks["fernn_v1"].marker != looks["fernn_v1_b"].marker
+    (legend,) = module.draw(cubes).legends
+    told = [text.get_text() for text in legend.get_texts()]
+    assert told.count("G-RNN") == told.count("FERNN-V7") == 1
+
+
 @pytest.mark.parametrize("name", [n for n in FIGURES if n != "cost_of_velocities"])
 def test_every_figure_draws_a_new_model_and_a_diverged_seed(name):
     module = modules.load("fernn.figures", name)

@@ -6,7 +6,7 @@ import functools
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +100,7 @@ def _settings() -> Iterator[None]:
 
 
 def looks(cubes: Sequence[xr.Dataset], baselines: bool = True) -> dict[str, Look]:
-    """The look of each model, in the cubes' display order.
+    """The look of each model, in the cubes' display order; one look for each label.
 
     A new model in ``config.yaml`` appears without a change here.
     """
@@ -108,15 +108,19 @@ def looks(cubes: Sequence[xr.Dataset], baselines: bool = True) -> dict[str, Look
     for cube in cubes:
         found |= aggregate.models(cube, baselines)
     styles, dashes = itertools.cycle(LOOKS), itertools.cycle(BASELINES)
-    chosen = {}
+    chosen: dict[str, Look] = {}
+    known: dict[tuple, Look] = {}
     for name, about in found.items():
-        if about["baseline"]:
+        kind = about["label"], about.get("color"), about["baseline"]
+        if kind in known:
+            look = known[kind]
+        elif about["baseline"]:
             look = Look(about["label"], "0.45", "", next(dashes), True)
         else:
             color, marker, line = next(styles)
             color = about.get("color") or color
             look = Look(about["label"], color, marker, line, False)
-        chosen[name] = look
+        chosen[name] = known[kind] = look
     return chosen
 
 
@@ -137,6 +141,15 @@ def legend(figure: Figure, handles: Sequence, labels: Sequence[str], note="") ->
     columns = min(6, len(labels))
     place = "outside upper center"
     figure.legend(handles, labels, loc=place, ncols=columns, title=note or None)
+
+
+def legend_of(figure: Figure, panels: Iterable[Axes], note: str = "") -> None:
+    """`legend` of all that is drawn in any of the panels."""
+    found: dict[str, Any] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    legend(figure, list(found.values()), list(found), note)
 
 
 def mark(axes: Axes, x: float, text: str, height: float = 0.99) -> None:

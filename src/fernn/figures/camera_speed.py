@@ -38,8 +38,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         _panel(axes, cube, looks)
     for axes in grid.flat[len(cubes) :]:
         axes.set_axis_off()
-    handles, labels = grid.flat[0].get_legend_handles_labels()
-    _style.legend(figure, handles, labels, f"bold: mean, {_style.seeds(cubes)}")
+    _style.legend_of(figure, grid.flat, f"bold: mean, {_style.seeds(cubes)}")
     return figure
 
 

@@ -41,10 +41,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
             _seeds(row[0], error, looks[name])
             _line(row[1], aggregate.median(error, ["sample", "seed"]), looks[name])
         _bands(row[0], errors, looks)
-    handles, labels = grid[0, 0].get_legend_handles_labels()
     band = "" if cubes[0].sizes["seed"] < ENOUGH else "band: 95 % t-interval; "
     note = f"bold: geometric mean; {band}{_style.seeds(cubes)}"
-    _style.legend(figure, handles, labels, note)
+    _style.legend_of(figure, grid[:, 0], note)
     return figure
 
 

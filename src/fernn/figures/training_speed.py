@@ -41,9 +41,8 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
             _curve(row[0], cube.sel(model=name), looks[name], cost=1.0)
             _curve(row[1], cube.sel(model=name), looks[name], about[name]["cost"])
         _label(row, cube)
-    handles, labels = grid[0, 0].get_legend_handles_labels()
     note = f"bold: geometric mean, {_style.seeds(cubes)}"
-    _style.legend(figure, handles, labels, note)
+    _style.legend_of(figure, grid[:, 0], note)
     return figure
 
 
