@@ -16,11 +16,11 @@ import xarray as xr
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from fernn.data import flowing_digits, motions
+from fernn.data import motions
 from fernn.data._draws import AXES
 from fernn.data._random import below, words
 from fernn.data._translate import follow
-from fernn.data.flowing_digits import pairs, pool_of
+from fernn.data._videos import DigitVideos, pairs, pool_of
 from fernn.data.motions import Motion, Room
 from fernn.errors import UserError, nearest
 
@@ -105,8 +105,8 @@ def synthesize(
     return recipe.assign_attrs(spec, source=atlas.attrs.get("source", ""))
 
 
-class Sequences(flowing_digits.Sequences):
-    """Videos rendered from a recipe, see `fernn.data.flowing_digits.Sequences`."""
+class Sequences(DigitVideos):
+    """Videos rendered from a recipe, see `fernn.data._videos.DigitVideos`."""
 
     def redrawn(self, epoch: int, first: int, count: int) -> xr.Dataset:
         """The recipe's rows in a later epoch."""

@@ -6,16 +6,13 @@ on the device that trains. A recipe is redrawn for any epoch from its own attrib
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-import torch
 import xarray as xr
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from fernn.data._draws import AXES, DRAWS, sampled
+from fernn.data._draws import DRAWS, sampled
 from fernn.data._translate import translate
+from fernn.data._videos import DigitVideos, pairs, pool_of
 from fernn.errors import UserError, nearest
 
 
@@ -85,40 +82,8 @@ def synthesize(
     return recipe.assign_attrs(spec, source=atlas.attrs.get("source", ""))
 
 
-class Sequences:
-    """Videos rendered from a recipe.
-
-    Args:
-        recipe: from `synthesize`.
-        atlas: the same one.
-        device: where the frames are made.
-    """
-
-    def __init__(
-        self, recipe: xr.Dataset, atlas: xr.Dataset, device: torch.device | str = "cpu"
-    ):
-        self.recipe = recipe
-        self.size = int(recipe.attrs["frame_size"])
-        self._pool = pool_of(recipe.attrs, atlas)
-        self._images = torch.as_tensor(atlas.image.values, device=device)
-        self._scale = float(atlas.image.attrs["scale"])
-
-    def __len__(self) -> int:
-        return self.recipe.sizes["sample"]
-
-    def video(
-        self, first: int, count: int, frames: int, epoch: int = 0
-    ) -> Float[Tensor, "sample frame 1 height width"]:
-        """Frames 0 … `frames` - 1 of the samples ``first … first + count`` of an epoch.
-
-        Epoch 0 is the recipe's own table; later ones are drawn as it was.
-        """
-        recipe = self.recipe.isel(sample=slice(first, first + count))
-        if epoch:
-            recipe = self.redrawn(epoch, first, recipe.sizes["sample"])
-        device = self._images.device
-        digit = torch.as_tensor(recipe.digit_index.values.astype(np.int64)).to(device)
-        return self.render(self._images[digit], recipe, frames)
+class Sequences(DigitVideos):
+    """Videos rendered from a recipe, see `fernn.data._videos.DigitVideos`."""
 
     def redrawn(self, epoch: int, first: int, count: int) -> xr.Dataset:
         """The recipe's rows in a later epoch."""
@@ -134,17 +99,3 @@ class Sequences:
         offset = pairs(recipe, "offset").to(digits.device)
         velocity = pairs(recipe, "velocity").to(digits.device)
         return translate(digits, offset, velocity, frames, self.size, self._scale)
-
-
-def pool_of(spec: dict[str, Any], atlas: xr.Dataset) -> np.ndarray:
-    """The rows of the atlas that a split may show."""
-    pool = np.flatnonzero(atlas.split.values == spec["pool"])
-    if not len(pool):
-        raise UserError(f"the atlas has no digits for {spec['pool']!r}")
-    return pool
-
-
-def pairs(recipe: xr.Dataset, name: str) -> Tensor:
-    """A quantity's rows and columns, along a last dimension of two."""
-    pair = [recipe[f"{name}_{axis}"].values.astype(np.int64) for axis in AXES]
-    return torch.as_tensor(np.stack(pair, axis=-1))

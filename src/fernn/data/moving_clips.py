@@ -16,6 +16,7 @@ from torch import Tensor
 
 from fernn.data._pan import carry
 from fernn.data._random import below, words
+from fernn.data._videos import Videos
 from fernn.errors import UserError, nearest
 from fernn.flows import Velocity
 from fernn.flows.translation import square
@@ -116,28 +117,16 @@ def synthesize(
     return recipe.assign_attrs(spec, **about)
 
 
-class Sequences:
-    """Videos and their classes, made from a recipe.
-
-    Args:
-        recipe: from `synthesize`.
-        atlas: the same one.
-        device: where the frames are made.
-    """
+class Sequences(Videos):
+    """Videos and their classes, made from a recipe; args are those of `Videos`."""
 
     def __init__(
         self, recipe: xr.Dataset, atlas: xr.Dataset, device: torch.device | str = "cpu"
     ):
-        self.recipe = recipe
-        self.size = int(recipe.attrs["frame_size"])
+        super().__init__(recipe, atlas, device)
         self._pool = _pool(recipe.attrs, atlas)
-        self._images = torch.as_tensor(atlas.image.values, device=device)
-        self._scale = float(atlas.image.attrs["scale"])
         self._first = atlas["first"].values.astype(np.int64)
         self._labels = atlas.label.values.astype(np.int64)
-
-    def __len__(self) -> int:
-        return self.recipe.sizes["sample"]
 
     def video(
         self, first: int, count: int, frames: int, epoch: int = 0

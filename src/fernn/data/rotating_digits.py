@@ -7,15 +7,12 @@ Angular velocities are whole multiples of a step.
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-import torch
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from fernn.data._turns import DRAWS, sampled, turn
+from fernn.data._videos import DigitVideos, column, pairs, pool_of
 from fernn.errors import UserError, nearest
 
 COMPONENTS = 1  # of a velocity
@@ -96,62 +93,25 @@ def synthesize(
         "max_offset": max_offset,
         "grid_speed": grid_speed,
     }
-    recipe = DRAWS[draw]({**spec, "flows": flows}, _pool(spec, atlas))
+    recipe = DRAWS[draw]({**spec, "flows": flows}, pool_of(spec, atlas))
     return recipe.assign_attrs(spec, source=atlas.attrs.get("source", ""))
 
 
-class Sequences:
-    """Videos rendered from a recipe.
+class Sequences(DigitVideos):
+    """Videos rendered from a recipe, see `fernn.data._videos.DigitVideos`."""
 
-    Args:
-        recipe: from `synthesize`.
-        atlas: the same one.
-        device: where the frames are made.
-    """
+    def redrawn(self, epoch: int, first: int, count: int) -> xr.Dataset:
+        """The recipe's rows in a later epoch."""
+        return sampled(self.recipe.attrs, self._pool, epoch, first, count)
 
-    def __init__(
-        self, recipe: xr.Dataset, atlas: xr.Dataset, device: torch.device | str = "cpu"
-    ):
-        self.recipe = recipe
-        self.size = int(recipe.attrs["frame_size"])
-        self._pool = _pool(recipe.attrs, atlas)
-        self._images = torch.as_tensor(atlas.image.values, device=device)
-        self._scale = float(atlas.image.attrs["scale"])
-
-    def __len__(self) -> int:
-        return self.recipe.sizes["sample"]
-
-    def video(
-        self, first: int, count: int, frames: int, epoch: int = 0
+    def render(
+        self,
+        digits: UInt8[Tensor, "sample digit tall wide"],
+        recipe: xr.Dataset,
+        frames: int,
     ) -> Float[Tensor, "sample frame 1 height width"]:
-        """Frames 0 … `frames` - 1 of the samples ``first … first + count`` of an epoch.
-
-        Epoch 0 is the recipe's own table; later ones are drawn as it was.
-        """
-        recipe = self.recipe.isel(sample=slice(first, first + count))
-        if epoch:
-            attrs = self.recipe.attrs
-            recipe = sampled(attrs, self._pool, epoch, first, recipe.sizes["sample"])
-        names = "digit_index", "angle", "velocity_degrees"
-        digit, angle, velocity = (self._column(recipe, name) for name in names)
-        offset = [self._column(recipe, f"offset_{a}") for a in ("rows", "columns")]
-        return turn(
-            self._images[digit],
-            angle,
-            velocity,
-            torch.stack(offset, -1),
-            frames,
-            self.size,
-            self._scale,
-        )
-
-    def _column(self, recipe: xr.Dataset, name: str) -> Tensor:
-        values = recipe[name].values.astype(np.int64)
-        return torch.as_tensor(values).to(self._images.device)
-
-
-def _pool(spec: dict[str, Any], atlas: xr.Dataset) -> np.ndarray:
-    pool = np.flatnonzero(atlas.split.values == spec["pool"])
-    if not len(pool):
-        raise UserError(f"the atlas has no digits for {spec['pool']!r}")
-    return pool
+        """The frames of rows of a recipe, whose digits are these."""
+        angle = column(recipe, "angle").to(digits.device)
+        velocity = column(recipe, "velocity_degrees").to(digits.device)
+        offset = pairs(recipe, "offset").to(digits.device)
+        return turn(digits, angle, velocity, offset, frames, self.size, self._scale)
