@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import uuid
 from collections.abc import Iterator, Mapping
@@ -12,12 +13,15 @@ from typing import TYPE_CHECKING
 
 from fernn.errors import Damaged, UserError
 from fernn.lease import require_held
+from fernn.lineage import sha256
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)  # errors of a disk or a quota without room
+SEAL = b"\nfernn sha256 "  # after a netCDF file's own bytes, which readers pass over
+SEALED = len(SEAL) + 64  # bytes of it with its digest
 
 
 @contextmanager
@@ -88,7 +92,10 @@ def write_dataset(
     path: Path | str,
     groups: Mapping[str, xr.Dataset] | None = None,
 ) -> None:
-    """Write netCDF4 with zlib and fletcher32, so that a damaged byte is noticed.
+    """Write netCDF4 with zlib, and behind it the SHA-256 of all its bytes.
+
+    HDF5's own checksums leave names, attributes and small variables unguarded; what
+    lies behind the file's end is nothing to it.
 
     Args:
         dataset: the file's root.
@@ -111,6 +118,8 @@ def write_dataset(
                 engine="netcdf4",
                 encoding=encoding,
             )
+        with temporary.open("ab") as file:
+            file.write(SEAL + sha256(temporary).encode("ascii"))
 
 
 def read_dataset(path: Path | str, group: str | None = None) -> xr.Dataset:
@@ -123,6 +132,7 @@ def read_dataset(path: Path | str, group: str | None = None) -> xr.Dataset:
     import xarray as xr
 
     try:
+        _check_seal(Path(path))
         return xr.load_dataset(path, engine="netcdf4", group=group)
     except FileNotFoundError:
         raise UserError(f"no such file: {path}") from None
@@ -133,3 +143,12 @@ def read_dataset(path: Path | str, group: str | None = None) -> xr.Dataset:
         if number and number > 0:  # the system's
             raise UserError(f"{path} cannot be read: {error}") from None
         raise Damaged(path, f"no whole netCDF file ({error})") from None
+
+
+def _check_seal(path: Path) -> None:
+    """Raise `Damaged` if a sealed file's bytes are not those that were sealed."""
+    content = memoryview(path.read_bytes())
+    body, seal = content[:-SEALED], bytes(content[-SEALED:])
+    digest = hashlib.sha256(body).hexdigest().encode("ascii")
+    if seal.startswith(SEAL) and seal != SEAL + digest:
+        raise Damaged(path, "its bytes are not those that were written")
