@@ -9,6 +9,7 @@ from fernn.cells._choice import choose, tell
 from fernn.cells.comoving import ComovingCell
 from fernn.cells.flow_equivariant import FlowEquivariantCell
 from fernn.cells.fused import FusedCell
+from fernn.cells.triton import TritonCell
 from fernn.cells.winograd import WinogradCell
 from fernn.errors import UserError, nearest
 from fernn.flows import Flow
@@ -18,6 +19,7 @@ CLASSES: dict[str, type[FlowEquivariantCell]] = {
     "comoving": ComovingCell,
     "fused": FusedCell,
     "winograd": WinogradCell,
+    "triton": TritonCell,
 }
 EXECUTIONS = ("auto", *CLASSES)
 MIXINGS = _mixing.MIXINGS
@@ -29,6 +31,7 @@ __all__ = [
     "ComovingCell",
     "FlowEquivariantCell",
     "FusedCell",
+    "TritonCell",
     "WinogradCell",
     "build",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -11,11 +11,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fernn.cells._gather import gather, images
+from fernn.cells._step import Convolution
 
 State = Float[Tensor, "batch velocity height width _"]
 
 
-class Direct(NamedTuple):
+@dataclass(frozen=True)
+class Direct(Convolution):
     """Shift and circular padding in one gather, then a convolution without padding.
 
     Attributes:

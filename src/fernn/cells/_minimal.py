@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from fernn.cells._direct import kernel_gradient
 from fernn.cells._gather import opposite
+from fernn.cells._step import Convolution
 from fernn.flows import Velocity
 
 OUT, IN = 4, 6  # rows of a tile's outputs and inputs
@@ -52,7 +53,8 @@ Images = Float[Tensor, "image height width hidden"]
 Tiles = Float[Tensor, "place image tile column hidden"]
 
 
-class Minimal(NamedTuple):
+@dataclass(frozen=True)
+class Minimal(Convolution):
     """Shift and padding in the reading of tiles, a few slots at a time.
 
     Attributes:

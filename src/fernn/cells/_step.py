@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from abc import ABC, abstractmethod
 
 import torch
 from jaxtyping import Float
@@ -23,21 +23,29 @@ GRADIENTS = {  # (gradient of the output, output) -> gradient of the input
 }
 
 
-@runtime_checkable
-class Convolution(Protocol):
+class Convolution(ABC):
     """How the slots are moved and convolved."""
 
+    @abstractmethod
     def forward(self, state: State, weight: Tensor) -> State:
         """Every slot moved by its velocity and convolved; a new tensor."""
-        ...
 
+    @abstractmethod
     def backward(self, gradient: State, weight: Tensor) -> State:
         """The gradient of the state."""
-        ...
 
+    @abstractmethod
     def weight_gradient(self, state: State, gradient: State, weight: Tensor) -> Tensor:
         """The gradient of the weight."""
-        ...
+
+    def step(
+        self, state: State, weight: Tensor, drive: Tensor | None, activation: str
+    ) -> State:
+        """The next state; one that can do it all in one pass does."""
+        stepped = self.forward(state, weight)
+        if drive is not None:
+            stepped += drive
+        return stepped.relu_() if activation == "relu" else stepped.tanh_()
 
 
 class Step(torch.autograd.Function):
@@ -50,10 +58,7 @@ class Step(torch.autograd.Function):
     @staticmethod
     def forward(ctx, state, drive, weight, convolution, activation, pool):
         """The next state and, if `pool`, its maximum over V."""
-        stepped = convolution.forward(state, weight)
-        if drive is not None:
-            stepped += drive
-        stepped = stepped.relu_() if activation == "relu" else stepped.tanh_()
+        stepped = convolution.step(state, weight, drive, activation)
         maximum = stepped.amax(1) if pool else None
         ctx.save_for_backward(state, stepped, maximum, weight)
         ctx.set_materialize_grads(False)

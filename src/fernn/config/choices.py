@@ -9,7 +9,7 @@ CHOICES: dict[str, tuple[str, ...]] = {  # of the option of this name, in any ki
     "checkpoint": ("none", "segments"),
     "decoder": ("equivariant", "ordinary"),
     "draw": ("flowed", "grid", "sampled"),
-    "execution": ("auto", "comoving", "fused", "plain", "winograd"),
+    "execution": ("auto", "comoving", "fused", "plain", "triton", "winograd"),
     "mixing": ("full", "lattice", "none"),
     "motion": ("oracle", "still"),
     "pooling": ("max", "mean", "sum"),

@@ -1,0 +1,107 @@
+"""Shift, wrap, convolve, add and rectify in one kernel, which copies nothing.
+
+A convolution is a matrix product whose rows are gathered: of each pixel, the hidden
+channels at the kernel's places around it. Here the rows are loaded from where a slot's
+velocity puts them, so neither the moved nor the padded state is ever in memory.
+"""
+
+# The compiler of kernels has types of its own, and is not for every system.
+# pyright: reportOperatorIssue=false, reportCallIssue=false, reportMissingImports=false
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor
+
+State = Float[Tensor, "batch velocity height width _"]
+PIXELS = 128  # of a block
+
+
+def convolve(
+    state: State,
+    weight: Float[Tensor, "to hidden kernel kernel"],
+    offsets: Int[Tensor, "velocity 2"],
+    drive: Float[Tensor, "batch slots height width to"] | None = None,
+    rectify: bool = False,
+) -> State:
+    """Every slot moved, convolved on the torus, driven and rectified.
+
+    Args:
+        state: contiguous.
+        weight: of the convolution, rounded to the state's precision.
+        offsets: rows and columns of the torus from an output pixel back to the first
+            place its kernel reads, in ``[0, size)``.
+        drive: added, of one slot for all or of each; None adds nothing.
+        rectify: whether negative numbers become zero.
+    """
+    batch, slots, size, _, hidden = state.shape
+    to, side = weight.shape[0], weight.shape[-1]
+    taps = rearrange(weight.to(state.dtype), "o i a b -> (a b) i o").contiguous()
+    result = state.new_empty(batch, slots, size, size, to)
+    pixels = batch * slots * size * size
+    wide, deep = _block(to), _block(hidden, most=64)
+    double = state.dtype == torch.float64
+    exact = double or not torch.backends.cudnn.allow_tf32
+    _convolve[(triton.cdiv(pixels, PIXELS), triton.cdiv(to, wide))](
+        state, taps, offsets, state if drive is None else drive.contiguous(), result,
+        pixels, size, slots, hidden, to, 0 if drive is None else drive.shape[1],
+        SIDE=side, DRIVEN=drive is not None, RECTIFY=rectify,
+        PIXELS=PIXELS, WIDE=wide, DEEP=deep,
+        SUM=tl.float64 if double else tl.float32,
+        PRODUCTS="ieee" if exact else "tf32",
+        num_warps=8, num_stages=3,
+    )  # fmt: skip
+    return result
+
+
+def _block(channels: int, most: int = 128) -> int:
+    """Channels of a block: a power of two that a tensor core takes."""
+    return min(most, max(16, triton.next_power_of_2(channels)))
+
+
+@triton.jit
+def _convolve(
+    state, taps, offsets, drive, result,
+    pixels, size, slots, hidden, to, drive_slots,
+    SIDE: tl.constexpr, DRIVEN: tl.constexpr, RECTIFY: tl.constexpr,
+    PIXELS: tl.constexpr, WIDE: tl.constexpr, DEEP: tl.constexpr,
+    SUM: tl.constexpr, PRODUCTS: tl.constexpr,
+):  # fmt: skip
+    """One block: some pixels of all images, some output channels."""
+    pixel = tl.program_id(0).to(tl.int64) * PIXELS + tl.arange(0, PIXELS)
+    channel = tl.program_id(1) * WIDE + tl.arange(0, WIDE)
+    inside, written = pixel < pixels, channel < to
+    area = size * size
+    image, place = pixel // area, pixel % area
+    slot = image % slots
+    row = place // size + size - tl.load(offsets + 2 * slot, inside, 0)
+    column = place % size + size - tl.load(offsets + 2 * slot + 1, inside, 0)
+    total = tl.zeros((PIXELS, WIDE), SUM)
+    for tap in range(SIDE * SIDE):
+        read = (row + tap // SIDE) % size * size + (column + tap % SIDE) % size
+        source = (image * area + read) * hidden
+        for first in range(0, hidden, DEEP):
+            depth = first + tl.arange(0, DEEP)
+            known = depth < hidden
+            values = tl.load(
+                state + source[:, None] + depth[None],
+                inside[:, None] & known[None], 0,
+            )  # fmt: skip
+            weights = tl.load(
+                taps + (tap * hidden + depth)[:, None] * to + channel[None],
+                known[:, None] & written[None], 0,
+            )  # fmt: skip
+            total += tl.dot(values, weights, input_precision=PRODUCTS, out_dtype=SUM)
+    whole = inside[:, None] & written[None]
+    if DRIVEN:
+        driven = image // slots * drive_slots + tl.minimum(slot, drive_slots - 1)
+        place_of = (driven * area + place) * to
+        total += tl.load(drive + place_of[:, None] + channel[None], whole, 0).to(SUM)
+    if RECTIFY:  # not-a-number stays, as it does elsewhere
+        total = tl.where(total < 0, 0, total)
+    target = result + (pixel * to)[:, None] + channel[None]
+    tl.store(target, total.to(result.dtype.element_ty), whole)

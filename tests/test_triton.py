@@ -1,0 +1,103 @@
+"""The kernel for GPUs, run as Python on the processor, computes what the others do."""
+
+import pytest
+import torch
+
+from fernn import models
+from fernn.cells import FusedCell, TritonCell
+from fernn.cells._gather import opposite
+from fernn.errors import UserError
+from fernn.flows.translation import Translation, square
+
+UNEVEN = [(0, 0), (2, -1), (1, 3), (-9, 0)]
+
+
+@pytest.fixture(autouse=True)
+def without_a_gpu(monkeypatch):
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+
+
+@pytest.mark.parametrize("drives", [None, 1, "each"])
+@pytest.mark.parametrize(
+    ("velocities", "size", "kernel", "hidden"),
+    [(square(2), 5, 3, 3), (UNEVEN, 7, 5, 20), ([(0, 0)], 6, 1, 70)],
+)
+def test_a_step_and_its_gradients_are_those_of_fused(
+    velocities, size, kernel, hidden, drives
+):
+    """Blocks that images, channels and slots do not fill, and kernels of any side."""
+    flow = Translation(velocities, size)
+    torch.manual_seed(0)
+    fused, fast = (
+        kind(flow, hidden=hidden, kernel=kernel).double()
+        for kind in (FusedCell, TritonCell)
+    )
+    fast.load_state_dict(fused.state_dict())
+    slots = len(velocities)
+    state = torch.randn(3, slots, hidden, size, size, dtype=torch.float64)
+    drive = None
+    if drives:
+        drive = torch.randn_like(state[:, : 1 if drives == 1 else slots])
+    expected, found = (gradients(cell, drive, state) for cell in (fused, fast))
+    for one, other in zip(expected, found, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-12, atol=1e-12)
+        assert one.abs().max() > 0
+    if slots > 1:  # the other way it is another step
+        back = TritonCell(
+            Translation(opposite(velocities), size), hidden=hidden, kernel=kernel
+        )
+        back.double().load_state_dict(fused.state_dict())
+        assert not torch.allclose(back(drive, state), found[0])
+
+
+def gradients(cell, drive, state):
+    """The next state, its maximum, and the gradients of both."""
+    inputs = [
+        tensor.requires_grad_() for tensor in (state, drive) if tensor is not None
+    ]
+    stepped, maximum = cell.forward_with_maximum(drive, state, 1)
+    loss = stepped.square().sum() + maximum.pow(3).sum()
+    wanted = [*inputs, cell.conv_h.weight]
+    return [stepped.detach(), maximum.detach(), *torch.autograd.grad(loss, wanted)]
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_a_forecaster_in_single_and_in_half_precision(activation):
+    """float16 stands for bfloat16, which numpy does not know."""
+    spec = {
+        "kind": "forecaster",
+        "flow": {"kind": "translation", "max_speed": 1},
+        "hidden": 4,
+        "decoder_layers": 0,
+        "activation": activation,
+        "rollout": "repeat",
+    }
+    video = torch.rand(2, 3, 1, 5, 5)
+
+    def made(execution):
+        torch.manual_seed(0)
+        model = models.build({**spec, "execution": execution}, 5)
+        predicted = model(video, 2)
+        weights = list(model.parameters())
+        return [predicted.detach(), *torch.autograd.grad(predicted.sum(), weights)]
+
+    exact, single = made("plain"), made("triton")
+    with torch.autocast("cpu", torch.float16):
+        half = made("triton")
+    assert half[0].dtype == torch.float16 and half[1].dtype == torch.float32
+    for true, near, rough in zip(exact, single, half, strict=True):
+        torch.testing.assert_close(near, true, rtol=1e-5, atol=1e-6)
+        assert 1e-5 < (rough.float() - true).norm() / true.norm() < 2e-2
+
+
+def test_not_a_number_stays(monkeypatch):
+    cell = TritonCell(Translation([(0, 1)], 4), hidden=2)
+    state = torch.zeros(1, 1, 2, 4, 4)
+    state[0, 0, 0, 1, 1] = torch.nan
+    assert cell(None, state).isnan().sum() == 2 * 9
+    monkeypatch.delenv("TRITON_INTERPRET")
+    with pytest.raises(UserError, match="'triton' needs a GPU; use execution 'fused'"):
+        cell(None, state)
+    monkeypatch.setattr("fernn.cells.triton.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="needs the package: pip install triton"):
+        cell(None, state)
