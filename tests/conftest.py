@@ -1,5 +1,6 @@
 """Tiny data and models that several test files use."""
 
+import os
 import subprocess
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 import xarray as xr
 
 torch.set_num_threads(1)
+os.environ["TRITON_INTERPRET"] = "1"  # kernels run as Python; before the first import
 
 RECIPE = {
     "split": "train",

@@ -137,6 +137,19 @@ def test_a_divergent_run_stops_within_a_step(run):
         run(learning_rate=1e30, schedule="constant", clip=1e30)
 
 
+def test_mixed_precision_trains_nearly_as_single_precision(run):
+    """Weights stay in single precision; the steps are not the same ones."""
+    whole, mixed = run(), run(precision="bfloat16")
+    assert {weight.dtype for weight in mixed[1].values()} == {torch.float32}
+    for one, other in zip(whole[0], mixed[0], strict=True):
+        for error in ("train_loss", "validation_error"):
+            assert one[error] == pytest.approx(other[error], rel=0.05)
+            assert one[error] != other[error]
+    assert same(run(precision="tf32"), whole)  # a processor rounds nothing
+    with pytest.raises(UserError, match="no precision 'float3'; did you mean 'float32"):
+        run(precision="float3")
+
+
 def test_the_best_epoch_is_kept_not_the_last(run, sequences):
     records, weights = run(learning_rate=0.05, schedule="constant", epochs=12)
     errors = [record["validation_error"] for record in records]

@@ -12,11 +12,6 @@ from fernn.flows.translation import Translation, square
 UNEVEN = [(0, 0), (2, -1), (1, 3), (-9, 0)]
 
 
-@pytest.fixture(autouse=True)
-def without_a_gpu(monkeypatch):
-    monkeypatch.setenv("TRITON_INTERPRET", "1")
-
-
 @pytest.mark.parametrize("drives", [None, 1, "each"])
 @pytest.mark.parametrize(
     ("velocities", "size", "kernel", "hidden"),

@@ -19,6 +19,12 @@ def device() -> torch.device:
     return torch.device("cpu")
 
 
+def allow_rounding(allowed: bool) -> None:
+    """Whether a GPU may round factors to TF32; by default Torch lets some."""
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
 def within_memory(
     largest: int, work: Callable[[int], Result], what: str
 ) -> tuple[Result, int]:

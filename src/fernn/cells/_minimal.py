@@ -86,7 +86,7 @@ class Minimal(Convolution):
 
 
 def _convolve(state: State, velocities: tuple[Velocity, ...], weight: Tensor) -> State:
-    filters = _filters(weight)
+    filters = _filters(weight).to(state.dtype)
     result = torch.empty_like(state)
     for chunk, tiles in _chunks(state, velocities):
         products = [

@@ -72,9 +72,11 @@ def _measured(args: argparse.Namespace, about: dict[str, Any]) -> Any:
 
 def _subjects(args: argparse.Namespace, recipe: str | None) -> list[Any]:
     from fernn.data.recipes import open_sequences
-    from fernn.devices import device
+    from fernn.devices import allow_rounding, device
     from fernn.errors import UserError, nearest
     from fernn.evaluation._subject import Subject
+
+    allow_rounding(False)
 
     place, sequences = device(), None
     files = {path.stem: path for path in args.recipes}

@@ -166,7 +166,7 @@ def _trained(
 ) -> dict[str, Any]:
     """A model with its training settings and what is tuned."""
     protocol = config.protocols[experiment.protocol]
-    sizes = ("batch", "sequences", "context", "horizon", "long_horizon")
+    sizes = ("batch", "sequences", "context", "horizon", "long_horizon", "precision")
     training = {key: getattr(budget, key) for key in sizes}
     training |= {
         "learning_rate": protocol.learning_rates.get(name, protocol.learning_rate),

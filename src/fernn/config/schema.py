@@ -152,6 +152,9 @@ class Sizes(Strict):
     hidden: Count
     decoder_layers: Annotated[int, Field(ge=0)]
     batch: Count
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32", description="of training; tf32 and bfloat16 are for GPUs"
+    )
     sequences: Count = Field(description="in an epoch")
     epochs: Count = Field(description="of a model of cost 1")
     match: Literal["epochs", "compute"] = Field(

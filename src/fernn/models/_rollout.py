@@ -86,7 +86,7 @@ def free(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
         kept = norm(state)
     else:
         state, time = model.cell(None, state), time + 1
-        state = state * (kept / norm(state))
+        state = (state * (kept / norm(state))).to(state.dtype)
     return Carry(state, time, kept=kept), model.decode_moved(state, time)
 
 

@@ -13,12 +13,12 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import nn
 
 from fernn.data.recipes import Sequences
-from fernn.devices import within_memory
+from fernn.devices import allow_rounding, within_memory
 from fernn.training import tasks
 from fernn.training.gradient import accumulate, mean_over_devices
 from fernn.training.meeting import OneMachine, meeting
 from fernn.training.rolling import RollingStates
-from fernn.training.settings import Settings
+from fernn.training.settings import PRECISIONS, Settings
 from fernn.training.stopping import Interrupted, stop_requests
 
 Record = dict[str, float]
@@ -65,7 +65,7 @@ def train(
         Diverged: the loss or its gradient is not finite; the message tells the step.
         Interrupted: SIGTERM, SIGUSR1 or the time limit came; the state is saved.
     """
-    fabric = make_fabric(devices)
+    fabric = make_fabric(devices, settings.precision)
     optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     network, optimiser = fabric.setup(model, optimiser)
     run = _restore(fabric, states, settings, model, optimiser)
@@ -121,13 +121,19 @@ def _restore(
     return run
 
 
-def make_fabric(devices: int = 1) -> Fabric:
-    """Single precision; processes on this node alone, whatever the cluster offers."""
+def make_fabric(devices: int = 1, precision: str = "float32") -> Fabric:
+    """Processes on this node alone, whatever the cluster offers."""
+    allow_rounding(precision == "tf32")
     strategy = "auto"
     if devices > 1:
         meeting()  # named before the other processes are started
         strategy = OneMachine()
-    fabric = Fabric(devices=devices, strategy=strategy, plugins=LightningEnvironment())
+    fabric = Fabric(
+        devices=devices,
+        strategy=strategy,
+        precision=PRECISIONS[precision],
+        plugins=LightningEnvironment(),
+    )
     fabric.launch()
     return fabric
 
@@ -172,7 +178,8 @@ def _end_epoch(
     run: dict[str, Any],
 ) -> None:
     """Validate, record, and keep the weights if they are the best so far."""
-    error = validation_error(model, split, settings, run["piece"])
+    with fabric.autocast():
+        error = validation_error(model, split, settings, run["piece"])
     error = mean_over_devices(fabric, error)
     previous = [record["validation_error"] for record in run["records"]]
     record = {

@@ -9,6 +9,11 @@ from typing import Any
 from fernn.data._random import below, words
 from fernn.errors import UserError, nearest
 
+PRECISIONS: dict[str, Any] = {  # and what Lightning calls them
+    "float32": "32-true",
+    "tf32": "32-true",
+    "bfloat16": "bf16-mixed",
+}
 WARM_UP = 0.05  # share of a one-cycle schedule
 
 
@@ -28,6 +33,9 @@ class Settings:
         learning_rate: Adam's, at its peak.
         schedule: ``constant`` or ``one_cycle`` (warm-up, then cosine to zero).
         clip: the gradient's largest norm.
+        precision: ``float32``; ``tf32``, which rounds the factors of products to 10
+            bits where a GPU can; or ``bfloat16``, which keeps states with 8 bits, and
+            weights, norms and losses in single precision.
         seed: of the weights and of the horizons.
     """
 
@@ -41,6 +49,7 @@ class Settings:
     learning_rate: float = 1e-3
     schedule: str = "constant"
     clip: float = 1.0
+    precision: str = "float32"
     seed: int = 0
 
     @property
@@ -93,7 +102,8 @@ def settings(spec: dict[str, Any], seed: int) -> Settings:
     """Settings from a specification.
 
     Raises:
-        UserError: an unknown name or schedule, a missing number, or no full batch.
+        UserError: an unknown name, schedule or precision, a missing number, or no full
+            batch.
     """
     known = Settings.__dataclass_fields__
     for name in spec:
@@ -106,6 +116,9 @@ def settings(spec: dict[str, Any], seed: int) -> Settings:
     if made.schedule not in SCHEDULES:
         hint = nearest(made.schedule, SCHEDULES)
         raise UserError(f"no schedule {made.schedule!r}; {hint}")
+    if made.precision not in PRECISIONS:
+        hint = nearest(made.precision, PRECISIONS)
+        raise UserError(f"no precision {made.precision!r}; {hint}")
     if made.steps < 1:
         raise UserError(
             f"{made.sequences} sequences in {made.epochs} epochs give no step of"
