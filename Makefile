@@ -6,7 +6,7 @@ PORT ?= 5000
 BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo report test test-slurm test-faults ui lint docs bench help clean
+.PHONY: demo report test test-slurm test-faults ui lint docs bench bench-gpu help clean
 
 demo: $(VENV)/installed ## run the workflow at budget demo, about seventeen minutes on two cores
 	snakemake --cores $(CORES) --config budget=demo -- all paper
@@ -42,6 +42,9 @@ docs: ## copy figures and tables of results/$(BUDGET) into docs and README
 
 bench: $(VENV)/installed ## measure speed and memory, write docs/benchmarks.md
 	fernn bench
+
+bench-gpu: $(VENV)/installed ## the same on a GPU, in one sitting or several, docs/benchmarks-gpu.md
+	fernn bench gpu --output docs/benchmarks-gpu.md
 
 # The versions that were tested; `pip install fernn` alone takes what pyproject admits.
 $(VENV)/installed: pyproject.toml envs/constraints.txt

@@ -10,11 +10,15 @@ from statistics import median
 Times = dict[str, list[float]]
 
 
-def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int) -> Times:
+def interleaved(
+    calls: Mapping[str, Callable[[], object]],
+    rounds: int,
+    clock: Callable[[], float] = time.process_time,
+) -> Times:
     """Call each once per round, every other round backwards, after one round unseen.
 
-    The time is that of this process's processor, all threads: waiting for other
-    programs does not count.
+    The time is by default that of this process's processor, all threads: waiting for
+    other programs does not count.
 
     Returns:
         Seconds of each call, round by round.
@@ -22,9 +26,9 @@ def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int) -> Times
     times: Times = {name: [] for name in calls}
     for turn in range(rounds + 1):
         for name in list(calls)[:: -1 if turn % 2 else 1]:
-            started = time.process_time()
+            started = clock()
             calls[name]()
-            times[name].append(time.process_time() - started)
+            times[name].append(clock() - started)
     return {name: seconds[1:] for name, seconds in times.items()}
 
 

@@ -14,26 +14,42 @@ from fernn.cells._direct import kernel_gradient
 GEMM = 1024  # side of the matrices
 
 
-def bare_convolutions(size: Size, max_speed: int) -> Callable[[], None]:
+def bare_convolutions(
+    size: Size, max_speed: int, dtype: torch.dtype = torch.float32
+) -> Callable[[], None]:
     """A function that does the 3×3 convolutions between hidden channels of a step.
 
     The first frame has no state to convolve and the second the same one in all slots.
     """
-    steps = size.context + size.horizon - 2
-    slots = (2 * max_speed + 1) ** 2
-    state = _operands(size, size.batch * slots)
-    decoded = _operands(size, size.batch)
+    counts, images = _convolutions(size, max_speed)
+    operands = [_operands(size, number, dtype) for number in images]
 
     def convolutions() -> None:
-        for _ in range(steps):
-            _forward_and_backward(*state)
-        for _ in range(size.horizon * size.decoder_layers):
-            _forward_and_backward(*decoded)
+        for count, tensors in zip(counts, operands, strict=True):
+            for _ in range(count):
+                _forward_and_backward(*tensors)
 
     return convolutions
 
 
-def _operands(size: Size, images: int) -> tuple[Tensor, Tensor, Tensor]:
+def floating_operations(size: Size, max_speed: int) -> int:
+    """Multiplications and additions of `bare_convolutions`."""
+    pairs = zip(*_convolutions(size, max_speed), strict=True)
+    images = sum(count * number for count, number in pairs)
+    return 3 * images * size.frame**2 * 2 * 9 * size.hidden**2
+
+
+def _convolutions(size: Size, max_speed: int) -> tuple[list[int], list[int]]:
+    """How many there are, and each one's images: of states, of decoders."""
+    steps = size.context + size.horizon - 2
+    slots = (2 * max_speed + 1) ** 2
+    counts = [steps, size.horizon * size.decoder_layers]
+    return counts, [size.batch * slots, size.batch]
+
+
+def _operands(
+    size: Size, images: int, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
     """Padded images, the gradient of what is computed, and the kernel."""
     padded, side, hidden = size.frame + 2, size.frame, size.hidden
     shapes = (
@@ -42,7 +58,7 @@ def _operands(size: Size, images: int) -> tuple[Tensor, Tensor, Tensor]:
         (hidden, hidden, 3, 3),
     )
     first, second, third = (
-        torch.rand(shape).contiguous(memory_format=torch.channels_last)
+        torch.rand(shape, dtype=dtype).contiguous(memory_format=torch.channels_last)
         for shape in shapes
     )
     return first, second, third

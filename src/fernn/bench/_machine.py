@@ -19,11 +19,20 @@ def describe() -> dict[str, str]:
         "processor": _processor(),
         "cores": str(os.cpu_count()),
         "memory": f"{pages / 2**30:.0f} GiB",
+        **_card(),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": ", ".join([f"python {platform.python_version()}", *_versions()]),
         "threads": "1, of torch; commands as they start by default",
         "commit": commit(),
     }
+
+
+def _card() -> dict[str, str]:
+    import torch
+
+    if not torch.cuda.is_available():
+        return {}
+    return {"GPU": torch.cuda.get_device_name(), "CUDA": str(torch.version.cuda)}
 
 
 def _processor() -> str:

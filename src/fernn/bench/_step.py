@@ -72,17 +72,28 @@ def evaluation(size: Size, max_speed: int, form: str) -> Callable[[], None]:
     return predict
 
 
-def training_step(size: Size, max_speed: int, form: str) -> Callable[[], None]:
-    """A function that makes one optimiser step on random frames."""
+def training_step(
+    size: Size, max_speed: int, form: str, precision: str = "float32"
+) -> Callable[[], None]:
+    """A function that makes one optimiser step on random frames.
+
+    Args:
+        size: of the model and its frames.
+        max_speed: of V.
+        form: see `forecaster`.
+        precision: ``bfloat16`` is mixed; others are for a GPU to know.
+    """
     model = forecaster(size, max_speed, form)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
     video = torch.rand(
         size.batch, size.context + size.horizon, 1, size.frame, size.frame
     )
+    mixed = precision == "bfloat16"
 
     def step() -> None:
         optimiser.zero_grad()
-        predicted = model(video[:, : size.context], size.horizon)
+        with torch.autocast(video.device.type, torch.bfloat16, mixed):
+            predicted = model(video[:, : size.context], size.horizon)
         loss = (predicted - video[:, size.context :]).square().mean()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure, print, write."""
-    chosen = {name: _module(name) for name in args.names or names("fernn.bench")}
+    chosen = {name: _module(name) for name in args.names or _measurable()}
 
     from fernn.bench import _report
     from fernn.bench._clock import one_thread
@@ -89,6 +89,16 @@ def _write_cube(
     found = chosen[known[0]].cube(quick).assign_attrs({**own, "budget": "", **attrs})
     found.attrs |= {"commit": lineage["commit"], "lineage": json.dumps(lineage)}
     write_dataset(found, path)
+
+
+def _measurable() -> list[str]:
+    """All that this machine has the device for."""
+    import torch
+
+    known = names("fernn.bench")
+    if torch.cuda.is_available():
+        return known
+    return [name for name in known if not hasattr(_module(name), "DEVICE")]
 
 
 def _module(name: str) -> ModuleType:

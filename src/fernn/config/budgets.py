@@ -18,7 +18,7 @@ def problems(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
     yield from _sizes(config, budget, path)
     for name, own in budget.sizes.items():
         where = (*path, "sizes", name)
-        yield from unknown("experiment", name, budget.experiments, where)
+        yield from unknown("experiment", name, config.experiments, where)
         if name in config.experiments:
             for problem in _sizes(config, sized(config, budget, name), where):
                 key, *inner = problem.path[len(where) :]

@@ -1,0 +1,140 @@
+"""Training on a GPU.
+
+A step of FERNN-V2 at the published size, in every execution and precision. Each takes
+turns with the bare convolutions of the same shapes in bfloat16, so that numbers of
+several sittings, which go on where the last was interrupted, compare: `form / floor` is
+how many times longer a step takes than its convolutions alone could. Memory is the
+highest that the step adds to what its weights need. Nothing is drawn or logged.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from fernn.bench._clock import interleaved, ratio
+from fernn.bench._floor import bare_convolutions, floating_operations
+from fernn.bench._row import Row
+from fernn.bench._step import LABELS, PUBLISHED, TINY, Size, training_step
+from fernn.devices import allow_rounding
+from fernn.errors import UserError
+from fernn.lineage import commit
+from fernn.storage import write_text
+
+DEVICE = "cuda"
+BATCH = 128
+PLAIN = ("plain", "tf32")  # as Torch computes it if nobody asks for anything else
+FORMS = (
+    PLAIN,
+    ("plain", "float32"),
+    ("fused", "float32"),
+    ("fused", "tf32"),
+    ("fused", "bfloat16"),
+    ("triton", "bfloat16"),
+)
+ROUNDS = 10
+KEPT = Path("results/bench/gpu.json")  # what earlier sittings measured
+FASTER, SHARE, MEMORY = 5.0, 0.6, 1 / 3
+Measured = dict[str, float]
+
+
+def measure(quick: bool) -> Iterator[Row]:
+    """Each form beside the floor, then the best one's targets.
+
+    Raises:
+        UserError: there is no GPU.
+    """
+    device, size = _device(quick), Size(**{**vars(PUBLISHED), "batch": BATCH})
+    if quick:
+        size = TINY
+    found = {}
+    for form in FORMS:
+        if form[0] == "triton" and device.type == "cpu":
+            continue
+        found[form] = _kept(device, size, form, quick)
+        name = f"{LABELS[2]}, {size}: {form[0]}, {form[1]}"
+        yield Row(f"{name}: step", found[form]["seconds"] * 1e3, "ms")
+        yield Row(f"{name}: form / floor", found[form]["slower"], "×")
+        yield Row(f"{name}: memory", found[form]["memory"], "MiB")
+    yield from _targets(found)
+
+
+def _targets(found: dict[tuple[str, str], Measured]) -> Iterator[Row]:
+    """Of the fastest form, beside the plain one and the floor."""
+    best = min(found, key=lambda form: found[form]["slower"])
+    plain, fast = found[PLAIN], found[best]
+    name = ", ".join(best)
+    faster = plain["slower"] / fast["slower"]
+    yield Row(f"plain, tf32 / {name}: time", faster, "×", at_least=FASTER)
+    share = 1 / fast["slower"]
+    yield Row(f"{name}: share of the floor's rate", share, "", at_least=SHARE)
+    yield Row("floor: rate", fast["rate"], "TFLOP/s")
+    less = fast["memory"] / plain["memory"] if plain["memory"] else 0.0
+    yield Row(f"{name} / plain, tf32: memory", less, "×", at_most=MEMORY)
+
+
+def _device(quick: bool) -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device(DEVICE)
+    if quick:
+        return torch.device("cpu")
+    raise UserError("bench gpu: this machine has no GPU that Torch can use")
+
+
+def _kept(
+    device: torch.device, size: Size, form: tuple[str, str], quick: bool
+) -> Measured:
+    """A measurement, from an earlier sitting if it was of the same card and code."""
+    if quick:
+        return _measured(device, size, form, 1)
+    card = torch.cuda.get_device_name(device)
+    key = f"{card}, torch {torch.__version__}, {commit()}, {size}, {', '.join(form)}"
+    kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    if key not in kept:
+        kept[key] = _measured(device, size, form, ROUNDS)
+        write_text(json.dumps(kept, indent=1), KEPT)
+    return kept[key]
+
+
+def _measured(
+    device: torch.device, size: Size, form: tuple[str, str], rounds: int
+) -> Measured:
+    execution, precision = form
+    allow_rounding(precision == "tf32")
+    module = torch.get_device_module(device)
+
+    def clock() -> float:
+        module.synchronize()
+        return time.perf_counter()
+
+    with torch.device(device):
+        step = training_step(size, 2, execution, precision)
+        floor = bare_convolutions(size, 2, torch.bfloat16)
+    calls = {"form": step, "floor": floor}
+    try:
+        times = interleaved(calls, rounds, clock)
+    except torch.OutOfMemoryError:
+        return dict.fromkeys(("seconds", "slower", "memory", "rate"), float("nan"))
+    rate = floating_operations(size, 2) / median(times["floor"]) / 1e12
+    return {
+        "seconds": median(times["form"]),
+        "slower": ratio(times, "form", "floor"),
+        "memory": _memory(module, step),
+        "rate": rate,
+    }
+
+
+def _memory(module: Any, step: Callable[[], None]) -> float:
+    """Mebibytes that a step adds; none that anybody counts on a processor."""
+    if not hasattr(module, "max_memory_allocated"):
+        return 0.0
+    module.reset_peak_memory_stats()
+    before = module.memory_allocated()
+    step()
+    return (module.max_memory_allocated() - before) / 2**20
