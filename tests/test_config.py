@@ -231,6 +231,7 @@ def test_the_schema_is_up_to_date(capsys):
 
 def test_the_choices_are_the_real_names():
     from fernn import cells
+    from fernn.cells._initial import INITIALS
     from fernn.cells.flow_equivariant import ACTIVATIONS
     from fernn.data import moving_clips
     from fernn.data.flowing_digits import DRAWS
@@ -249,6 +250,7 @@ def test_the_choices_are_the_real_names():
         "decoder": DECODERS,
         "draw": DRAWS,
         "execution": cells.EXECUTIONS,
+        "initial": INITIALS,
         "mixing": cells.MIXINGS,
         "motion": MOTIONS,
         "pooling": POOLINGS,

@@ -9,6 +9,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fernn.cells._initial import INITIALS, make_symmetric
 from fernn.errors import UserError, nearest
 from fernn.flows import Flow
 
@@ -36,10 +37,11 @@ class FlowEquivariantCell(nn.Module):
         hidden: channels of each slot of the state.
         kernel: side of the kernels, odd; None for the flow's own.
         activation: ``relu`` or ``tanh``.
+        initial: the recurrent kernel, ``random`` or ``symmetric``.
 
     Raises:
-        UserError: an unknown activation, an even kernel, a size below one, or a flow
-            that this cell has an objection to.
+        UserError: an unknown activation or initial kernel, an even kernel, a size below
+            one, or a flow that this cell has an objection to.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class FlowEquivariantCell(nn.Module):
         hidden: int = 128,
         kernel: int | None = None,
         activation: str = "relu",
+        initial: str = "random",
     ):
         super().__init__()
         kernel = flow.kernel if kernel is None else kernel
@@ -58,6 +61,8 @@ class FlowEquivariantCell(nn.Module):
         if activation not in ACTIVATIONS:
             hint = nearest(activation, ACTIVATIONS)
             raise UserError(f"no activation {activation!r}; {hint}")
+        if initial not in INITIALS:
+            raise UserError(f"no initial {initial!r}; {nearest(initial, INITIALS)}")
         if min(channels, hidden, kernel) < 1 or kernel % 2 == 0:
             raise UserError(
                 "channels and hidden must be positive and the kernel odd,"
@@ -68,6 +73,9 @@ class FlowEquivariantCell(nn.Module):
         self.channels, self.hidden, self.kernel = channels, hidden, kernel
         self.conv_u = self.layer("lifting", channels, hidden)
         self.conv_h = self.layer("convolution", hidden, hidden)
+        self.initial = initial
+        if initial == "symmetric":
+            make_symmetric(self.conv_h)
 
     @staticmethod
     def objection(flow: Flow) -> str | None:

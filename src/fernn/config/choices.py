@@ -10,6 +10,7 @@ CHOICES: dict[str, tuple[str, ...]] = {  # of the option of this name, in any ki
     "decoder": ("equivariant", "ordinary"),
     "draw": ("flowed", "grid", "sampled"),
     "execution": ("auto", "comoving", "fused", "plain", "triton", "winograd"),
+    "initial": ("random", "symmetric"),
     "mixing": ("full", "lattice", "none"),
     "motion": ("oracle", "still"),
     "pooling": ("max", "mean", "sum"),

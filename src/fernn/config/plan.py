@@ -150,7 +150,8 @@ def _spec(
     """A model's options: the budget's sizes, the protocol, then its own entry."""
     model = config.models[name]
     protocol = config.protocols[experiment.protocol]
-    general = {**budget.model_dump(), **budget.options, "rollout": protocol.rollout}
+    decided = {"rollout": protocol.rollout, "initial": protocol.initial}
+    general = {**budget.model_dump(), **budget.options, **decided}
     wanted = options.names("models", model.kind)
     given = {key: value for key, value in general.items() if key in wanted}
     spec = {"kind": model.kind, **given, **(model.model_extra or {})}

@@ -17,7 +17,7 @@ def problems(config: Config) -> Iterator[Problem]:
     """Of all protocols."""
     for name, protocol in config.protocols.items():
         path = ("protocols", name)
-        for key in ("rollout", "schedule"):
+        for key in ("rollout", "initial", "schedule"):
             value = getattr(protocol, key)
             if value is not None:
                 yield from unknown(key, value, CHOICES[key], (*path, key))

@@ -117,6 +117,7 @@ class Protocol(Strict):
     """What the paper, or we, decide about training apart from sizes."""
 
     rollout: str | None = Field(None, description="of forecasts")
+    initial: str = Field("random", description="recurrent kernel of forecasters")
     learning_rate: Amount
     learning_rates: dict[str, Amount] = Field(
         {}, description="of single models, in place of learning_rate"

@@ -171,6 +171,7 @@ def build(
     decoder_layers: int = 4,
     kernel: int | None = None,
     activation: str = "relu",
+    initial: str = "random",
     rollout: str = "free",
     pooling: str = "max",
     checkpoint: str = "none",
@@ -187,6 +188,7 @@ def build(
         hidden=hidden,
         kernel=kernel,
         activation=activation,
+        initial=initial,
         mixing=mixing,
         radius=mixing_radius,
     )

@@ -1,0 +1,35 @@
+r"""How the recurrent kernel begins: as Torch draws it, or equal to its mirror image.
+
+What a slot follows is its own shift and the kernel's together: a kernel moved by
+:math:`\delta` with the slots of V renamed from :math:`\nu` to :math:`\nu - \delta` is
+the same network. Data slower than V leave open which of these it becomes, and the
+chances of a random beginning decide: it may cover other velocities than its V says. A
+kernel that is the same in opposite directions moves nothing by itself.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from fernn.flows._regular import RegularConvolution
+
+INITIALS = ("random", "symmetric")
+
+
+@torch.no_grad()
+def make_symmetric(convolution: nn.Module) -> None:
+    """Make a kernel equal to its point reflection, with the variance it had.
+
+    Args:
+        convolution: from a state to a state, of any flow.
+    """
+    weight = convolution.weight
+    assert isinstance(weight, Tensor)
+    mirrored = weight.flip(-2, -1)
+    if isinstance(convolution, RegularConvolution):  # its functions are even or odd
+        functions = convolution.rotated[0]
+        same = (functions * functions.flip(-2, -1)).sum((-2, -1)).sign()
+        mirrored = weight * same[:, None, None, None]
+    symmetric = weight + mirrored
+    weight.copy_(symmetric * (weight.norm() / symmetric.norm()))

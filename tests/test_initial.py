@@ -1,0 +1,65 @@
+"""A slot's velocity is its own and the kernel's; a symmetric one adds nothing to it."""
+
+import pytest
+import torch
+
+from fernn import cells
+from fernn.cells import FusedCell
+from fernn.errors import UserError
+from fernn.flows.rotation import Rotation
+from fernn.flows.translation import Translation, square
+
+FLOWS = [Translation(square(1), 7), Rotation([(-90,), (0,), (90,)], 4)]
+MIXINGS = ("none", "lattice", "full")
+
+
+@pytest.mark.parametrize("shift", [(0, 1), (-1, 1)])
+def test_a_moved_kernel_with_renamed_slots_is_the_same_network(shift):
+    names = square(1)
+    renamed = [tuple(v - s for v, s in zip(nu, shift, strict=True)) for nu in names]
+    torch.manual_seed(0)
+    cell, other, unnamed = (
+        FusedCell(Translation(v, 9), hidden=3, kernel=5).double()
+        for v in (names, renamed, names)
+    )
+    with torch.no_grad():
+        cell.conv_h.weight[..., [0, 4], :] = 0
+        cell.conv_h.weight[..., [0, 4]] = 0
+    moved = cell.conv_h.weight.roll([-s for s in shift], (-2, -1))
+    for each in (other, unnamed):
+        each.load_state_dict({**cell.state_dict(), "conv_h.weight": moved})
+    video = torch.rand(2, 4, 1, 9, 9, dtype=torch.float64)
+    states = []
+    for each in (cell, other, unnamed):
+        state = None
+        for drive in each.lift(video):
+            state = each(drive, state)
+        states.append(state)
+    torch.testing.assert_close(states[1], states[0])
+    assert not torch.allclose(states[2], states[0], rtol=1e-2)
+
+
+@pytest.mark.parametrize("mixing", ["none", "lattice", "full"])
+@pytest.mark.parametrize("flow", FLOWS, ids=["translation", "rotation"])
+def test_a_symmetric_kernel_moves_nothing_by_itself(flow, mixing):
+    """What it makes of the mirror image is the mirror image, and as large as before."""
+    torch.manual_seed(0)
+    mirrored, drawn = (
+        cells.build("auto", flow, hidden=16, mixing=mixing, initial=initial)
+        for initial in ("symmetric", "random")
+    )
+    state = torch.randn(2, len(flow.velocities), 16 * flow.fibre, 7, 7)
+    kept, changed = (
+        [cell.convolve(state), cell.convolve(state.flip(-2, -1)).flip(-2, -1)]
+        for cell in (mirrored, drawn)
+    )
+    torch.testing.assert_close(*kept)
+    assert not torch.allclose(*changed, atol=0.1)
+    assert kept[0].std().item() == pytest.approx(changed[0].std().item(), rel=0.1)
+
+
+def test_other_beginnings_are_refused():
+    with pytest.raises(
+        UserError, match="no initial 'symetric'; did you mean 'symmetric"
+    ):
+        FusedCell(FLOWS[0], initial="symetric")
