@@ -21,15 +21,14 @@ INITIALS = ("random", "symmetric")
 def make_symmetric(convolution: nn.Module) -> None:
     """Make a kernel equal to its point reflection, with the variance it had.
 
+    One of a rotation flow turns no image, so it stays as it was drawn.
+
     Args:
         convolution: from a state to a state, of any flow.
     """
     weight = convolution.weight
     assert isinstance(weight, Tensor)
-    mirrored = weight.flip(-2, -1)
-    if isinstance(convolution, RegularConvolution):  # its functions are even or odd
-        functions = convolution.rotated[0]
-        same = (functions * functions.flip(-2, -1)).sum((-2, -1)).sign()
-        mirrored = weight * same[:, None, None, None]
-    symmetric = weight + mirrored
+    if isinstance(convolution, RegularConvolution):
+        return
+    symmetric = weight + weight.flip(-2, -1)
     weight.copy_(symmetric * (weight.norm() / symmetric.norm()))
