@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from fernn.errors import UserError
 
@@ -116,6 +117,17 @@ def median(values: xr.DataArray, dims: Sequence[str]) -> xr.DataArray:
 def worst(values: xr.DataArray) -> xr.DataArray:
     """The errors, with infinity for what is not a number: a network that diverged."""
     return values.where(values.notnull(), np.inf)
+
+
+def mean_and_std(seeds: ArrayLike, baseline: bool = False) -> tuple[float, float]:
+    """The mean over seeds and their standard deviation.
+
+    The second is NaN for a single seed, where one diverged, and for a baseline, which
+    has nothing that differs between seeds.
+    """
+    values = np.asarray(seeds)
+    several = values.size > 1 and not baseline and bool(np.isfinite(values).all())
+    return float(values.mean()), float(values.std(ddof=1)) if several else np.nan
 
 
 def trained_frames(cube: xr.Dataset) -> xr.Dataset:

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from fernn.evaluation import aggregate
+
 NOT_PUBLISHED = "not published"
 # What a table says of a number that is lower or higher than the published one.
 LESS_IS_BETTER = {"lower": "better", "higher": "worse"}
@@ -48,11 +50,8 @@ def over_seeds(
     cube: xr.Dataset, label: str, quantity: str, values: Sequence[float] | np.ndarray
 ) -> Number:
     """The number of a model's values, one a seed; no published one is known."""
-    found = np.asarray(values, float)
-    several = found.size > 1 and bool(np.isfinite(found).all())
-    std = float(found.std(ddof=1)) if several else math.nan
-    experiment = cube.attrs["experiment"]
-    return Number(experiment, label, quantity, float(found.mean()), std, found.size)
+    mean, std = aggregate.mean_and_std(np.asarray(values, float))
+    return Number(cube.attrs["experiment"], label, quantity, mean, std, len(values))
 
 
 def by_seed(
