@@ -27,6 +27,12 @@ def mapping(text: str) -> dict[str, Any]:
 
 def add_configuration(parser: argparse.ArgumentParser) -> None:
     """Add the files of the configuration and the budget."""
+    add_configfile(parser)
+    parser.add_argument("--budget", help="in place of the configuration's")
+
+
+def add_configfile(parser: argparse.ArgumentParser) -> None:
+    """Add the files of the configuration."""
     parser.add_argument(
         "--configfile",
         nargs="+",
@@ -35,4 +41,3 @@ def add_configuration(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="later ones win; config.yaml by default",
     )
-    parser.add_argument("--budget", help="in place of the configuration's")
