@@ -241,7 +241,7 @@ def test_the_command_needs_no_torch_when_all_was_measured(tmp_path, capsys):
         (["--gpus", "0"], "--gpus must be at least 1, got 0"),
         (["--tflops", "nan"], "--tflops must be positive, got nan"),
         (["--results", "nowhere"], "no such folder: nowhere"),
-        (["--configfile", "no.yaml"], "no.yaml: No such file or directory"),
+        ([str(ROOT / "no.yaml")], "no.yaml: No such file or directory"),
     ],
 )
 def test_a_mistake_is_one_line(wrong, message, capsys):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+CONFIG = Path("config.yaml")  # the workflow's own, whatever is named beside
 
 
 def mapping(text: str) -> dict[str, Any]:
@@ -37,7 +40,17 @@ def add_configfile(parser: argparse.ArgumentParser) -> None:
         "--configfile",
         nargs="+",
         type=Path,
-        default=[Path("config.yaml")],
+        default=[],
         metavar="FILE",
-        help="later ones win; config.yaml by default",
+        help="read on top of config.yaml, as by Snakemake; later ones win",
     )
+
+
+def configuration(named: Sequence[Path]) -> list[Path]:
+    """The files of the configuration: those named, on top of the workflow's own.
+
+    One of them may be the workflow's own file, ``config.yaml`` of some folder; then
+    there is no other.
+    """
+    own = any(path.name == CONFIG.name for path in named)
+    return [*named] if own else [CONFIG, *named]

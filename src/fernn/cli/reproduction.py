@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fernn.cli._arguments import add_configfile
+from fernn.cli._arguments import add_configfile, configuration
 from fernn.errors import UserError
 
 
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     from fernn.storage import write_text
 
     plan, results = _plan(args.plan), args.plan.parent
-    others = {name: p for name, p in _published(args.configfile)}
+    others = {name: p for name, p in _published(configuration(args.configfile))}
     hours = _hours(plan, results)
     beyond = {}
     for name, other in others.items():
