@@ -10,7 +10,7 @@ import xarray as xr
 
 import mock_cubes
 from fernn import modules
-from fernn.evaluation import aggregate
+from fernn.evaluation import aggregate, velocities
 from fernn.tables import (
     _published,
     _verdict,
@@ -122,7 +122,7 @@ def test_velocities_by_hand():
     moves = ((0, 0), (0, 1), (0, 1), (0, 3))
     values = [[[1, 1, 90], [2, 2, 90], [4, 4, 90], [8, 8, 90]]]
     cube = errors(values, moves, axis="velocity", horizon=2, max_speed=0)
-    grid = aggregate.by_velocity(cube, cube["squared_error"][0, 0, :, 0])
+    grid = velocities.by_velocity(cube, cube["squared_error"][0, 0, :, 0])
     assert grid.values.tolist() == [[1, 3, 8]]  # mean of 2 and 4
     row = generalization.tabulate([cube]).iloc[0]
     found = [row[f"velocity_{name}"] for name in ("seen", "unseen", "outside")]
@@ -131,7 +131,7 @@ def test_velocities_by_hand():
     for axis in ("velocity_rows", "velocity_columns"):
         cube[axis] = (("sample", "digit"), [[0, 1]] * 4)
     with pytest.raises(ValueError, match="differs between the digits"):
-        aggregate.by_velocity(cube, cube["squared_error"])
+        velocities.by_velocity(cube, cube["squared_error"])
 
 
 def test_length_by_hand():

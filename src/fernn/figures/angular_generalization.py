@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fernn.evaluation import aggregate
+from fernn.evaluation import aggregate, velocities
 from fernn.figures import _style
 
 AXES = ("velocity",)
@@ -35,7 +35,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         UserError: a cube of another axis, or of velocities that are no rotations.
     """
     aggregate.require(cubes, AXES)
-    aggregate.require_components(cubes, ["degrees"])
+    velocities.require_components(cubes, ["degrees"])
     figure = Figure(figsize=(_style.PAGE, 2.6))
     panels = figure.subplots(1, len(cubes), sharey=True, squeeze=False)[0]
     looks = _style.looks(cubes)
@@ -48,16 +48,16 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
 
 def _panel(axes: Axes, cube: xr.Dataset, looks: dict) -> None:
     error = aggregate.trained_frames(cube)["clamped_squared_error"]
-    error = aggregate.by_velocity(cube, aggregate.worst(error).mean("frame"))
+    error = velocities.by_velocity(cube, aggregate.worst(error).mean("frame"))
     degrees = error[COMPONENT].values
     about = aggregate.models(cube)
     for name in about:
         own = error.sel(model=name).transpose("seed", COMPONENT)
-        inside = aggregate.velocity_mask(
-            [degrees], about[name]["velocities"], aggregate.period(cube)
+        inside = velocities.mask(
+            [degrees], about[name]["velocities"], velocities.period(cube)
         )
         _line(axes, degrees, own, inside, looks[name])
-    trained = [nu[0] for nu in aggregate.trained_velocities(cube)]
+    trained = [nu[0] for nu in velocities.trained(cube)]
     half = int(cube.attrs.get("step", 1)) / 2
     axes.axvspan(min(trained) - half, max(trained) + half, color="0.93", zorder=0)
     axes.set(yscale="log", xlabel="angular velocity (degree/frame)")

@@ -16,7 +16,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fernn.evaluation import aggregate
+from fernn.evaluation import aggregate, velocities
 from fernn.figures import _style
 
 AXES = ("camera",)
@@ -43,7 +43,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
 
 
 def _panel(axes: Axes, cube: xr.Dataset, looks: dict[str, _style.Look]) -> None:
-    speed = aggregate.speed(cube)
+    speed = velocities.speed(cube)
     speeds = np.unique(speed)
     for name in aggregate.models(cube):
         correct = cube["correct"].sel(model=name).transpose("seed", "sample").values

@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fernn.evaluation import aggregate
+from fernn.evaluation import aggregate, velocities
 from fernn.figures import _style
 
 AXES = ("equivariance",)
@@ -61,7 +61,7 @@ def _panel(axes: Axes, cube: xr.Dataset, error: xr.DataArray, looks: dict) -> No
     width = ROOM / len(about)
     for place, name in enumerate(about):
         cells = about[name]["velocities"]
-        inside = aggregate.velocity_mask((rows, columns), cells, size)
+        inside = velocities.mask((rows, columns), cells, size)
         values = error.sel(model=name).transpose("flow_rows", "flow_columns").values
         for step in range(1, int(speed.max()) + 1):
             chosen = (speed == step) & np.isfinite(values)

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from fernn.evaluation import aggregate
+from fernn.evaluation import aggregate, velocities
 from fernn.figures import _outline, _style
 
 AXES = ("velocity",)
@@ -48,7 +48,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         UserError: a cube of another axis, or of velocities that are no translations.
     """
     aggregate.require(cubes, AXES)
-    aggregate.require_components(cubes, ["rows", "columns"])
+    velocities.require_components(cubes, ["rows", "columns"])
     grids = [error_grid(cube) for cube in cubes]
     looks = _style.looks(cubes, baselines=False)
     norm = _norm(grids, looks)
@@ -76,7 +76,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
 def error_grid(cube: xr.Dataset) -> xr.DataArray:
     """Clipped error (model, velocity_rows, velocity_columns), in thousandths."""
     error = aggregate.trained_frames(cube)["clamped_squared_error"] / UNIT
-    return aggregate.by_velocity(cube, aggregate.worst(error).mean(["seed", "frame"]))
+    return velocities.by_velocity(cube, aggregate.worst(error).mean(["seed", "frame"]))
 
 
 def _copied(grids: Sequence[xr.DataArray]) -> float | None:
@@ -120,12 +120,12 @@ def _heat_map(axes: Axes, error: xr.DataArray, norm: LogNorm) -> None:
         axes.text(column + 0.5, row + 0.5, "∞", ha="center", va="center")
 
 
-def _outlines(axes: Axes, grid: xr.DataArray, cube: xr.Dataset, velocities) -> None:
+def _outlines(axes: Axes, grid: xr.DataArray, cube: xr.Dataset, known) -> None:
     sides = grid["velocity_rows"].values, grid["velocity_columns"].values
     size = int(cube.attrs["frame_size"])
-    trained = aggregate.trained_velocities(cube)
-    for cells, strokes in ((trained, TRAINED), (velocities, MODEL)):
-        mask = aggregate.velocity_mask(sides, cells, size)
+    trained = velocities.trained(cube)
+    for cells, strokes in ((trained, TRAINED), (known, MODEL)):
+        mask = velocities.mask(sides, cells, size)
         _outline.around(axes, mask, strokes)
 
 

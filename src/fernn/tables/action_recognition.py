@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from fernn.evaluation import aggregate, significance
+from fernn.evaluation import aggregate, significance, velocities
 from fernn.tables import _published
 from fernn.tables._verdict import verdict
 
@@ -46,7 +46,7 @@ def _rows(cube: xr.Dataset) -> list[dict]:
     rows = []
     for name, about in aggregate.models(cube).items():
         correct = cube["correct"].sel(model=name)
-        seen = aggregate.speed(cube) <= int(cube.attrs["max_speed"])
+        seen = velocities.speed(cube) <= int(cube.attrs["max_speed"])
         seeds = correct.isel(sample=np.flatnonzero(seen)).mean("sample")
         mean, std = aggregate.mean_and_std(seeds)
         published = _published.accuracy(cube.attrs, about)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import pandas as pd
 import xarray as xr
 
-from fernn.evaluation import aggregate
+from fernn.evaluation import aggregate, velocities
 from fernn.tables import _published
 from fernn.tables._verdict import verdict
 
@@ -46,7 +46,7 @@ def _row(cube: xr.Dataset, name: str, about: dict) -> dict:
     published = None
     if not about["baseline"]:
         published = _published.forecasting_error(
-            aggregate.trained_velocities(cube), about["velocities"]
+            velocities.trained(cube), about["velocities"]
         )
     return {
         "experiment": cube.attrs["experiment"],

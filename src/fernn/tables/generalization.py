@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from fernn.evaluation import aggregate
+from fernn.evaluation import aggregate, velocities
 from fernn.tables._errors import clipped, last_frames
 
 AXES = ("in_distribution", "length", "velocity")
@@ -77,11 +77,11 @@ def _length(cube: xr.Dataset, name: str, about: dict) -> dict:
 
 def _velocity(cube: xr.Dataset, name: str, about: dict) -> dict:
     near = clipped(aggregate.trained_frames(cube), name)
-    grid = aggregate.by_velocity(cube, near.mean(["seed", "frame"]))
-    sides = [grid[axis].values for axis in aggregate.velocity_axes(grid)]
-    size, trained = aggregate.period(cube), aggregate.trained_velocities(cube)
-    seen = aggregate.velocity_mask(sides, trained, size)
-    inside = aggregate.velocity_mask(sides, about["velocities"], size)
+    grid = velocities.by_velocity(cube, near.mean(["seed", "frame"]))
+    sides = [grid[axis].values for axis in velocities.axes(grid)]
+    size, trained = velocities.period(cube), velocities.trained(cube)
+    seen = velocities.mask(sides, trained, size)
+    inside = velocities.mask(sides, about["velocities"], size)
     classes = {"seen": seen, "unseen": ~seen & inside, "outside": ~seen & ~inside}
     if about["baseline"]:  # it has no V: all that is unseen is one class
         classes |= {"unseen": ~seen, "outside": np.zeros_like(seen)}
