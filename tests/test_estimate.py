@@ -16,7 +16,8 @@ from fernn.estimate import earlier, flop, schedule, text
 from fernn.estimate.cost import costs
 from fernn.estimate.disk import disk
 from fernn.estimate.earlier import START, Earlier, Run, file_name
-from fernn.estimate.jobs import Job, jobs
+from fernn.estimate.job import Job
+from fernn.estimate.jobs import jobs
 from fernn.estimate.speed import CALL, Assumed, measure
 from fernn.estimate.summary import summary
 from fernn.estimate.work import Network, Work, sequences
