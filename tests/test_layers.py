@@ -13,17 +13,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/fernn"
 
-LOW = "errors ask processes holders lease storage modules lineage spool progress"
-LOW += " devices packing slurm"
+LOW = "errors ask lineage processes holders lease storage modules json_lines spool"
+LOW += " progress devices packing slurm"
 SUMMARIES = "evaluation.aggregate evaluation.velocities"
 BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "errors": "",
     "ask": "",
+    "lineage": "",
     "processes": "errors",
     "holders": "errors processes",
     "lease": "errors processes holders",
-    "storage": "errors lease",
-    **dict.fromkeys(LOW.split()[6:], "errors ask storage"),
+    "storage": "errors lineage lease",
+    **dict.fromkeys(LOW.split()[7:], "errors ask storage"),
+    "spool": "json_lines",
     "flows": LOW,
     "cells": f"{LOW} flows",
     "models": f"{LOW} flows cells",
