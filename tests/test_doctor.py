@@ -1,6 +1,7 @@
 """The doctor finds what would stop a run, and says what to do; all else passes."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,33 @@ def test_the_command_exits_with_1_if_something_fails(place, capsys, monkeypatch)
     assert only(caches.check(place)).state == "FAIL"
     monkeypatch.setenv("XDG_CACHE_HOME", str(place.results / "made/later"))
     assert only(caches.check(place)).state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "budget"),
+    [
+        ([], "demo"),  # config.yaml alone
+        (["--configfile", "mine.yaml"], "smoke"),  # on top of it
+        (["--configfile", "config.yaml", "mine.yaml"], "smoke"),
+        (["--profile", "cluster"], "mnist-small"),  # the profile's file on top of it
+        (
+            ["--profile", "cluster", "--configfile", "mine.yaml"],
+            "smoke",
+        ),  # in its place
+    ],
+)
+def test_the_configuration_is_read_as_by_snakemake(
+    arguments, budget, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text((ROOT / "config.yaml").read_text())
+    Path("mine.yaml").write_text("budget: smoke")
+    Path("cluster").mkdir()
+    Path("cluster/profile.yaml").write_text("configfile: its.yaml")
+    Path("cluster/its.yaml").write_text("budget: mnist-small")
+    with suppress(SystemExit):  # of what fails here, such as Slurm
+        main(["doctor", *arguments])
+    assert f"ok    config:     budget {budget}," in capsys.readouterr().out
 
 
 def test_no_check_needs_a_tool(place, monkeypatch, tmp_path):

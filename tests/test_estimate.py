@@ -16,7 +16,8 @@ from fernn.estimate import earlier, flop, schedule, text
 from fernn.estimate.cost import costs
 from fernn.estimate.disk import disk
 from fernn.estimate.earlier import START, Earlier, Run, file_name
-from fernn.estimate.jobs import Job, jobs
+from fernn.estimate.job import Job
+from fernn.estimate.jobs import jobs
 from fernn.estimate.speed import CALL, Assumed, measure
 from fernn.estimate.summary import summary
 from fernn.estimate.work import Network, Work, sequences
@@ -241,7 +242,7 @@ def test_the_command_needs_no_torch_when_all_was_measured(tmp_path, capsys):
         (["--gpus", "0"], "--gpus must be at least 1, got 0"),
         (["--tflops", "nan"], "--tflops must be positive, got nan"),
         (["--results", "nowhere"], "no such folder: nowhere"),
-        (["--configfile", "no.yaml"], "no.yaml: No such file or directory"),
+        ([str(ROOT / "no.yaml")], "no.yaml: No such file or directory"),
     ],
 )
 def test_a_mistake_is_one_line(wrong, message, capsys):

@@ -19,7 +19,7 @@ from fernn import modules
 from fernn.cli import figure as figure_command
 from fernn.cli import table as table_command
 from fernn.errors import UserError
-from fernn.figures import _style
+from fernn.figures import _looks, _parts, _style
 from fernn.storage import write_dataset
 
 FIGURES, TABLES = modules.names("fernn.figures"), modules.names("fernn.tables")
@@ -63,7 +63,7 @@ def test_a_label_has_one_look_and_the_legend_has_all(name):
     module = modules.load("fernn.figures", name)
     (cube,) = make(module)
     cubes = [cube, renamed(cube, {"fernn_v1": "FERNN-V7"})]
-    looks = _style.looks(cubes)
+    looks = _looks.looks(cubes)
     assert looks["grnn"] == looks["grnn_b"]
     assert looks["fernn_v1"].marker != looks["fernn_v1_b"].marker
     (legend,) = module.draw(cubes).legends
@@ -83,7 +83,7 @@ def test_every_figure_draws_a_new_model_and_a_diverged_seed(name):
     for variable in cube.data_vars:
         if "seed" in cube[variable].dims:
             cube[variable].loc[{"model": "fernn_v2", "seed": 0}] = np.nan
-    looks = _style.looks([cube], baselines=False)
+    looks = _looks.looks([cube], baselines=False)
     assert [look.label for look in looks.values()] == ["G-RNN", "FERNN-V2", "ConvLSTM"]
     assert len({look.color for look in looks.values()}) == 3
     assert rendered(module.draw([cube]), "png")
@@ -103,8 +103,8 @@ def test_a_cube_of_another_axis_is_refused_and_the_caption_is_there(package, nam
 
 def test_short_numbers():
     cases = {0.744: "0.74", 99.9: "100", 9.97: "10", 5.6e-8: "6e−8", 0.0: "0"}
-    assert {value: _style.short(value) for value in cases} == cases
-    assert _style.short(np.inf) == "∞"
+    assert {value: _parts.short(value) for value in cases} == cases
+    assert _parts.short(np.inf) == "∞"
 
 
 def command(command, name, cube, *outputs) -> None:

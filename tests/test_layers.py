@@ -13,16 +13,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/fernn"
 
-LOW = "errors ask processes holders lease storage modules lineage spool progress"
-LOW += " devices packing slurm"
+LOW = "errors ask lineage processes holders lease storage modules json_lines spool"
+LOW += " progress devices packing slurm"
+SUMMARIES = "evaluation.aggregate evaluation.velocities"
 BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "errors": "",
     "ask": "",
+    "lineage": "",
     "processes": "errors",
     "holders": "errors processes",
     "lease": "errors processes holders",
-    "storage": "errors lease",
-    **dict.fromkeys(LOW.split()[6:], "errors ask storage"),
+    "storage": "errors lineage lease",
+    **dict.fromkeys(LOW.split()[7:], "errors ask storage"),
+    "spool": "json_lines",
     "flows": LOW,
     "cells": f"{LOW} flows",
     "models": f"{LOW} flows cells",
@@ -31,13 +34,13 @@ BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "training": f"{LOW} data models",
     "tuning": f"{LOW} data training",
     "evaluation": f"{LOW} flows data models checkpoint",
-    "figures": f"{LOW} evaluation.aggregate",
-    "tables": f"{LOW} evaluation.aggregate evaluation.significance",
+    "figures": f"{LOW} {SUMMARIES}",
+    "tables": f"{LOW} {SUMMARIES} evaluation.significance",
     "tracking": LOW,
     "config": "errors",
     "heads": f"{LOW} tracking",
     "estimate": f"{LOW} flows cells models data training evaluation config",
-    "reproduction": f"{LOW} evaluation.aggregate tables",
+    "reproduction": f"{LOW} {SUMMARIES} tables",
     "doctor": f"{LOW} heads data tracking config estimate",
     "bench": f"{LOW} flows cells models data training tracking config",
     "cli": f"{LOW} data models checkpoint training tuning evaluation figures tables"

@@ -13,7 +13,7 @@ from fernn.cli import main
 from fernn.config.resolve import resolve
 from fernn.estimate.cost import BENCHMARK, FLOP, Cost
 from fernn.estimate.items import device_hours, needed
-from fernn.estimate.jobs import Job
+from fernn.estimate.job import Job
 from fernn.reproduction import (
     action_recognition,
     cost_of_velocities,

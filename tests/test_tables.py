@@ -10,9 +10,10 @@ import xarray as xr
 
 import mock_cubes
 from fernn import modules
-from fernn.evaluation import aggregate
+from fernn.evaluation import aggregate, velocities
 from fernn.tables import (
     _published,
+    _verdict,
     _write,
     forecasting_error,
     generalization,
@@ -45,6 +46,14 @@ def test_interval_over_seeds_by_hand():
     np.testing.assert_allclose(np.log10([low, high]), [-0.484138, 4.484138], rtol=1e-5)
     np.testing.assert_allclose(aggregate.geometric_mean(10**values), 100)
     assert np.isnan(aggregate.t_interval(values[:1])).all()
+
+
+def test_seeds_have_a_deviation_if_several_are_finite():
+    assert aggregate.mean_and_std(np.array([1.0, 3.0])) == (2, 2**0.5)
+    for values, mean in (([1.0], 1), ([1.0, np.inf], np.inf)):
+        assert aggregate.mean_and_std(values)[0] == mean
+        assert np.isnan(aggregate.mean_and_std(values)[1])
+    assert np.isnan(aggregate.mean_and_std([1.0, 3.0], baseline=True)[1])
 
 
 @pytest.mark.parametrize("worst", [4e-3, 1e30, np.inf, np.nan])
@@ -105,7 +114,7 @@ def test_table_1_by_hand():
 )
 def test_verdict_by_hand(mean, std, published_std, words):
     published = _published.Value(1.0, published_std)
-    assert forecasting_error.verdict(mean, std, published) == words
+    assert _verdict.compared(mean, std, published) == words
 
 
 def test_velocities_by_hand():
@@ -113,7 +122,7 @@ def test_velocities_by_hand():
     moves = ((0, 0), (0, 1), (0, 1), (0, 3))
     values = [[[1, 1, 90], [2, 2, 90], [4, 4, 90], [8, 8, 90]]]
     cube = errors(values, moves, axis="velocity", horizon=2, max_speed=0)
-    grid = aggregate.by_velocity(cube, cube["squared_error"][0, 0, :, 0])
+    grid = velocities.by_velocity(cube, cube["squared_error"][0, 0, :, 0])
     assert grid.values.tolist() == [[1, 3, 8]]  # mean of 2 and 4
     row = generalization.tabulate([cube]).iloc[0]
     found = [row[f"velocity_{name}"] for name in ("seen", "unseen", "outside")]
@@ -122,7 +131,7 @@ def test_velocities_by_hand():
     for axis in ("velocity_rows", "velocity_columns"):
         cube[axis] = (("sample", "digit"), [[0, 1]] * 4)
     with pytest.raises(ValueError, match="differs between the digits"):
-        aggregate.by_velocity(cube, cube["squared_error"])
+        velocities.by_velocity(cube, cube["squared_error"])
 
 
 def test_length_by_hand():

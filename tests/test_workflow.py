@@ -147,12 +147,20 @@ def test_a_second_run_does_nothing(project):
     assert done.returncode == 0 and "Nothing to be done" in done.stdout + done.stderr
 
 
-def test_a_figures_source_redraws_that_figure(project):
-    source = project.folder / "src/fernn/figures/training_speed.py"
+@pytest.mark.parametrize(
+    ("name", "jobs"),
+    [
+        ("figures/training_speed", {"figure training_speed"}),
+        ("figures/_style", SHOW - {"table forecasting_error"}),  # what they share
+        ("tables/_verdict", {"table forecasting_error"}),
+    ],
+)
+def test_a_source_makes_anew_what_draws_on_it(project, name, jobs):
+    source = project.folder / f"src/fernn/{name}.py"
     text = source.read_text()
     source.write_text(f"{text}# changed\n")
     try:
-        assert project.jobs() == {"figure training_speed"}
+        assert project.jobs() == jobs
     finally:
         source.write_text(text)
 

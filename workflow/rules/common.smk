@@ -173,6 +173,12 @@ def module(group):
     return source(f"{group}/{{{group[:-1]}}}.py")
 
 
+def shared(group):
+    """What figures or tables have in common: its change makes all of them anew."""
+    folder = Path(f"{workflow.basedir}/src/fernn/{group}")
+    return sorted(source(f"{group}/{path.name}") for path in folder.glob("_[a-z]*.py"))
+
+
 def source(path):
     """A file of the package, seen from here: the report tells all inputs."""
     return os.path.relpath(f"{workflow.basedir}/src/fernn/{path}")

@@ -9,7 +9,7 @@ rule figure:
     input:
         cubes=cubes("figures"),
         module=module("figures"),
-        style=source("figures/_style.py"),
+        shared=shared("figures"),
     output:
         png=report(
             f"results/{BUDGET}/figures/{{figure}}.png",
@@ -39,7 +39,7 @@ rule table:
     input:
         cubes=cubes("tables"),
         module=module("tables"),
-        style=source("tables/_write.py"),
+        shared=shared("tables"),
     output:
         page=report(
             f"results/{BUDGET}/tables/{{table}}.html",

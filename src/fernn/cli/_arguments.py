@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+CONFIG = Path("config.yaml")  # the workflow's own, whatever is named beside
 
 
 def mapping(text: str) -> dict[str, Any]:
@@ -27,12 +30,27 @@ def mapping(text: str) -> dict[str, Any]:
 
 def add_configuration(parser: argparse.ArgumentParser) -> None:
     """Add the files of the configuration and the budget."""
+    add_configfile(parser)
+    parser.add_argument("--budget", help="in place of the configuration's")
+
+
+def add_configfile(parser: argparse.ArgumentParser) -> None:
+    """Add the files of the configuration."""
     parser.add_argument(
         "--configfile",
         nargs="+",
         type=Path,
-        default=[Path("config.yaml")],
+        default=[],
         metavar="FILE",
-        help="later ones win; config.yaml by default",
+        help="read on top of config.yaml, as by Snakemake; later ones win",
     )
-    parser.add_argument("--budget", help="in place of the configuration's")
+
+
+def configuration(named: Sequence[Path]) -> list[Path]:
+    """The files of the configuration: those named, on top of the workflow's own.
+
+    One of them may be the workflow's own file, ``config.yaml`` of some folder; then
+    there is no other.
+    """
+    own = any(path.name == CONFIG.name for path in named)
+    return [*named] if own else [CONFIG, *named]

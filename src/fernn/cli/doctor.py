@@ -11,7 +11,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from fernn.cli._arguments import add_configuration
+from fernn.cli._arguments import add_configuration, configuration
 from fernn.errors import UserError
 
 PROFILE = Path("slurm")
@@ -43,7 +43,8 @@ def run(args: argparse.Namespace) -> None:
     place = Place(
         results=args.results,
         profile=_profile(args.profile),
-        files=tuple(args.configfile),
+        files=tuple(configuration(args.configfile)),
+        named=bool(args.configfile),
         budget=args.budget,
         unlock=args.unlock,
     )

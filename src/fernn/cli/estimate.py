@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fernn.cli._arguments import add_configuration
+from fernn.cli._arguments import add_configuration, configuration
 from fernn.errors import UserError
 
 
@@ -53,7 +53,8 @@ def run(args: argparse.Namespace) -> None:
     from fernn.config.resolve import resolve
     from fernn.estimate import text
 
-    estimate = _estimate(args, resolve(args.configfile, args.budget))
+    plan = resolve(configuration(args.configfile), args.budget)
+    estimate = _estimate(args, plan)
     for line in text.lines(estimate):
         print(line)
     if args.output:

@@ -1,7 +1,8 @@
 """Write what reproduces each item of the paper, and its numbers beside the published.
 
 Numbers come from the cubes of the plan's budget, hours from its benchmarks or from an
-estimate; what is missing is told as not run.
+estimate; what is missing is told as not run. Which budgets have the published sizes is
+read from the configuration.
 
   fernn reproduction --plan results/demo/config.json --output reproduction.md
 """
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fernn.cli._arguments import add_configfile, configuration
 from fernn.errors import UserError
 
 
@@ -26,14 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="config.json",
         help="of the budget, in the folder of its results",
     )
-    parser.add_argument(
-        "--configfile",
-        nargs="+",
-        type=Path,
-        default=[Path("config.yaml")],
-        metavar="FILE",
-        help="tells the budgets of published size; config.yaml by default",
-    )
+    add_configfile(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="PAGE.md")
 
 
@@ -45,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     from fernn.storage import write_text
 
     plan, results = _plan(args.plan), args.plan.parent
-    others = {name: p for name, p in _published(args.configfile)}
+    others = {name: p for name, p in _published(configuration(args.configfile))}
     hours = _hours(plan, results)
     beyond = {}
     for name, other in others.items():

@@ -31,8 +31,8 @@ def run(args: argparse.Namespace) -> None:
     """Write the best parameters and all trials."""
     import json
 
+    from fernn.json_lines import plain
     from fernn.lineage import stamp
-    from fernn.spool import plain
     from fernn.storage import write_text
     from fernn.tuning.study import best
 

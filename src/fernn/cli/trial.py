@@ -31,8 +31,8 @@ def run(args: argparse.Namespace) -> None:
     """Train, and write the result."""
     import json
 
+    from fernn.json_lines import plain
     from fernn.lineage import stamp
-    from fernn.spool import plain
     from fernn.storage import write_text
 
     asked = json.loads(args.asked.read_text())

@@ -7,12 +7,12 @@ from typing import Any
 
 from fernn.config import options
 from fernn.config.problems import Problem
+from fernn.config.recipes import SPLITS
 from fernn.config.schema import Axis, AxisSizes, Budget, Config, Experiment
 from fernn.config.sizes import sized
 
 GIVEN = ("atlas", "split", "pool", "draw", "seed", "sequences", "frames", "frame_size")
 SIZES = (*GIVEN, "digits")  # of the data, given by the budget
-SPLITS = ("train", "val")
 # The draws of a test set; a statistic that takes only some names them as its `DRAWS`.
 ANY = ("sampled", "grid", "flowed")
 

@@ -14,18 +14,16 @@ import xarray as xr
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from fernn.data._clip_draws import grid, integers, long_enough, sampled
+from fernn.data._draws import AXES
 from fernn.data._pan import carry
-from fernn.data._random import below, words
 from fernn.data._videos import Videos
 from fernn.errors import UserError, nearest
-from fernn.flows import Velocity
-from fernn.flows.translation import square
 
 TASK = "classify"
 FLOWS = ("translation", "pan")
 BOUNDARIES = ("circular", "zero")
 DRAWS = ("sampled", "grid")
-AXES = ("rows", "columns")
 KEPT = ("label", "person", "scenario")  # what a recipe tells of its clips
 
 
@@ -105,11 +103,8 @@ def synthesize(
         "mirror": int(mirror and split == "train"),
         "boundary": boundary,
     }
-    clips = _pool(spec, atlas)
-    if draw == "sampled":
-        recipe = _table(_drawn(spec, clips, 0, 0, sequences))
-    else:
-        recipe = _grid(spec, clips, flows)
+    clips = long_enough(spec, atlas)
+    recipe = sampled(spec, clips) if draw == "sampled" else grid(spec, clips, flows)
     told = {name: atlas[name][recipe.clip_index.values].variable for name in KEPT}
     for name, column in told.items():
         recipe = recipe.assign_coords({name: ("sample", column.values, column.attrs)})
@@ -124,7 +119,7 @@ class Sequences(Videos):
         self, recipe: xr.Dataset, atlas: xr.Dataset, device: torch.device | str = "cpu"
     ):
         super().__init__(recipe, atlas, device)
-        self._pool = _pool(recipe.attrs, atlas)
+        self._pool = long_enough(recipe.attrs, atlas)
         self._first = atlas["first"].values.astype(np.int64)
         self._labels = atlas.label.values.astype(np.int64)
 
@@ -157,80 +152,6 @@ class Sequences(Videos):
     def _drawn(self, first: int, count: int, epoch: int) -> dict[str, np.ndarray]:
         if epoch:
             count = min(count, len(self) - first)
-            return _drawn(self.recipe.attrs, self._pool, epoch, first, count)
+            return integers(self.recipe.attrs, self._pool, epoch, first, count)
         table = self.recipe.isel(sample=slice(first, first + count))
         return {str(k): v.values.astype(np.int64) for k, v in table.data_vars.items()}
-
-
-def _pool(spec: dict[str, Any], atlas: xr.Dataset) -> np.ndarray:
-    """(clip, number of its start frames) of the clips that are long enough."""
-    span = (spec["frames"] - 1) * spec["stride"] + 1
-    starts = atlas["length"].values.astype(np.int64) - span + 1
-    chosen = np.flatnonzero((atlas.split.values == spec["pool"]) & (starts > 0))
-    if not len(chosen):
-        raise UserError(f"the atlas has no clips of {span} frames for {spec['pool']!r}")
-    return np.stack([chosen, starts[chosen]], axis=-1)
-
-
-def _drawn(
-    spec: dict[str, Any], pool: np.ndarray, epoch: int, first: int, count: int
-) -> dict[str, np.ndarray]:
-    """The integers of samples ``first … first + count`` of an epoch."""
-    where = spec["seed"], spec["split"], epoch
-    which, starts = _in_turn(where, pool, np.arange(first, first + count)).T
-    drawn = words(*where, first, count, 4)
-    speed, speeds = spec["max_speed"], 2 * spec["max_speed"] + 1
-    rows, columns = (below(drawn[:, place], speeds) - speed for place in (2, 3))
-    return {
-        "clip_index": which,
-        "start": below(drawn[:, 0], starts),
-        "mirrored": below(drawn[:, 1], 2) * spec["mirror"],
-        "velocity_rows": rows * (spec["flow"] != "pan"),
-        "velocity_columns": columns,
-    }
-
-
-def _in_turn(
-    where: tuple[int, str, int], pool: np.ndarray, samples: np.ndarray
-) -> np.ndarray:
-    """The rows of the pool that samples have: each turn has them all, in disorder."""
-    seed, split, epoch = where
-    turns, places = np.divmod(samples, len(pool))
-    rows = np.empty((len(samples), pool.shape[1]), np.int64)
-    for turn in np.unique(turns):
-        key = words(seed, f"{split}/order {turn}", epoch, 0, len(pool), 1)[:, 0]
-        order = np.argsort(key, kind="stable")
-        rows[turns == turn] = pool[order[places[turns == turn]]]
-    return rows
-
-
-def _grid(
-    spec: dict[str, Any], pool: np.ndarray, flows: list[list[int]] | None
-) -> xr.Dataset:
-    """Every velocity with the same clips from the same frames on."""
-    still = _drawn({**spec, "max_speed": 0}, pool, 0, 0, spec["sequences"])
-    parts = []
-    for rows, columns in flows or _line(spec):
-        speeds = {"velocity_rows": rows, "velocity_columns": columns}
-        parts.append(still | {k: np.full_like(still[k], v) for k, v in speeds.items()})
-    return _table({k: np.concatenate([part[k] for part in parts]) for k in still})
-
-
-def _line(spec: dict[str, Any]) -> list[Velocity]:
-    grid = square(spec["grid_speed"])
-    return [v for v in grid if spec["flow"] != "pan" or not v[0]]
-
-
-def _table(drawn: dict[str, np.ndarray]) -> xr.Dataset:
-    names = {
-        "clip_index": ("atlas clip", "1"),
-        "start": ("first frame of the clip that is shown", "frame"),
-        "mirrored": ("whether it is seen in a mirror", "1"),
-        "velocity_rows": ("velocity of the camera along rows", "pixel/frame"),
-        "velocity_columns": ("velocity of the camera along columns", "pixel/frame"),
-    }
-    table = {
-        name: ("sample", drawn[name].astype(np.int32), {"long_name": what, "units": u})
-        for name, (what, u) in names.items()
-    }
-    return xr.Dataset(table, coords={"sample": np.arange(len(drawn["start"]))})

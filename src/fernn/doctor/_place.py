@@ -26,6 +26,7 @@ class Place:
         results: the results folder, in the folder where Snakemake runs.
         profile: folder of the profile that submits to Slurm; None to run here.
         files: of the configuration, besides the profile's.
+        named: whether some were named; the profile's are then not read.
         budget: in place of the configuration's.
         unlock: clear what a dead head left.
     """
@@ -33,6 +34,7 @@ class Place:
     results: Path = Path("results")
     profile: Path | None = None
     files: tuple[Path, ...] = (Path("config.yaml"),)
+    named: bool = False
     budget: str | None = None
     unlock: bool = False
 
@@ -67,8 +69,11 @@ class Place:
         return resolve((*self.files, *self._profiles_files()), self.budget)
 
     def _profiles_files(self) -> list[Path]:
-        """The configuration that a profile names, beside it or here."""
-        named = self.settings.get("configfile") or []
+        """The configuration that a profile names, beside it or here.
+
+        Snakemake takes files from the command line in their place.
+        """
+        named = [] if self.named else self.settings.get("configfile") or []
         names = [named] if isinstance(named, str) else named
         beside = [(self.profile or Path()) / name for name in names]
         pairs = zip(beside, names, strict=True)

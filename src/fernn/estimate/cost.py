@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fernn.estimate.earlier import START, Earlier
-from fernn.estimate.jobs import Job, Key
+from fernn.estimate.job import Job, Key
 from fernn.estimate.work import Work
 
 BENCHMARK, LIKE, FLOP, ASSUMED = "benchmarks", "like them", "FLOP", "assumed"

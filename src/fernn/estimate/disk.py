@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fernn.estimate.jobs import Job, Key
+from fernn.estimate.job import Job, Key
 from fernn.estimate.work import sequences
 
 NUMBER = 4.0  # bytes in a cube: of float32, or of what compression leaves of it in 64

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fernn.estimate.jobs import Job, Key, jobs
+from fernn.estimate.job import Job, Key
+from fernn.estimate.jobs import jobs
 
 START = 2.0  # seconds before a job computes: Python, torch, files
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from fernn.estimate.cost import BENCHMARK, Cost
-from fernn.estimate.jobs import Job, Key
+from fernn.estimate.job import Job, Key
 from fernn.estimate.schedule import width
 
 

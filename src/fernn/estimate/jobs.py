@@ -6,53 +6,11 @@ They are those of the workflow's rules; `config`, a `printf`, is left out.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
+from fernn.estimate.job import Job, Key
 from fernn.estimate.work import Network, Work, evaluation, times, training
-
-Key = tuple[str, ...]
-STAGES = ("tune", "train", "evaluate")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One job of the workflow.
-
-    Attributes:
-        rule: its name.
-        names: its wildcards, as in the name of its benchmark file.
-        after: the jobs it waits for.
-        model: the name of the model that it is about.
-        devices: GPUs it asks for.
-        works: what it computes.
-        alike: jobs that share an entry take as long, per frame; nearest first.
-    """
-
-    rule: str
-    names: tuple[str, ...] = ()
-    after: tuple[Key, ...] = ()
-    model: str = ""
-    devices: int = 0
-    works: tuple[Work, ...] = ()
-    alike: tuple[Hashable, ...] = ()
-
-    @property
-    def key(self) -> Key:
-        """Rule and wildcards."""
-        return (self.rule, *self.names)
-
-    @property
-    def stage(self) -> str:
-        """``tune``, ``train``, ``evaluate`` or ``rest``."""
-        rule = "tune" if self.rule == "trial" else self.rule
-        return rule if rule in STAGES else "rest"
-
-    @property
-    def frames(self) -> float:
-        """Frames that networks see in it."""
-        return sum(work.frames for work in self.works)
 
 
 def jobs(plan: dict[str, Any]) -> dict[Key, Job]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from graphlib import TopologicalSorter
 
 from fernn.errors import UserError
-from fernn.estimate.jobs import Job, Key
+from fernn.estimate.job import Job, Key
 
 
 def chains(jobs: Mapping[Key, Job], seconds: Mapping[Key, float]) -> dict[Key, float]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fernn.estimate import cost
 from fernn.estimate.cost import Cost
-from fernn.estimate.jobs import STAGES, Job, Key
+from fernn.estimate.job import STAGES, Job, Key
 from fernn.estimate.schedule import chains, wall_time, width
 
 

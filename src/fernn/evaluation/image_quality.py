@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
 
+from fernn.evaluation._by_frame import by_frame
 from fernn.evaluation._subject import Subject
 
 HEADLINE = "mse"
@@ -33,22 +33,7 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
         over pixels whose full ink is 1, as the field gives them: 4096 times the mean on
         frames of 64×64. A frame predicted exactly has an infinite ``psnr``.
     """
-    parts = []
-    for video, frames in subject.forecasts(
-        spec["context"], spec["horizon"], spec["batch"]
-    ):
-        future = video[:, spec["context"] :]
-        found = [quality(frame, future[:, ahead]) for ahead, frame in enumerate(frames)]
-        parts.append(torch.stack(found, dim=-1))
-    values = torch.cat(parts, dim=1).double().cpu().numpy()
-    recipe = subject.sequences.recipe if subject.sequences else xr.Dataset()
-    table = {
-        name: (("sample", "frame"), part, {"long_name": meaning, "units": units})
-        for part, (name, (meaning, units)) in zip(values, MEANINGS.items(), strict=True)
-    }
-    numbers = np.arange(1, spec["horizon"] + 1)
-    coords = {**recipe.coords, "frame": ("frame", numbers, {"units": "frame"})}
-    return xr.Dataset(table, coords=coords)
+    return by_frame(subject, spec, quality, MEANINGS)
 
 
 def quality(predicted: Tensor, true: Tensor) -> Tensor:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
 
+from fernn.evaluation._by_frame import by_frame
 from fernn.evaluation._slots import VELOCITY, components
 from fernn.evaluation._subject import Subject
 
 HEADLINE = "clamped_squared_error"
+MEANINGS = {
+    "squared_error": ("squared error, mean over the pixels of a frame", "1"),
+    "clamped_squared_error": (
+        "squared error, prediction clamped to [0, 1], mean over the pixels of a frame",
+        "1",
+    ),
+}
 
 
 @torch.no_grad()
@@ -27,37 +34,15 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
         ``squared_error`` and ``clamped_squared_error`` (sample × frame), the second
         with predictions limited to [0, 1]; frame 1 follows the last observed one.
     """
-    errors = []
-    for video, frames in subject.forecasts(
-        spec["context"], spec["horizon"], spec["batch"]
-    ):
-        future = video[:, spec["context"] :]
-        pairs = [_errors(frame, future[:, ahead]) for ahead, frame in enumerate(frames)]
-        errors.append(torch.stack(pairs, dim=-1))
-    raw, clamped = torch.cat(errors, dim=1).double().cpu().numpy()
-    recipe = subject.sequences.recipe if subject.sequences else xr.Dataset()
-    return xr.Dataset(
-        {
-            "squared_error": (("sample", "frame"), raw, _attrs("squared error")),
-            "clamped_squared_error": (
-                ("sample", "frame"),
-                clamped,
-                _attrs("squared error, prediction clamped to [0, 1]"),
-            ),
-        },
-        coords={
-            **recipe.coords,
-            "frame": ("frame", np.arange(1, spec["horizon"] + 1), {"units": "frame"}),
-            **{VELOCITY + name: recipe[VELOCITY + name] for name in components(recipe)},
-        },
-    )
+    assert subject.sequences is not None
+    recipe = subject.sequences.recipe
+    velocities = {
+        VELOCITY + name: recipe[VELOCITY + name] for name in components(recipe)
+    }
+    return by_frame(subject, spec, _errors, MEANINGS).assign_coords(velocities)
 
 
 def _errors(predicted: Tensor, true: Tensor) -> Tensor:
     """(raw, clamped) × sample."""
     both = torch.stack([predicted, predicted.clamp(0, 1)])
     return (both - true).square().mean((2, 3, 4))
-
-
-def _attrs(name: str) -> dict[str, str]:
-    return {"long_name": f"{name}, mean over the pixels of a frame", "units": "1"}

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from fernn.evaluation import aggregate
-from fernn.figures import _style
+from fernn.figures import _looks
 
 REACH = 2  # slots on each side of the resting one, in steps of the velocity
 
@@ -80,6 +80,6 @@ def _slots(cube: xr.Dataset, name: str, velocities: Sequence, frames: int) -> Sl
     columns = xr.DataArray([line[step][1] for step in steps], dims="step")
     hidden = hidden.sel(slot_rows=rows, slot_columns=columns)
     hidden = hidden.transpose("motion", "step", "frame", "row", "column")
-    look = _style.looks([cube])[name]
+    look = _looks.looks([cube])[name]
     travelled = cube.sizes["frame"] - 1
     return Slots(look.label, look.color, velocity, steps, hidden, travelled)

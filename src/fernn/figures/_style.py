@@ -1,25 +1,19 @@
-"""The one style of all figures: theme, sizes, looks of the models, and saving."""
+"""The one style of all figures: theme, sizes, and saving."""
 
 from __future__ import annotations
 
 import functools
-import itertools
 import json
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import seaborn
-import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fernn.errors import UserError
-from fernn.evaluation import aggregate
 from fernn.storage import atomic
 
 PAGE = 6.75  # inches: the text width of a two-column page
@@ -55,30 +49,6 @@ THEME = {
     "savefig.dpi": 300,
 }
 
-# Okabe and Ito's palette: told apart by readers with any colour vision. A model's
-# `color` in config.yaml wins; marker and line follow the order of the models.
-LOOKS = (
-    ("#D55E00", "s", (0, (1.2, 0.8))),
-    ("#009E73", "^", (0, (4, 1.2))),
-    ("#0072B2", "o", "solid"),
-    ("#CC79A7", "D", (0, (6, 1, 1, 1))),
-    ("#E69F00", "v", (0, (3, 1))),
-    ("#56B4E9", "P", (0, (5, 1, 1, 1, 1, 1))),
-    ("#000000", "X", (0, (8, 2))),
-)
-BASELINES = ((0, (4, 2)), (0, (1, 1.5)), (0, (4, 1.5, 1, 1.5)))
-
-
-@dataclass(frozen=True)
-class Look:
-    """How one model is drawn in every figure."""
-
-    label: str
-    color: str
-    marker: str
-    linestyle: str | tuple
-    baseline: bool
-
 
 def theme(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     """Let a `draw` function work in the style, and leave matplotlib as it was."""
@@ -97,99 +67,6 @@ def _settings() -> Iterator[None]:
     settings |= seaborn.axes_style("ticks") | seaborn.plotting_context("paper") | THEME
     with matplotlib.rc_context(settings):
         yield
-
-
-def looks(cubes: Sequence[xr.Dataset], baselines: bool = True) -> dict[str, Look]:
-    """The look of each model, in the cubes' display order; one look for each label.
-
-    A new model in ``config.yaml`` appears without a change here.
-    """
-    found: dict[str, dict] = {}
-    for cube in cubes:
-        found |= aggregate.models(cube, baselines)
-    styles, dashes = itertools.cycle(LOOKS), itertools.cycle(BASELINES)
-    chosen: dict[str, Look] = {}
-    known: dict[tuple, Look] = {}
-    for name, about in found.items():
-        kind = about["label"], about.get("color"), about["baseline"]
-        if kind in known:
-            look = known[kind]
-        elif about["baseline"]:
-            look = Look(about["label"], "0.45", "", next(dashes), True)
-        else:
-            color, marker, line = next(styles)
-            color = about.get("color") or color
-            look = Look(about["label"], color, marker, line, False)
-        chosen[name] = known[kind] = look
-    return chosen
-
-
-def title(cube: xr.Dataset) -> str:
-    """What a panel shows: the experiment and the budget."""
-    return f"{cube.attrs['title']} ({cube.attrs['budget']})"
-
-
-def seeds(cubes: Sequence[xr.Dataset]) -> str:
-    """The number of seeds, as in ``n = 3 seeds``; a range if the cubes differ."""
-    counts = sorted({cube.sizes["seed"] for cube in cubes})
-    number = "–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
-    return f"n = {number} seed{'' if counts == [1] else 's'}"
-
-
-def legend(figure: Figure, handles: Sequence, labels: Sequence[str], note="") -> None:
-    """One legend for all panels, above them, under a note; at most six to a line."""
-    columns = min(6, len(labels))
-    place = "outside upper center"
-    figure.legend(handles, labels, loc=place, ncols=columns, title=note or None)
-
-
-def legend_of(figure: Figure, panels: Iterable[Axes], note: str = "") -> None:
-    """`legend` of all that is drawn in any of the panels."""
-    found: dict[str, Any] = {}
-    for axes in panels:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    legend(figure, list(found.values()), list(found), note)
-
-
-def mark(axes: Axes, x: float, text: str, height: float = 0.99) -> None:
-    """A thin vertical line with a small note beside its upper end."""
-    axes.axvline(x, color="0.6", linewidth=0.6, zorder=1)
-    axes.annotate(
-        text,
-        (x, height),
-        xycoords=("data", "axes fraction"),
-        xytext=(2, 0),
-        textcoords="offset points",
-        va="top",
-        fontsize=5.5,
-        color="0.35",
-    )
-
-
-def cell(
-    axes: Axes, image: xr.DataArray, left: float, top: float, cmap: str, high: float = 1
-) -> None:
-    """An image of a film strip: a unit square on axes whose y points down."""
-    extent = (left, left + 1, top + 1, top)
-    axes.imshow(image, cmap=cmap, vmin=0, vmax=high, extent=extent)
-
-
-def signed(number: int) -> str:
-    """A whole number with a true minus sign."""
-    return f"{number:d}".replace("-", "−")
-
-
-def short(value: float) -> str:
-    """Two digits, or one and a power of ten: ``0.74``, ``130``, ``6e−8``, ``0``."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:.0f}".replace("inf", "∞")
-    if abs(value) >= 9.95:
-        return f"{value:.0f}"
-    if abs(value) >= 1e-3:
-        return f"{value:#.2g}"
-    mantissa, power = f"{value:.0e}".split("e")
-    return f"{mantissa}e{int(power)}".replace("-", "−")
 
 
 def metadata(kind: str, lineage: dict) -> dict:

@@ -20,8 +20,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fernn.evaluation import aggregate
-from fernn.figures import _style
+from fernn.evaluation import aggregate, velocities
+from fernn.figures import _looks, _parts, _style
 
 AXES = ("velocity",)
 COMPONENT = "velocity_degrees"
@@ -35,10 +35,10 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         UserError: a cube of another axis, or of velocities that are no rotations.
     """
     aggregate.require(cubes, AXES)
-    aggregate.require_components(cubes, ["degrees"])
+    velocities.require_components(cubes, ["degrees"])
     figure = Figure(figsize=(_style.PAGE, 2.6))
     panels = figure.subplots(1, len(cubes), sharey=True, squeeze=False)[0]
-    looks = _style.looks(cubes)
+    looks = _looks.looks(cubes)
     for axes, cube in zip(panels, cubes, strict=True):
         _panel(axes, cube, looks)
     panels[0].set_ylabel("error (MSE, clipped)")
@@ -48,22 +48,22 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
 
 def _panel(axes: Axes, cube: xr.Dataset, looks: dict) -> None:
     error = aggregate.trained_frames(cube)["clamped_squared_error"]
-    error = aggregate.by_velocity(cube, aggregate.worst(error).mean("frame"))
+    error = velocities.by_velocity(cube, aggregate.worst(error).mean("frame"))
     degrees = error[COMPONENT].values
     about = aggregate.models(cube)
     for name in about:
         own = error.sel(model=name).transpose("seed", COMPONENT)
-        inside = aggregate.velocity_mask(
-            [degrees], about[name]["velocities"], aggregate.period(cube)
+        inside = velocities.mask(
+            [degrees], about[name]["velocities"], velocities.period(cube)
         )
         _line(axes, degrees, own, inside, looks[name])
-    trained = [nu[0] for nu in aggregate.trained_velocities(cube)]
+    trained = [nu[0] for nu in velocities.trained(cube)]
     half = int(cube.attrs.get("step", 1)) / 2
     axes.axvspan(min(trained) - half, max(trained) + half, color="0.93", zorder=0)
     axes.set(yscale="log", xlabel="angular velocity (degree/frame)")
     axes.set_xlim(degrees.min() - half, degrees.max() + half)
-    axes.set_xticks(degrees, [_style.signed(value) for value in degrees])
-    axes.set_title(_style.title(cube))
+    axes.set_xticks(degrees, [_parts.signed(value) for value in degrees])
+    axes.set_title(_parts.title(cube))
 
 
 def _line(
@@ -71,7 +71,7 @@ def _line(
     degrees: np.ndarray,
     error: xr.DataArray,
     inside: np.ndarray,
-    look: _style.Look,
+    look: _looks.Look,
 ) -> None:
     error = error.where(np.isfinite(error))  # a gap where a seed diverged
     mean = aggregate.geometric_mean(error).values
@@ -99,5 +99,5 @@ def _legend(figure: Figure, looks: dict, cubes: Sequence[xr.Dataset]) -> None:
     dot: dict[str, Any] = {"color": "0.3", "marker": "o", "linestyle": "none"}
     handles += [Line2D([], [], **dot), Line2D([], [], **dot, mfc="white")]
     labels = [look.label for look in looks.values()] + ["in V", "not in V"]
-    note = f"grey: velocities in training; {_style.seeds(cubes)}"
-    _style.legend(figure, handles, labels, note)
+    note = f"grey: velocities in training; {_parts.seeds(cubes)}"
+    _parts.legend(figure, handles, labels, note)

@@ -16,8 +16,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fernn.evaluation import aggregate
-from fernn.figures import _style
+from fernn.evaluation import aggregate, velocities
+from fernn.figures import _looks, _parts, _style
 
 AXES = ("camera",)
 
@@ -33,17 +33,17 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     rows = -(-len(cubes) // 2)
     figure = Figure(figsize=(_style.PAGE, 0.5 + 2.2 * rows))
     grid = figure.subplots(rows, min(2, len(cubes)), squeeze=False, sharey=True)
-    looks = _style.looks(cubes)
+    looks = _looks.looks(cubes)
     for axes, cube in zip(grid.flat, cubes, strict=False):
         _panel(axes, cube, looks)
     for axes in grid.flat[len(cubes) :]:
         axes.set_axis_off()
-    _style.legend_of(figure, grid.flat, f"bold: mean, {_style.seeds(cubes)}")
+    _parts.legend_of(figure, grid.flat, f"bold: mean, {_parts.seeds(cubes)}")
     return figure
 
 
-def _panel(axes: Axes, cube: xr.Dataset, looks: dict[str, _style.Look]) -> None:
-    speed = aggregate.speed(cube)
+def _panel(axes: Axes, cube: xr.Dataset, looks: dict[str, _looks.Look]) -> None:
+    speed = velocities.speed(cube)
     speeds = np.unique(speed)
     for name in aggregate.models(cube):
         correct = cube["correct"].sel(model=name).transpose("seed", "sample").values
@@ -57,4 +57,4 @@ def _panel(axes: Axes, cube: xr.Dataset, looks: dict[str, _style.Look]) -> None:
     axes.axhline(1 / len(classes), color="0.45", linestyle=":", linewidth=0.8)
     axes.axvspan(-0.25, int(cube.attrs["max_speed"]) + 0.25, color="0.92", zorder=0)
     axes.set(xlabel="camera speed (pixels/frame)", ylabel="accuracy", ylim=(0, 1.03))
-    axes.set_title(f"{_style.title(cube)}: {cube.attrs['source']}", fontsize=6.5)
+    axes.set_title(f"{_parts.title(cube)}: {cube.attrs['source']}", fontsize=6.5)

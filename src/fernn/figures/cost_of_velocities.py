@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fernn.evaluation import aggregate
-from fernn.figures import _style
+from fernn.figures import _parts, _style
 
 AXES = ("velocities",)
 COLORS = {"auto": "#0072B2", "naive": "#D55E00"}
@@ -45,7 +45,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         row[0].set_title(f"frames {cube.attrs['size']}")
         row[1].set_title(f"{cube.sizes['round']} rounds of time, one of memory")
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    _style.legend(figure, handles, labels)
+    _parts.legend(figure, handles, labels)
     return figure
 
 
@@ -59,5 +59,5 @@ def _line(axes: Axes, values: xr.DataArray, form: str) -> None:
     axes.plot(slots, rounds, ".", markersize=3, alpha=0.5, **style)
     axes.plot(slots, middle, label=form, linewidth=1.2, **style)
     place: dict[str, Any] = {"textcoords": "offset points", "xytext": (3, 0)}
-    times = f"{_style.short(middle[-1] / middle[0])}×"
+    times = f"{_parts.short(middle[-1] / middle[0])}×"
     axes.annotate(times, end, va="center", size=6.5, **place, **style)

@@ -19,8 +19,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fernn.evaluation import aggregate
-from fernn.figures import _style
+from fernn.evaluation import aggregate, velocities
+from fernn.figures import _looks, _parts, _style
 
 AXES = ("equivariance",)
 FLOOR = 1e-18  # an error of exactly 0 is drawn here
@@ -38,15 +38,15 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     aggregate.require(cubes, AXES)
     figure = Figure(figsize=(_style.PAGE, 0.4 + 2.2 * len(cubes)))
     grid = figure.subplots(len(cubes), 2, squeeze=False)
-    looks = _style.looks(cubes, baselines=False)
+    looks = _looks.looks(cubes, baselines=False)
     for row, cube in zip(grid, cubes, strict=True):
         slot = aggregate.median(cube["slot_error"], ["seed"])
         slot = slot.where(np.isfinite(slot)).max(["slot_rows", "slot_columns"])
         output = aggregate.median(cube["output_error"], ["frame", "seed"])
         for axes, error in zip(row, (slot, output), strict=True):
             _panel(axes, cube, error, looks)
-        row[0].set_title(f"hidden state, slot by slot\n{_style.title(cube)}")
-        row[1].set_title(f"forecast, after pooling over V\n{_style.title(cube)}")
+        row[0].set_title(f"hidden state, slot by slot\n{_parts.title(cube)}")
+        row[1].set_title(f"forecast, after pooling over V\n{_parts.title(cube)}")
         row[0].set_ylabel("relative error (L2)")
         _zero(row[0])
     _legend(figure, looks, cubes)
@@ -61,7 +61,7 @@ def _panel(axes: Axes, cube: xr.Dataset, error: xr.DataArray, looks: dict) -> No
     width = ROOM / len(about)
     for place, name in enumerate(about):
         cells = about[name]["velocities"]
-        inside = aggregate.velocity_mask((rows, columns), cells, size)
+        inside = velocities.mask((rows, columns), cells, size)
         values = error.sel(model=name).transpose("flow_rows", "flow_columns").values
         for step in range(1, int(speed.max()) + 1):
             chosen = (speed == step) & np.isfinite(values)
@@ -91,7 +91,7 @@ def _dots(
     inside: np.ndarray,
     left: float,
     width: float,
-    look: _style.Look,
+    look: _looks.Look,
 ) -> None:
     if not values.size:
         return
@@ -113,7 +113,7 @@ def _dots(
         "ha": "center",
     }
     at = (left + width / 2, values.max())
-    axes.annotate(_style.short(middle), at, size=6, color=look.color, **offset)
+    axes.annotate(_parts.short(middle), at, size=6, color=look.color, **offset)
 
 
 def _legend(figure: Figure, looks: dict, cubes: Sequence[xr.Dataset]) -> None:
@@ -123,5 +123,5 @@ def _legend(figure: Figure, looks: dict, cubes: Sequence[xr.Dataset]) -> None:
     dot: dict[str, Any] = {"color": "0.3", "marker": "o", "linestyle": "none"}
     handles += [Line2D([], [], **dot), Line2D([], [], **dot, mfc="white")]
     labels = [look.label for look in looks.values()] + ["ν̂ in V", "ν̂ not in V"]
-    note = f"dot: one flow; bar: median over the flows; {_style.seeds(cubes)}"
-    _style.legend(figure, handles, labels, note)
+    note = f"dot: one flow; bar: median over the flows; {_parts.seeds(cubes)}"
+    _parts.legend(figure, handles, labels, note)

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from fernn.evaluation import aggregate
-from fernn.figures import _slots, _style
+from fernn.figures import _parts, _slots, _style
 
 AXES = ("hidden_state",)
 FRAMES = 4  # shown, the last ones
@@ -53,7 +53,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     grid = figure.subplots(len(cubes), squeeze=False, height_ratios=tall).ravel()
     for axes, cube, block, height in zip(grid, cubes, blocks, tall, strict=True):
         axes.axis("off")
-        axes.set_title(_style.title(cube))
+        axes.set_title(_parts.title(cube))
         _inputs(axes, cube, block[0].velocity)
         top = PITCH + HEADING
         for slots in block:
@@ -70,7 +70,7 @@ def _height(slots: _slots.Slots) -> float:
 
 def _inputs(axes: Axes, cube: xr.Dataset, velocity: tuple[int, int]) -> None:
     middle = (END + 1 - PITCH) / 2
-    flow = ", ".join(map(_style.signed, velocity))
+    flow = ", ".join(map(_parts.signed, velocity))
     axes.text(STILL + middle, -0.35, "still input", **CENTER)
     text = f"moving input, ν̂ = ({flow}) pixel/frame"
     axes.text(MOVING + middle, -0.35, text, **CENTER)
@@ -78,8 +78,8 @@ def _inputs(axes: Axes, cube: xr.Dataset, velocity: tuple[int, int]) -> None:
         video = cube["video"].sel(motion=motion).isel(frame=slice(-FRAMES, None))
         for column, image in enumerate(video.transpose("frame", "row", "column")):
             x = left + column * PITCH
-            _style.cell(axes, image, x, 0, "gray")
-            number = _style.signed(int(image["frame"]))
+            _parts.cell(axes, image, x, 0, "gray")
+            number = _parts.signed(int(image["frame"]))
             axes.text(x + 0.5, -0.08, number, size=5.5, color=FAINT, **CENTER)
     axes.text(-0.2, -0.08, "frame", size=5.5, color=FAINT, ha="right", va="bottom")
     axes.text(-0.2, 0.5, "input", size=6.5, ha="right", va="center")
@@ -95,12 +95,12 @@ def _model(axes: Axes, slots: _slots.Slots, top: float) -> None:
     for row, step in enumerate(slots.steps):
         y = top + row * PITCH
         if not slots.single:
-            slot = ", ".join(_style.signed(step * part) for part in slots.velocity)
+            slot = ", ".join(_parts.signed(step * part) for part in slots.velocity)
             label = f"ν = ({slot})"
             axes.text(-0.2, y + 0.5, label, size=6.5, ha="right", va="center")
         for left, motion in ((STILL, "still"), (MOVING, "moving")):
             for column, image in enumerate(slots.hidden.sel(motion=motion)[row]):
-                _style.cell(axes, image, left + column * PITCH, y, "magma", high)
+                _parts.cell(axes, image, left + column * PITCH, y, "magma", high)
         source = slots.partner(row)
         if source is None:
             place: dict[str, Any] = {
@@ -138,5 +138,5 @@ def _compare(
         for left, edge in ((END - PITCH, source), (MOVING + END - PITCH, y)):
             axes.add_patch(Rectangle((left, edge), 1, 1, fill=False, ec=color, lw=1.6))
     cell = xr.DataArray(image, dims=("row", "column"))
-    _style.cell(axes, cell, DIFFERENCE, y, "Reds", high)
-    axes.text(DIFFERENCE + PITCH, y + 0.5, _style.short(error), size=6.5, va="center")
+    _parts.cell(axes, cell, DIFFERENCE, y, "Reds", high)
+    axes.text(DIFFERENCE + PITCH, y + 0.5, _parts.short(error), size=6.5, va="center")

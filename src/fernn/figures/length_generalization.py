@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fernn.evaluation import aggregate
-from fernn.figures import _style
+from fernn.figures import _looks, _parts, _style
 
 AXES = ("length",)
 ENOUGH = 3  # seeds for an interval: with two, t = 12.7 and the band is the panel
@@ -33,7 +33,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     aggregate.require(cubes, AXES)
     figure = Figure(figsize=(_style.PAGE, 0.45 + 2.1 * len(cubes)))
     grid = figure.subplots(len(cubes), 2, sharey="row", squeeze=False)
-    looks = _style.looks(cubes)
+    looks = _looks.looks(cubes)
     for row, cube in zip(grid, cubes, strict=True):
         _label(row, cube)
         errors = {name: _error(cube, name) for name in aggregate.models(cube)}
@@ -42,8 +42,8 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
             _line(row[1], aggregate.median(error, ["sample", "seed"]), looks[name])
         _bands(row[0], errors, looks)
     band = "" if cubes[0].sizes["seed"] < ENOUGH else "band: 95 % t-interval; "
-    note = f"bold: geometric mean; {band}{_style.seeds(cubes)}"
-    _style.legend_of(figure, grid[:, 0], note)
+    note = f"bold: geometric mean; {band}{_parts.seeds(cubes)}"
+    _parts.legend_of(figure, grid[:, 0], note)
     return figure
 
 
@@ -52,7 +52,7 @@ def _error(cube: xr.Dataset, model: str) -> xr.DataArray:
     return error.transpose("seed", "sample", "frame")
 
 
-def _seeds(axes: Axes, error: xr.DataArray, look: _style.Look) -> None:
+def _seeds(axes: Axes, error: xr.DataArray, look: _looks.Look) -> None:
     mean = error.mean("sample", skipna=False)
     if look.baseline:  # the same for every seed
         _line(axes, mean[0], look)
@@ -73,7 +73,7 @@ def _bands(axes: Axes, errors: dict[str, xr.DataArray], looks: dict) -> None:
         axes.fill_between(error["frame"], low, high, color=color, lw=0, alpha=0.15)
 
 
-def _line(axes: Axes, values: xr.DataArray, look: _style.Look) -> None:
+def _line(axes: Axes, values: xr.DataArray, look: _looks.Look) -> None:
     # An error of exactly 0 (a perfect baseline) has no place on a logarithmic axis.
     shown = values.where((values > 0) & np.isfinite(values))
     exact = bool((values == 0).all())
@@ -91,11 +91,11 @@ def _line(axes: Axes, values: xr.DataArray, look: _style.Look) -> None:
 
 def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
     row[0].set(yscale="log", ylabel="error (MSE, clipped)")
-    row[0].set_title(_style.title(cube))
+    row[0].set_title(_parts.title(cube))
     row[1].set_title("median")
     horizon, longest = int(cube.attrs["horizon"]), int(cube.attrs["long_horizon"])
     for axes in row:
         axes.set(xlabel="predicted frame", xlim=(0, int(cube["frame"].max()) + 1))
-        _style.mark(axes, horizon, "trained\nhorizon")
+        _parts.mark(axes, horizon, "trained\nhorizon")
         if longest > horizon:
-            _style.mark(axes, longest, "longest\nin training")
+            _parts.mark(axes, longest, "longest\nin training")

@@ -14,7 +14,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from fernn.evaluation import aggregate
-from fernn.figures import _style
+from fernn.figures import _parts, _style
 
 AXES = ("footage",)
 SHOWN = 8  # frames of a strip, at most
@@ -37,12 +37,12 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     for axes, cube, strips in zip(grid[:, 0], cubes, panels, strict=True):
         for top, (_, left, right) in enumerate(strips):
             for place, frame in enumerate((*left, *right)):
-                _style.cell(axes, frame, place + (place >= len(left)), top, "gray")
+                _parts.cell(axes, frame, place + (place >= len(left)), top, "gray")
         width = len(strips[0][1])
         axes.set(xlim=(0, 2 * width + 1), ylim=(len(strips), 0), aspect="equal")
         axes.set_yticks(np.arange(len(strips)) + 0.5, [name for name, *_ in strips])
         moving = _velocities(cube)[1]
-        told = f"({_style.signed(moving[0])}, {_style.signed(moving[1])}) pixels/frame"
+        told = f"({_parts.signed(moving[0])}, {_parts.signed(moving[1])}) pixels/frame"
         ticks = [width / 2, 1.5 * width + 1]
         axes.set_xticks(
             ticks, ["camera at rest", f"camera moves the picture by {told}"]

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fernn.evaluation import aggregate
-from fernn.figures import _style
+from fernn.figures import _looks, _parts, _style
 
 AXES = ("rollouts",)
 SAMPLES = 2  # shown at most, of each cube
@@ -40,7 +40,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     for cube in cubes:
         for sample in range(min(SAMPLES, cube.sizes["sample"])):
             blocks.append(cube.isel(sample=sample, seed=0))
-            titles.append(f"{_style.title(cube)}, sequence {sample}")
+            titles.append(f"{_parts.title(cube)}, sequence {sample}")
     columns = min(2, len(blocks))
     rows = -(-len(blocks) // columns)
     sizes = [_extent(block) for block in blocks]
@@ -90,7 +90,7 @@ def _extent(block: xr.Dataset) -> tuple[float, float]:
 
 def _block(axes: Axes, block: xr.Dataset) -> None:
     strips = [("truth", "black", block["truth"], "gray")]
-    looks = _style.looks([block])
+    looks = _looks.looks([block])
     for name in sorted(looks, key=lambda each: not looks[each].baseline):
         prediction, look = block["prediction"].sel(model=name), looks[name]
         strips.append((look.label, look.color, prediction, "gray"))
@@ -102,12 +102,12 @@ def _block(axes: Axes, block: xr.Dataset) -> None:
         width = len(frames) * (1 + GAP) - GAP
         axes.text(left + width / 2, -0.5, heading, ha="center", va="bottom", size=6)
         for frame in frames:
-            number = _style.signed(frame)
+            number = _parts.signed(frame)
             axes.text(left + 0.5, -0.1, number, ha="center", size=5.5, color=FAINT)
             for row, (_, _, strip, cmap) in enumerate(strips):
                 if frame > 0 or row == 0:
                     image = strip.sel(frame=frame)
-                    _style.cell(axes, image, left, row * (1 + GAP), cmap)
+                    _parts.cell(axes, image, left, row * (1 + GAP), cmap)
             left += 1 + GAP
         left += SPLIT
         if heading == "observed":

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fernn.evaluation import aggregate
-from fernn.figures import _style
+from fernn.figures import _parts, _style
 
 AXES = ("hidden_state",)
 PITCH = 1.08  # from cell to cell, in cells
@@ -44,7 +44,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     grid = figure.subplots(len(cubes), squeeze=False).ravel()
     for axes, cube, times in zip(grid, cubes, shown, strict=True):
         axes.axis("off")
-        axes.set_title(_style.title(cube))
+        axes.set_title(_parts.title(cube))
         _strips(axes, cube, times)
         axes.set(xlim=(-LEFT, wide - LEFT), ylim=(tall - ABOVE, -ABOVE))
         axes.set_aspect("equal")
@@ -60,7 +60,7 @@ def _frames(cube: xr.Dataset) -> np.ndarray:
 def _strips(axes: Axes, cube: xr.Dataset, times: np.ndarray) -> None:
     velocity = int(cube.attrs["flow_rows"]), int(cube.attrs["flow_columns"])
     whole = [int(times[-1]) * part for part in velocity]
-    flow, shift = (", ".join(map(_style.signed, v)) for v in (velocity, whole))
+    flow, shift = (", ".join(map(_parts.signed, v)) for v in (velocity, whole))
     video = cube["video"].transpose("motion", "frame", "row", "column")
     still, moving = (_turned(video, name, whole)[times] for name in MOTIONS)
     static = np.roll(still, whole, axis=(1, 2))
@@ -78,7 +78,7 @@ def _strips(axes: Axes, cube: xr.Dataset, times: np.ndarray) -> None:
         for column, frame in enumerate(strip):
             corner = column * PITCH, row * PITCH
             image = xr.DataArray(frame, dims=("row", "column"))
-            _style.cell(axes, image, *corner, "gray")
+            _parts.cell(axes, image, *corner, "gray")
             if row:
                 _outline(axes, still[column], corner)
     for column, time in enumerate(times):

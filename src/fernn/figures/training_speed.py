@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fernn.evaluation import aggregate
-from fernn.figures import _style
+from fernn.figures import _looks, _parts, _style
 
 AXES = ("curves",)
 
@@ -31,7 +31,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     aggregate.require(cubes, AXES)
     figure = Figure(figsize=(_style.PAGE, 0.35 + 2.1 * len(cubes)))
     grid = figure.subplots(len(cubes), 2, sharey="row", squeeze=False)
-    looks = _style.looks(cubes)
+    looks = _looks.looks(cubes)
     for row, cube in zip(grid, cubes, strict=True):
         for name, level in _copies(cube).items():
             for axes in row:
@@ -41,8 +41,8 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
             _curve(row[0], cube.sel(model=name), looks[name], cost=1.0)
             _curve(row[1], cube.sel(model=name), looks[name], about[name]["cost"])
         _label(row, cube)
-    note = f"bold: geometric mean, {_style.seeds(cubes)}"
-    _style.legend_of(figure, grid[:, 0], note)
+    note = f"bold: geometric mean, {_parts.seeds(cubes)}"
+    _parts.legend_of(figure, grid[:, 0], note)
     return figure
 
 
@@ -54,7 +54,7 @@ def _copies(cube: xr.Dataset) -> dict[str, float]:
     return {name: float(error.sel(model=name).mean()) for name in names}
 
 
-def _copy(axes: Axes, level: float, look: _style.Look) -> None:
+def _copy(axes: Axes, level: float, look: _looks.Look) -> None:
     # An error of exactly 0 has no place on a logarithmic axis.
     label = look.label if level else f"{look.label}: 0"
     style = {"color": look.color, "linestyle": look.linestyle, "linewidth": 1.0}
@@ -64,7 +64,7 @@ def _copy(axes: Axes, level: float, look: _style.Look) -> None:
         axes.plot([], [], label=label, **style)
 
 
-def _curve(axes: Axes, model: xr.Dataset, look: _style.Look, cost: float) -> None:
+def _curve(axes: Axes, model: xr.Dataset, look: _looks.Look, cost: float) -> None:
     trained = model.dropna("epoch", subset=["validation_error"], how="all")
     x = trained["updates"] * cost
     error = trained["validation_error"].transpose("seed", "epoch")
@@ -90,7 +90,7 @@ def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
     ]
     unit = f"1 = one update of {reference[0]}" if reference else "updates × cost"
     row[0].set(yscale="log", ylabel="validation error (MSE)")
-    row[0].set(xlabel="optimiser updates", title=_style.title(cube))
+    row[0].set(xlabel="optimiser updates", title=_parts.title(cube))
     row[1].set(xlabel=f"compute ({unit})", title="at equal compute")
     for axes in row:
         axes.set_xlim(left=0)

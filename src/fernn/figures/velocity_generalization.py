@@ -22,8 +22,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from fernn.evaluation import aggregate
-from fernn.figures import _outline, _style
+from fernn.evaluation import aggregate, velocities
+from fernn.figures import _looks, _outline, _parts, _style
 
 AXES = ("velocity",)
 CMAP = "crest"  # light is good
@@ -48,9 +48,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         UserError: a cube of another axis, or of velocities that are no translations.
     """
     aggregate.require(cubes, AXES)
-    aggregate.require_components(cubes, ["rows", "columns"])
+    velocities.require_components(cubes, ["rows", "columns"])
     grids = [error_grid(cube) for cube in cubes]
-    looks = _style.looks(cubes, baselines=False)
+    looks = _looks.looks(cubes, baselines=False)
     norm = _norm(grids, looks)
     figure = Figure(figsize=(_style.PAGE, 0.5 + 2.0 * len(cubes)))
     panels = figure.subplots(len(cubes), len(looks), squeeze=False)
@@ -62,21 +62,21 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
                 continue
             _heat_map(axes, grid.sel(model=name), norm)
             _outlines(axes, grid, cube, shown[name]["velocities"])
-        heading = textwrap.fill(_style.title(cube), 32)
+        heading = textwrap.fill(_parts.title(cube), 32)
         row[0].set_ylabel(f"{heading}\nrows (pixel/frame)")
     for axes, look in zip(panels[0], looks.values(), strict=True):
         axes.set_title(look.label, color=look.color)
     for axes in panels[-1]:
         axes.set_xlabel("columns (pixel/frame)")
     _colorbar(figure, panels, norm, grids)
-    _legend(figure, _style.looks(cubes))
+    _legend(figure, _looks.looks(cubes))
     return figure
 
 
 def error_grid(cube: xr.Dataset) -> xr.DataArray:
     """Clipped error (model, velocity_rows, velocity_columns), in thousandths."""
     error = aggregate.trained_frames(cube)["clamped_squared_error"] / UNIT
-    return aggregate.by_velocity(cube, aggregate.worst(error).mean(["seed", "frame"]))
+    return velocities.by_velocity(cube, aggregate.worst(error).mean(["seed", "frame"]))
 
 
 def _copied(grids: Sequence[xr.DataArray]) -> float | None:
@@ -98,7 +98,7 @@ def _norm(grids: Sequence[xr.DataArray], looks: dict) -> LogNorm:
 def _heat_map(axes: Axes, error: xr.DataArray, norm: LogNorm) -> None:
     rows, columns = error["velocity_rows"].values, error["velocity_columns"].values
     legible = max(error.shape) <= LEGIBLE
-    text = np.vectorize(_style.short)(error.values)
+    text = np.vectorize(_parts.short)(error.values)
     seaborn.heatmap(
         error.values,
         ax=axes,
@@ -110,8 +110,8 @@ def _heat_map(axes: Axes, error: xr.DataArray, norm: LogNorm) -> None:
         fmt="",
         annot_kws={"size": 6},
         linewidths=0.4,
-        xticklabels=[_style.signed(value) for value in columns],
-        yticklabels=[_style.signed(value) for value in rows],
+        xticklabels=[_parts.signed(value) for value in columns],
+        yticklabels=[_parts.signed(value) for value in rows],
     )
     axes.tick_params(length=0, rotation=0)
     axes.set_facecolor("0.85")
@@ -120,12 +120,12 @@ def _heat_map(axes: Axes, error: xr.DataArray, norm: LogNorm) -> None:
         axes.text(column + 0.5, row + 0.5, "∞", ha="center", va="center")
 
 
-def _outlines(axes: Axes, grid: xr.DataArray, cube: xr.Dataset, velocities) -> None:
+def _outlines(axes: Axes, grid: xr.DataArray, cube: xr.Dataset, known) -> None:
     sides = grid["velocity_rows"].values, grid["velocity_columns"].values
     size = int(cube.attrs["frame_size"])
-    trained = aggregate.trained_velocities(cube)
-    for cells, strokes in ((trained, TRAINED), (velocities, MODEL)):
-        mask = aggregate.velocity_mask(sides, cells, size)
+    trained = velocities.trained(cube)
+    for cells, strokes in ((trained, TRAINED), (known, MODEL)):
+        mask = velocities.mask(sides, cells, size)
         _outline.around(axes, mask, strokes)
 
 
@@ -155,4 +155,4 @@ def _legend(figure: Figure, looks: dict) -> None:
     if BASELINE in looks:
         handles.append(Line2D([], [], **COPIED))
         labels.append(looks[BASELINE].label)
-    _style.legend(figure, handles, labels)
+    _parts.legend(figure, handles, labels)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+
+from fernn.evaluation import aggregate
 
 NOT_PUBLISHED = "not published"
 # What a table says of a number that is lower or higher than the published one.
@@ -48,14 +50,11 @@ def over_seeds(
     cube: xr.Dataset, label: str, quantity: str, values: Sequence[float] | np.ndarray
 ) -> Number:
     """The number of a model's values, one a seed; no published one is known."""
-    found = np.asarray(values, float)
-    several = found.size > 1 and bool(np.isfinite(found).all())
-    std = float(found.std(ddof=1)) if several else math.nan
-    experiment = cube.attrs["experiment"]
-    return Number(experiment, label, quantity, float(found.mean()), std, found.size)
+    mean, std = aggregate.mean_and_std(np.asarray(values, float))
+    return Number(cube.attrs["experiment"], label, quantity, mean, std, len(values))
 
 
-def by_seed(
+def _by_seed(
     tabulate: Callable[[Sequence[xr.Dataset]], pd.DataFrame], cube: xr.Dataset
 ) -> dict[str, pd.DataFrame]:
     """A table made of each seed alone: a model's label, and a row for each seed."""
@@ -64,6 +63,27 @@ def by_seed(
     ]
     rows = pd.concat(tables)
     return {str(label): own for label, own in rows.groupby("model", sort=False)}
+
+
+def of_columns(
+    tabulate: Callable[[Sequence[xr.Dataset]], pd.DataFrame],
+    cube: xr.Dataset,
+    quantities: Mapping[str, str],
+) -> Iterator[Number]:
+    """The numbers of every trained model in some columns of a table.
+
+    Args:
+        tabulate: makes the table of a cube.
+        cube: whose models are told.
+        quantities: columns, each with what it is; a model has no number of a column in
+            which a seed has none.
+    """
+    seeds = _by_seed(tabulate, cube)
+    for about in aggregate.models(cube, baselines=False).values():
+        for column, quantity in quantities.items():
+            values = seeds[about["label"]][column].to_numpy(float)
+            if not np.isnan(values).any():
+                yield over_seeds(cube, about["label"], quantity, values)
 
 
 def from_table(

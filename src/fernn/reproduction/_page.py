@@ -10,7 +10,7 @@ import pandas as pd
 
 from fernn.reproduction._number import Number
 from fernn.tables import _published, _write
-from fernn.tables.forecasting_error import TOLERANCE
+from fernn.tables._verdict import TOLERANCE
 
 NOTES = (
     "ours: mean ± standard deviation over the seeds, whose number stands beside it; of"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import xarray as xr
 
-from fernn.evaluation import aggregate
+from fernn.evaluation import aggregate, velocities
 from fernn.reproduction._number import Number, over_seeds
 
 QUANTITY = "test accuracy, cameras faster than in training"
@@ -15,7 +15,7 @@ QUANTITY = "test accuracy, cameras faster than in training"
 def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
     """The accuracy of every model, of cubes that have such cameras."""
     for cube in cubes:
-        faster = aggregate.speed(cube) > int(cube.attrs["max_speed"])
+        faster = velocities.speed(cube) > int(cube.attrs["max_speed"])
         if not faster.any():
             continue
         correct = cube["correct"].transpose("model", "seed", "sample")

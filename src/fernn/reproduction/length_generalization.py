@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import xarray as xr
 
-from fernn.evaluation import aggregate
-from fernn.reproduction._number import Number, by_seed, over_seeds
+from fernn.reproduction._number import Number, of_columns
 from fernn.tables.generalization import MULTIPLES, tabulate
 
 
@@ -18,7 +17,4 @@ def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
         longest = max(k for k in MULTIPLES if k * horizon <= last)
         first = (longest - 1) * horizon + 1
         quantity = f"clipped test MSE, frames {first} to {longest * horizon}"
-        seeds = by_seed(tabulate, cube)
-        for about in aggregate.models(cube, baselines=False).values():
-            values = seeds[about["label"]][f"length_{longest}x"].to_numpy(float)
-            yield over_seeds(cube, about["label"], quantity, values)
+        yield from of_columns(tabulate, cube, {f"length_{longest}x": quantity})

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import xarray as xr
 
-from fernn.evaluation import aggregate
-from fernn.reproduction._number import Number, by_seed, over_seeds
+from fernn.reproduction._number import Number, of_columns
 from fernn.tables.generalization import tabulate
 
 QUANTITIES = {
@@ -21,9 +19,4 @@ QUANTITIES = {
 def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
     """The error of every model for each class of velocities that it has."""
     for cube in cubes:
-        seeds = by_seed(tabulate, cube)
-        for about in aggregate.models(cube, baselines=False).values():
-            for column, quantity in QUANTITIES.items():
-                values = seeds[about["label"]][column].to_numpy(float)
-                if not np.isnan(values).any():
-                    yield over_seeds(cube, about["label"], quantity, values)
+        yield from of_columns(tabulate, cube, QUANTITIES)

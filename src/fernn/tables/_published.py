@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fernn.evaluation import aggregate
+from fernn.evaluation import velocities
 
 SOURCE = (
     "Published: T. A. Keller, Flow Equivariant Recurrent Neural Networks,"
@@ -31,31 +31,33 @@ class Value:
 
 
 # By the velocities of the training data, then by those in the model's V.
-TRANSLATION = frozenset(aggregate.square(2))  # pixels per frame
+TRANSLATION = frozenset(velocities.square(2))  # pixels per frame
 ROTATION = frozenset((degrees,) for degrees in range(-40, 41, 10))  # per frame
+PROTOCOL = "published"
 VALUES = {
     (TRANSLATION, frozenset({(0, 0)})): Value(8.1e-3, 6e-4),  # G-RNN
-    (TRANSLATION, frozenset(aggregate.square(1))): Value(5.3e-4, 8e-5),  # FERNN-V1
+    (TRANSLATION, frozenset(velocities.square(1))): Value(5.3e-4, 8e-5),  # FERNN-V1
     (TRANSLATION, TRANSLATION): Value(1.5e-4, 2e-5),  # FERNN-V2
     (ROTATION, frozenset({(0,)})): Value(4.0e-3, 5e-4),  # G-RNN
     (ROTATION, ROTATION): Value(6.1e-4, 3e-5),  # FERNN-V4
 }
 
 
-def forecasting_error(trained: Iterable, velocities: Iterable) -> Value | None:
+def forecasting_error(trained: Iterable, model: Iterable) -> Value | None:
     """The published test MSE of a model on flowing digits, or None.
 
     Args:
         trained: the velocities of the training data; (rows, columns) in pixels per
             frame, or (degrees,) per frame.
-        velocities: the model's V.
+        model: the velocities of its V.
     """
-    sets = [frozenset(map(tuple, group)) for group in (trained, velocities)]
+    sets = [frozenset(map(tuple, group)) for group in (trained, model)]
     return VALUES.get((sets[0], sets[1]))
 
 
 # Moving KTH at up to 2 pixels per frame; of the G-RNN+ and FERNN-V1 no number is known.
 ACTIONS_SPEED = 2
+ACTIONS_PROTOCOL = "kth"
 CONV3D = Value(0.626, 0.02)
 ACTIONS = {0: Value(0.665, 0.03), 2: Value(0.716, 0.04)}
 
@@ -67,13 +69,13 @@ def accuracy(attrs: Mapping[str, Any], about: Mapping[str, Any]) -> Value | None
         attrs: of the cube; its protocol is ``kth``.
         about: of the model: its kind, V, and whether its shifts are learned.
     """
-    if attrs["protocol"] != "kth" or attrs["max_speed"] != ACTIONS_SPEED:
+    if attrs["protocol"] != ACTIONS_PROTOCOL or attrs["max_speed"] != ACTIONS_SPEED:
         return None
     if about["kind"] == "conv3d":
         return CONV3D
     found = {tuple(velocity) for velocity in about["velocities"]}
     for speed, value in ACTIONS.items():
-        if found == aggregate.square(speed) and "+" not in about["label"]:
+        if found == velocities.square(speed) and "+" not in about["label"]:
             return value
     return None
 

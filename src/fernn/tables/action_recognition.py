@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from fernn.evaluation import aggregate, significance
+from fernn.evaluation import aggregate, significance, velocities
 from fernn.tables import _published
-from fernn.tables.forecasting_error import verdict
+from fernn.tables._verdict import verdict
 
 AXES = ("camera",)
 TESTS = ("difference", "low", "high", "p", "p_mcnemar")
@@ -46,11 +46,10 @@ def _rows(cube: xr.Dataset) -> list[dict]:
     rows = []
     for name, about in aggregate.models(cube).items():
         correct = cube["correct"].sel(model=name)
-        seen = aggregate.speed(cube) <= int(cube.attrs["max_speed"])
+        seen = velocities.speed(cube) <= int(cube.attrs["max_speed"])
         seeds = correct.isel(sample=np.flatnonzero(seen)).mean("sample")
-        std = float(seeds.std("seed", ddof=1)) if seeds.size > 1 else math.nan
+        mean, std = aggregate.mean_and_std(seeds)
         published = _published.accuracy(cube.attrs, about)
-        mean = float(seeds.mean())
         rows.append(
             {
                 "experiment": cube.attrs["experiment"],
@@ -63,7 +62,9 @@ def _rows(cube: xr.Dataset) -> list[dict]:
                 **tests[name],
                 "published_mean": published.mean if published else math.nan,
                 "published_std": published.std if published else math.nan,
-                "verdict": _verdict(cube, mean, std, published),
+                "verdict": verdict(
+                    cube, mean, std, published, _published.ACTIONS_PROTOCOL
+                ),
             }
         )
     return rows
@@ -104,13 +105,3 @@ def _reference(cube: xr.Dataset) -> str:
     about = aggregate.models(cube)
     still = [name for name, a in about.items() if a["velocities"] == [[0, 0]]]
     return [*still, *about][0]
-
-
-def _verdict(
-    cube: xr.Dataset, mean: float, std: float, published: _published.Value | None
-) -> str:
-    if published is None:
-        return "not published"
-    if not cube.attrs["published_size"]:
-        return f"not comparable: {cube.attrs['budget']} size"
-    return verdict(mean, std, published)

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 import pandas as pd
 import xarray as xr
 
-from fernn.evaluation import aggregate
+from fernn.evaluation import aggregate, velocities
 from fernn.tables import _published
+from fernn.tables._verdict import verdict
 
 AXES = ("in_distribution",)
-TOLERANCE = 0.1  # of the published value
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
@@ -42,13 +42,11 @@ def _row(cube: xr.Dataset, name: str, about: dict) -> dict:
     error = aggregate.worst(cube["squared_error"].sel(model=name))
     sample = error.mean("frame")
     seeds = sample.mean("sample")
-    mean = float(seeds.mean("seed"))
-    spread = seeds.size > 1 and math.isfinite(mean) and not about["baseline"]
-    std = float(seeds.std("seed", ddof=1)) if spread else math.nan
+    mean, std = aggregate.mean_and_std(seeds, about["baseline"])
     published = None
     if not about["baseline"]:
         published = _published.forecasting_error(
-            aggregate.trained_velocities(cube), about["velocities"]
+            velocities.trained(cube), about["velocities"]
         )
     return {
         "experiment": cube.attrs["experiment"],
@@ -62,32 +60,5 @@ def _row(cube: xr.Dataset, name: str, about: dict) -> dict:
         "published_mean": published.mean if published else math.nan,
         "published_std": published.std if published else math.nan,
         "ratio": mean / published.mean if published else math.nan,
-        "verdict": _verdict(cube, mean, std, published),
+        "verdict": verdict(cube, mean, std, published, _published.PROTOCOL),
     }
-
-
-def _verdict(
-    cube: xr.Dataset, mean: float, std: float, published: _published.Value | None
-) -> str:
-    if published is None:
-        return "not published"
-    if not cube.attrs["published_size"]:
-        return f"not comparable: {cube.attrs['budget']} size"
-    if cube.attrs["protocol"] != "published":
-        return f"not comparable: protocol {cube.attrs['protocol']}"
-    return verdict(mean, std, published)
-
-
-def verdict(mean: float, std: float, published: _published.Value) -> str:
-    """``reproduced``, ``lower`` or ``higher`` than the published value.
-
-    Args:
-        mean: of our seeds; infinite if one diverged.
-        std: of our seeds, NaN if there is one seed only.
-        published: what to compare with.
-    """
-    combined = math.hypot(published.std, 0.0 if math.isnan(std) else std)
-    allowed = max(2 * combined, TOLERANCE * published.mean)
-    if abs(mean - published.mean) <= allowed:
-        return "reproduced"
-    return "lower" if mean < published.mean else "higher"

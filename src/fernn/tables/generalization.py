@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from fernn.evaluation import aggregate
+from fernn.evaluation import aggregate, velocities
+from fernn.tables._errors import clipped, last_frames
 
 AXES = ("in_distribution", "length", "velocity")
 MULTIPLES = (1, 4, 7)  # of the trained horizon
@@ -44,16 +45,10 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
         for name, about in aggregate.models(cube).items():
             key = cube.attrs["experiment"], name
             row = rows.setdefault(key, _empty(cube, about))
-            error = _error(cube, name)
-            row |= columns[cube.attrs["axis"]](cube, error, about)
+            row |= columns[cube.attrs["axis"]](cube, name, about)
     table = pd.DataFrame(rows.values())
     table.attrs["notes"] = [NOTE]
     return table
-
-
-def _error(cube: xr.Dataset, model: str) -> xr.DataArray:
-    """The clipped error of one model, (seed, sample, frame)."""
-    return aggregate.worst(cube["clamped_squared_error"].sel(model=model))
 
 
 def _empty(cube: xr.Dataset, about: dict) -> dict:
@@ -67,35 +62,30 @@ def _empty(cube: xr.Dataset, about: dict) -> dict:
     return head | dict.fromkeys(names, math.nan)
 
 
-def _in_distribution(cube: xr.Dataset, error: xr.DataArray, about: dict) -> dict:
-    return {"in_distribution": float(error.mean())}
+def _in_distribution(cube: xr.Dataset, name: str, about: dict) -> dict:
+    return {"in_distribution": float(clipped(cube, name).mean())}
 
 
-def _length(cube: xr.Dataset, error: xr.DataArray, about: dict) -> dict:
-    horizon, last = int(cube.attrs["horizon"]), int(error["frame"].max())
+def _length(cube: xr.Dataset, name: str, about: dict) -> dict:
     found = {}
-    for multiple in MULTIPLES:
-        end = multiple * horizon
-        if end > last:
-            continue
-        part = error.sel(frame=slice(end - horizon + 1, end))
-        middle = aggregate.median(part.mean("frame"), ["sample", "seed"])
-        found[f"length_{multiple}x"] = float(part.mean())
-        found[f"length_{multiple}x_median"] = float(middle)
+    for column, error in last_frames(cube, name, MULTIPLES):
+        middle = aggregate.median(error.mean("frame"), ["sample", "seed"])
+        found[column] = float(error.mean())
+        found[f"{column}_median"] = float(middle)
     return found
 
 
-def _velocity(cube: xr.Dataset, error: xr.DataArray, about: dict) -> dict:
-    near = error.sel(frame=slice(1, int(cube.attrs["horizon"])))
-    grid = aggregate.by_velocity(cube, near.mean(["seed", "frame"]))
-    sides = [grid[axis].values for axis in aggregate.velocity_axes(grid)]
-    size, trained = aggregate.period(cube), aggregate.trained_velocities(cube)
-    seen = aggregate.velocity_mask(sides, trained, size)
-    inside = aggregate.velocity_mask(sides, about["velocities"], size)
+def _velocity(cube: xr.Dataset, name: str, about: dict) -> dict:
+    near = clipped(aggregate.trained_frames(cube), name)
+    grid = velocities.by_velocity(cube, near.mean(["seed", "frame"]))
+    sides = [grid[axis].values for axis in velocities.axes(grid)]
+    size, trained = velocities.period(cube), velocities.trained(cube)
+    seen = velocities.mask(sides, trained, size)
+    inside = velocities.mask(sides, about["velocities"], size)
     classes = {"seen": seen, "unseen": ~seen & inside, "outside": ~seen & ~inside}
     if about["baseline"]:  # it has no V: all that is unseen is one class
         classes |= {"unseen": ~seen, "outside": np.zeros_like(seen)}
     return {
-        f"velocity_{name}": float(grid.values[mask].mean()) if mask.any() else math.nan
-        for name, mask in classes.items()
+        f"velocity_{kind}": float(grid.values[mask].mean()) if mask.any() else math.nan
+        for kind, mask in classes.items()
     }

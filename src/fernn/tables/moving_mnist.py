@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -47,15 +46,15 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
 def _row(cube: xr.Dataset, name: str, about: dict) -> dict:
     own = cube.sel(model=name)
     error = aggregate.worst(own["mse"]).mean(("sample", "frame"))
-    spread = error.size > 1 and not about["baseline"] and np.isfinite(error).all()
+    mean, std = aggregate.mean_and_std(error, about["baseline"])
     means = {key: float(own[key].mean()) for key in ("mae", "ssim", "psnr")}
     return {
         "model": about["label"],
         "source": "ours" if _comparable(cube) else f"ours, {cube.attrs['budget']} size",
         "millions": about["parameters"] / 1e6,
         "epochs": about["epochs"],
-        "mse_mean": float(error.mean()),
-        "mse_std": float(error.std("seed", ddof=1)) if spread else math.nan,
+        "mse_mean": mean,
+        "mse_std": std,
         **means,
         "mse_2000_epochs": math.nan,
     }

@@ -18,6 +18,7 @@ import pandas as pd
 import xarray as xr
 
 from fernn.evaluation import aggregate, significance
+from fernn.tables._errors import clipped, last_frames
 
 AXES = ("in_distribution", "length")
 MULTIPLES = (2, 4)  # of the trained horizon
@@ -47,7 +48,8 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
             key = cube.attrs["experiment"], name
             row = rows.setdefault(key, _empty(cube, about))
             if cube.attrs["axis"] == "length":
-                row |= _length(cube, name)
+                ends = last_frames(cube, name, MULTIPLES)
+                row |= {column: float(error.mean()) for column, error in ends}
             else:
                 row |= _in_distribution(cube, name, about) | tests.get(name, {})
     table = pd.DataFrame(rows.values())
@@ -63,11 +65,6 @@ def _empty(cube: xr.Dataset, about: dict) -> dict:
     return head | dict.fromkeys(values, math.nan)
 
 
-def _error(cube: xr.Dataset, model: str) -> xr.DataArray:
-    """The clipped error of one model, (seed, sample, frame)."""
-    return aggregate.worst(cube["clamped_squared_error"].sel(model=model))
-
-
 def _changing(cube: xr.Dataset) -> np.ndarray | None:
     """Whether a velocity changes up to the trained horizon; None if it is not known."""
     if "first_change" not in cube.coords:
@@ -77,28 +74,15 @@ def _changing(cube: xr.Dataset) -> np.ndarray | None:
 
 
 def _in_distribution(cube: xr.Dataset, name: str, about: dict) -> dict:
-    samples = _error(cube, name).mean("frame")
-    seeds = samples.mean("sample")
-    spread = seeds.size > 1 and not about["baseline"] and bool(np.isfinite(seeds).all())
-    found = {"mse_mean": float(seeds.mean())}
-    found["mse_std"] = float(seeds.std("seed", ddof=1)) if spread else math.nan
+    samples = clipped(cube, name).mean("frame")
+    mean, std = aggregate.mean_and_std(samples.mean("sample"), about["baseline"])
+    found = {"mse_mean": mean, "mse_std": std}
     changing = _changing(cube)
     if changing is not None:
         for key, mask in (("steady", ~changing), ("changing", changing)):
             part = samples.isel(sample=np.flatnonzero(mask))
             found[key] = float(part.mean()) if mask.any() else math.nan
     return found
-
-
-def _length(cube: xr.Dataset, name: str) -> dict:
-    horizon, error = int(cube.attrs["horizon"]), _error(cube, name)
-    ends = {f"length_{m}x": m * horizon for m in MULTIPLES}
-    last = int(error["frame"].max())
-    return {
-        key: float(error.sel(frame=slice(end - horizon + 1, end)).mean())
-        for key, end in ends.items()
-        if end <= last
-    }
 
 
 def _tests(cube: xr.Dataset) -> dict[str, dict[str, float]]:
@@ -108,9 +92,7 @@ def _tests(cube: xr.Dataset) -> dict[str, dict[str, float]]:
         return {}
     found = {}
     for name, reference in _pairs(cube):
-        both = [
-            _error(cube, model).mean(("seed", "frame")) for model in (name, reference)
-        ]
+        both = [clipped(cube, m).mean(("seed", "frame")) for m in (name, reference)]
         apart = (both[0] - both[1]).values[changing]
         if np.isfinite(apart).all():
             test = significance.paired(apart)

@@ -8,7 +8,7 @@ from pathlib import Path
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
-from fernn.spool import mend
+from fernn.json_lines import mend
 from fernn.training.stopping import postponed
 
 

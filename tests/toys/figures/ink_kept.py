@@ -8,7 +8,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from fernn.evaluation import aggregate
-from fernn.figures import _style
+from fernn.figures import _looks, _style
 
 AXES = ("bright",)
 
@@ -19,7 +19,7 @@ def draw(cubes) -> Figure:
     aggregate.require(cubes, AXES)
     figure = Figure(figsize=(2, 2))
     axes = figure.subplots()
-    for name, look in _style.looks(cubes).items():
+    for name, look in _looks.looks(cubes).items():
         height = float(cubes[0]["ink"].sel(model=name).mean())
         axes.bar(look.label, height, color=look.color)
     return figure

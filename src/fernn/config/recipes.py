@@ -1,0 +1,59 @@
+"""What an experiment's data are: the recipe of every split, at a budget's sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fernn.config import options
+from fernn.config.schema import Budget, Config, Experiment
+
+SPLITS = ("train", "val")
+
+
+def axis_of(config: Config, budget: Budget, name: str, longest: int) -> dict[str, Any]:
+    """The axis with the budget's sizes.
+
+    Its horizon is by default the trained one, and without a test set of its own that
+    of the validation.
+    """
+    sizes = budget.axes.get(name)
+    own = sizes.model_dump(exclude_unset=True) if sizes else {}
+    merged = {**config.axes[name].model_dump(), **own}
+    default = budget.horizon if merged["draw"] else longest
+    return {**merged, "horizon": merged["horizon"] or default}
+
+
+def recipes(
+    config: Config, budget: Budget, experiment: Experiment, axes: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """The specification of every split's recipe."""
+    general = {**budget.model_dump(), **budget.options, "seed": config.seed}
+    wanted = options.names("data", experiment.dataset["kind"])
+    given = {key: value for key, value in general.items() if key in wanted}
+    base = {**experiment.dataset, **given}
+    longest = budget.context + budget.long_horizon
+    sizes = {"train": budget.sequences, "val": budget.validation}
+    found = {
+        split: {
+            **base,
+            "split": split,
+            "pool": split,
+            "draw": "sampled",
+            "sequences": sizes[split],
+            "frames": longest,
+        }
+        for split in SPLITS
+    }
+    for name, axis in axes.items():
+        if axis["draw"] is None:
+            continue
+        rest = {k: v for k, v in axis.items() if k not in ("statistic", "horizon")}
+        frames = budget.context + axis["horizon"]
+        found[name] = {
+            **base,
+            **rest,
+            "split": name,
+            "pool": "test",
+            "frames": frames,
+        }
+    return found

@@ -1,0 +1,79 @@
+"""What panels have in common: titles, legends, marks, cells, and numbers as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+
+def title(cube: xr.Dataset) -> str:
+    """What a panel shows: the experiment and the budget."""
+    return f"{cube.attrs['title']} ({cube.attrs['budget']})"
+
+
+def seeds(cubes: Sequence[xr.Dataset]) -> str:
+    """The number of seeds, as in ``n = 3 seeds``; a range if the cubes differ."""
+    counts = sorted({cube.sizes["seed"] for cube in cubes})
+    number = "–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+    return f"n = {number} seed{'' if counts == [1] else 's'}"
+
+
+def legend(figure: Figure, handles: Sequence, labels: Sequence[str], note="") -> None:
+    """One legend for all panels, above them, under a note; at most six to a line."""
+    columns = min(6, len(labels))
+    place = "outside upper center"
+    figure.legend(handles, labels, loc=place, ncols=columns, title=note or None)
+
+
+def legend_of(figure: Figure, panels: Iterable[Axes], note: str = "") -> None:
+    """`legend` of all that is drawn in any of the panels."""
+    found: dict[str, Any] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    legend(figure, list(found.values()), list(found), note)
+
+
+def mark(axes: Axes, x: float, text: str, height: float = 0.99) -> None:
+    """A thin vertical line with a small note beside its upper end."""
+    axes.axvline(x, color="0.6", linewidth=0.6, zorder=1)
+    axes.annotate(
+        text,
+        (x, height),
+        xycoords=("data", "axes fraction"),
+        xytext=(2, 0),
+        textcoords="offset points",
+        va="top",
+        fontsize=5.5,
+        color="0.35",
+    )
+
+
+def cell(
+    axes: Axes, image: xr.DataArray, left: float, top: float, cmap: str, high: float = 1
+) -> None:
+    """An image of a film strip: a unit square on axes whose y points down."""
+    extent = (left, left + 1, top + 1, top)
+    axes.imshow(image, cmap=cmap, vmin=0, vmax=high, extent=extent)
+
+
+def signed(number: int) -> str:
+    """A whole number with a true minus sign."""
+    return f"{number:d}".replace("-", "−")
+
+
+def short(value: float) -> str:
+    """Two digits, or one and a power of ten: ``0.74``, ``130``, ``6e−8``, ``0``."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:.0f}".replace("inf", "∞")
+    if abs(value) >= 9.95:
+        return f"{value:.0f}"
+    if abs(value) >= 1e-3:
+        return f"{value:#.2g}"
+    mantissa, power = f"{value:.0e}".split("e")
+    return f"{mantissa}e{int(power)}".replace("-", "−")
