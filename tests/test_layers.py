@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/fernn"
 
 LOW = "errors ask processes holders lease storage modules lineage spool progress"
-LOW += " devices packing slurm"
+LOW += " devices packing slurm velocities"
 BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "errors": "",
     "ask": "",

@@ -9,23 +9,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 from jaxtyping import Float, Int
-from torch import Tensor
 
-from fernn.data._pan import carry
+from fernn.data._annotations import Device, Tensor
+from fernn.data._draws import Rows
 from fernn.data._random import below, words
-from fernn.data._videos import Videos
+from fernn.data._videos import Videos, pairs
 from fernn.errors import UserError, nearest
-from fernn.flows import Velocity
-from fernn.flows.translation import square
+from fernn.velocities import Velocity, square
 
 TASK = "classify"
 FLOWS = ("translation", "pan")
 BOUNDARIES = ("circular", "zero")
 DRAWS = ("sampled", "grid")
-AXES = ("rows", "columns")
 KEPT = ("label", "person", "scenario")  # what a recipe tells of its clips
 
 
@@ -120,9 +117,7 @@ def synthesize(
 class Sequences(Videos):
     """Videos and their classes, made from a recipe; args are those of `Videos`."""
 
-    def __init__(
-        self, recipe: xr.Dataset, atlas: xr.Dataset, device: torch.device | str = "cpu"
-    ):
+    def __init__(self, recipe: xr.Dataset, atlas: xr.Dataset, device: Device = "cpu"):
         super().__init__(recipe, atlas, device)
         self._pool = _pool(recipe.attrs, atlas)
         self._first = atlas["first"].values.astype(np.int64)
@@ -131,35 +126,28 @@ class Sequences(Videos):
     def video(
         self, first: int, count: int, frames: int, epoch: int = 0
     ) -> Float[Tensor, "sample frame 1 height width"]:
-        """The frames of the samples ``first … first + count`` of an epoch.
+        """Frames of the samples ``first … first + count`` of an epoch; see `rows`."""
+        import torch
 
-        Epoch 0 is the recipe's own table; later ones are drawn as it was.
-        """
-        drawn = self._drawn(first, count, epoch)
-        attrs, device = self.recipe.attrs, self._images.device
-        begin = self._first[drawn["clip_index"]] + drawn["start"]
+        from fernn.data._pan import carry
+
+        rows, attrs = self.rows(epoch, first, count), self.recipe.attrs
+        begin = self._first[rows["clip_index"]] + rows["start"]
         steps = np.arange(frames) * int(attrs["stride"])
-        place = torch.as_tensor(begin[:, None] + steps).to(device)
-        mirrored = torch.as_tensor(drawn["mirrored"] == 1).to(device)
-        pair = np.stack([drawn[f"velocity_{axis}"] for axis in AXES], axis=-1)
+        place = self.tensor(begin[:, None] + steps)
+        mirrored = self.tensor(rows["mirrored"] == 1)
         seen = self._images[place].float() / self._scale
         seen = torch.where(mirrored[:, None, None, None], seen.flip(-1), seen)
-        velocity = torch.as_tensor(pair).to(device)
+        velocity = self.tensor(pairs(rows, "velocity"))
         return carry(seen, velocity, attrs["boundary"] == "zero")[:, :, None]
 
     def labels(self, first: int, count: int, epoch: int = 0) -> Int[Tensor, " sample"]:
         """The class of each of these samples, a place in the atlas's ``classes``."""
-        drawn = self._drawn(first, count, epoch)
-        return torch.as_tensor(self._labels[drawn["clip_index"]]).to(
-            self._images.device
-        )
+        return self.tensor(self._labels[self.rows(epoch, first, count)["clip_index"]])
 
-    def _drawn(self, first: int, count: int, epoch: int) -> dict[str, np.ndarray]:
-        if epoch:
-            count = min(count, len(self) - first)
-            return _drawn(self.recipe.attrs, self._pool, epoch, first, count)
-        table = self.recipe.isel(sample=slice(first, first + count))
-        return {str(k): v.values.astype(np.int64) for k, v in table.data_vars.items()}
+    def redrawn(self, epoch: int, first: int, count: int) -> Rows:
+        """The columns of samples in a later epoch."""
+        return _drawn(self.recipe.attrs, self._pool, epoch, first, count)
 
 
 def _pool(spec: dict[str, Any], atlas: xr.Dataset) -> np.ndarray:
@@ -174,7 +162,7 @@ def _pool(spec: dict[str, Any], atlas: xr.Dataset) -> np.ndarray:
 
 def _drawn(
     spec: dict[str, Any], pool: np.ndarray, epoch: int, first: int, count: int
-) -> dict[str, np.ndarray]:
+) -> Rows:
     """The integers of samples ``first … first + count`` of an epoch."""
     where = spec["seed"], spec["split"], epoch
     which, starts = _in_turn(where, pool, np.arange(first, first + count)).T
@@ -221,7 +209,7 @@ def _line(spec: dict[str, Any]) -> list[Velocity]:
     return [v for v in grid if spec["flow"] != "pan" or not v[0]]
 
 
-def _table(drawn: dict[str, np.ndarray]) -> xr.Dataset:
+def _table(drawn: Rows) -> xr.Dataset:
     names = {
         "clip_index": ("atlas clip", "1"),
         "start": ("first frame of the clip that is shown", "frame"),
