@@ -62,7 +62,7 @@ def test_samples_do_not_depend_on_how_they_are_read(epoch):
 def test_clips_come_in_turn_and_short_ones_never():
     """Of the 16 training clips 2 have 3 frames, too few for 4."""
     for epoch in (0, 2):
-        drawn = sequences()._drawn(0, 40, epoch)["clip_index"]
+        drawn = sequences().rows(epoch, 0, 40)["clip_index"]
         turns = [set(drawn[:14]), set(drawn[14:28])]
         assert turns[0] == turns[1] and len(turns[0]) == 14
         assert list(drawn[:14]) != list(drawn[14:28])

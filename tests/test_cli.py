@@ -5,10 +5,15 @@ import subprocess
 import sys
 
 import pytest
+import xarray as xr
 
 import fernn.cli
+import mock_clips
+from conftest import RECIPE
 from fernn.cli import commands, main
+from fernn.config.options import kinds
 from fernn.errors import UserError
+from fernn.storage import write_dataset
 
 HEAVY = (
     "torch torchmetrics mlflow optuna matplotlib seaborn xarray pandas numpy".split()
@@ -44,6 +49,47 @@ def test_a_command_has_help(helps, name):
 @pytest.mark.parametrize("package", HEAVY)
 def test_help_imports_nothing_heavy(helps, package):
     assert package not in helps[1]
+
+
+def test_drawing_recipes_and_joining_shards_leave_torch_alone(atlas, tmp_path):
+    """To import it takes longer than either."""
+    drawn = {
+        "flowing_digits": RECIPE,
+        "rotating_digits": RECIPE | {"step": 45},
+        "changing_digits": RECIPE | {"motion": {"kind": "collide", "reach": 3}},
+        "moving_clips": mock_clips.SPEC,
+    }
+    assert {*drawn, "recipes"} == set(kinds("data"))
+    write_dataset(atlas, tmp_path / "digits.nc")
+    write_dataset(mock_clips.atlas(), tmp_path / "clips.nc")
+    shard = xr.Dataset({"error": ("sample", [1.0])}).expand_dims(model=["a"])
+    write_dataset(xr.Dataset(), tmp_path / "shard.nc", {"length": shard})
+    calls = [["combine", "--shards", "shard.nc", "--axis", "length"]]
+    for kind, spec in drawn.items():
+        source = "clips.nc" if kind == "moving_clips" else "digits.nc"
+        recipe = json.dumps({"kind": kind, **spec})
+        calls.append(["synthesize", "--atlas", source, "--recipe", recipe])
+    code = """
+import json, sys
+from fernn.cli import main
+print([main([*call, "--output", "made.nc"]) for call in json.loads(sys.argv[1])])
+print("torch" in sys.modules, "xarray" in sys.modules)
+"""
+    command = [sys.executable, "-c", code, json.dumps(calls)]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    assert run.stdout == b"[0, 0, 0, 0, 0]\nFalse True\n"
+
+
+def test_training_leaves_torchmetrics_alone_for_those_who_measure():
+    code = """
+import sys
+import fernn.training.loop
+print("torchmetrics" in sys.modules, "lightning_fabric" in sys.modules)
+import torchmetrics.functional.image
+"""
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, capture_output=True, check=True)
+    assert run.stdout == b"False True\n"
 
 
 def test_a_users_mistake_is_lines_and_exit_code_2(monkeypatch, capsys):

@@ -87,7 +87,8 @@ def test_longer_horizons_follow_from_shorter_ones(rollout):
         counted = flop._of_batch(net, 2, 3, 9, trains)
         found = flop.count(Work(net, 2, 3, 9, 1, trains))
         assert found.flop == counted.flop
-        assert found.calls == pytest.approx(counted.calls, rel=0.01)
+        fewer = 0.75 if rollout == "free" else 0.99  # tiny frames, decoded together
+        assert fewer * found.calls < counted.calls < 1.01 * found.calls
         assert flop.count(Work(net, 2, 3, 8, 1, trains)).flop < counted.flop
 
 

@@ -115,6 +115,19 @@ def test_ties_share_the_gradient(forecaster, execution):
 
 
 @pytest.mark.parametrize("rollout", ROLLOUTS)
+@pytest.mark.parametrize("pooling", ["max", "mean"])
+def test_frames_decoded_together_are_those_one_by_one(forecaster, rollout, pooling):
+    model = forecaster(execution="fused", rollout=rollout, pooling=pooling)
+    video, calls = torch.rand(3, 4, 1, 7, 7, dtype=torch.float64), []
+    model.decoder.register_forward_hook(lambda *call: calls.append(1))
+    together, decoded = model(video, 7), len(calls)
+    one_by_one = torch.stack(list(model.predict(video, 7)), dim=1)
+    torch.testing.assert_close(together, one_by_one, rtol=1e-12, atol=1e-14)
+    assert not torch.allclose(together[:, 0], together[:, 1])
+    assert decoded == (3 if rollout == "free" else 7)  # of √11 frames, 3, 3 and 1
+
+
+@pytest.mark.parametrize("rollout", ROLLOUTS)
 @pytest.mark.parametrize("execution", ["plain", *FAST])
 def test_checkpoints_over_time_change_no_bit(forecaster, execution, rollout):
     """And they do keep less for the backward pass."""

@@ -68,8 +68,9 @@ def test_a_flow_turns_every_frame(sequences):
 
 def test_a_digit_at_rest_is_the_image(sequences, atlas):
     """A digit of 4×5 pixels on a frame of 9: rows lie between pixels, columns on."""
-    split = sequences(digits=1, max_offset=0, max_speed=0)
-    split.recipe["angle"] *= 0
+    recipe = sequences(digits=1, max_offset=0, max_speed=0).recipe
+    recipe["angle"] *= 0
+    split = rotating_digits.Sequences(recipe, atlas)
     video = split.video(0, 20, 2)
     assert torch.equal(video[:, 0], video[:, 1])
     image = atlas.image.values[split.recipe.digit_index.values[:, 0]] / 16

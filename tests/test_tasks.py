@@ -13,8 +13,9 @@ from fernn import models
 from fernn.data import flowing_digits, moving_clips
 from fernn.models import conv3d, forecaster
 from fernn.training import tasks
+from fernn.training.fabric import make_fabric
 from fernn.training.gradient import accumulate
-from fernn.training.loop import make_fabric, train, validation_error
+from fernn.training.loop import train, validation_error
 from fernn.training.rolling import RollingStates
 from fernn.training.settings import settings
 from fernn.training.stopping import Interrupted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 from types import ModuleType
@@ -20,6 +21,7 @@ def names(package: str) -> list[str]:
     return sorted(name for name in found if not name.startswith("_"))
 
 
+@functools.cache
 def load(package: str, kind: str) -> ModuleType:
     """The module `kind` of a package.
 

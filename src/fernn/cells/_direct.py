@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fernn.cells._gather import gather, images
+from fernn.cells._gather import gather, images, slots_of
 from fernn.cells._step import Convolution
 
 State = Float[Tensor, "batch velocity height width _"]
@@ -47,8 +46,7 @@ def _convolve(
     padded: Float[Tensor, "batch velocity tall wide hidden"], weight: Tensor
 ) -> State:
     weight = weight.to(padded.dtype, memory_format=torch.channels_last)
-    convolved = F.conv2d(images(padded), weight)
-    return rearrange(convolved, "(b v) c h w -> b v h w c", b=len(padded))
+    return slots_of(F.conv2d(images(padded), weight), len(padded))
 
 
 def kernel_gradient(gradient: Tensor, padded: Tensor, weight: Tensor) -> Tensor:

@@ -1,11 +1,14 @@
-"""Reading a state from where its slots' velocities put it, channels last in memory."""
+"""Reading a state from where its slots' velocities put it, channels last in memory.
+
+A step calls these a few dozen times, so they are torch's own operations: a pattern of
+axes would cost as much as a small copy.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import torch
-from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -43,27 +46,34 @@ def gather(
     slots: int,
 ) -> Float[Tensor, "batch velocity tall wide hidden"]:
     """Read rows of `hidden` numbers from the places a table of `sources` names."""
-    rows = rearrange(state, "b v h w c -> b (v h w) c").index_select(1, table)
+    rows = state.flatten(1, 3).index_select(1, table)
     side = round((len(table) // slots) ** 0.5)
-    return rearrange(rows, "b (v h w) c -> b v h w c", v=slots, h=side)
+    return rows.view(len(state), slots, side, side, -1)
 
 
 def images(
     state: Float[Tensor, "batch velocity height width hidden"],
 ) -> Float[Tensor, "sample hidden height width"]:
     """Slots as images, channels last in memory: a view."""
-    return rearrange(state, "b v h w c -> (b v) c h w")
+    return state.flatten(0, 1).permute(0, 3, 1, 2)
+
+
+def slots_of(
+    images: Float[Tensor, "sample hidden height width"], batch: int
+) -> Float[Tensor, "batch velocity height width hidden"]:
+    """The inverse of `images`: a view."""
+    return images.permute(0, 2, 3, 1).unflatten(0, (batch, -1))
 
 
 def pixels_last(
     state: Float[Tensor, "batch velocity hidden height width"],
 ) -> Float[Tensor, "batch velocity height width hidden"]:
     """The state with its channels last in memory; no copy if they are already."""
-    return rearrange(state, "b v c h w -> b v h w c").contiguous()
+    return state.permute(0, 1, 3, 4, 2).contiguous()
 
 
 def channels_third(
     state: Float[Tensor, "batch velocity height width hidden"],
 ) -> Float[Tensor, "batch velocity hidden height width"]:
     """The inverse of `pixels_last`: a view."""
-    return rearrange(state, "b v h w c -> b v c h w")
+    return state.permute(0, 1, 4, 2, 3)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from fernn.data._draws import Rows
 from fernn.data._random import below, words
 from fernn.errors import UserError
-from fernn.flows import Velocity
-from fernn.flows.translation import square
+from fernn.velocities import Velocity, square
 
 
 def long_enough(spec: Mapping[str, Any], atlas: xr.Dataset) -> np.ndarray:
@@ -52,7 +52,7 @@ def _line(spec: dict[str, Any]) -> list[Velocity]:
 
 def integers(
     spec: Mapping[str, Any], pool: np.ndarray, epoch: int, first: int, count: int
-) -> dict[str, np.ndarray]:
+) -> Rows:
     """The integers of samples ``first … first + count`` of an epoch."""
     where = spec["seed"], spec["split"], epoch
     which, starts = _in_turn(where, pool, np.arange(first, first + count)).T
@@ -82,7 +82,7 @@ def _in_turn(
     return rows
 
 
-def _table(drawn: dict[str, np.ndarray]) -> xr.Dataset:
+def _table(drawn: Rows) -> xr.Dataset:
     names = {
         "clip_index": ("atlas clip", "1"),
         "start": ("first frame of the clip that is shown", "frame"),

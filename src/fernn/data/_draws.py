@@ -9,36 +9,38 @@ import numpy as np
 import xarray as xr
 
 from fernn.data._random import below, words
-from fernn.flows import Velocity
-from fernn.flows.translation import square
+from fernn.velocities import Velocity, square
 
+Rows = dict[str, np.ndarray]  # columns of a recipe by name, samples first
 AXES = ("rows", "columns")
 
 
-def sampled(
-    spec: dict[str, Any],
-    pool: np.ndarray,
-    epoch: int = 0,
-    first: int = 0,
-    count: int = 0,
-) -> xr.Dataset:
+def drawn(
+    spec: dict[str, Any], pool: np.ndarray, epoch: int, first: int, count: int
+) -> Rows:
     """Every digit with its own velocity, uniform in the square of the data's speeds."""
-    count = count or spec["sequences"]
     digits, speed = spec["digits"], spec["max_speed"]
-    drawn = words(spec["seed"], spec["split"], epoch, first, count, 5 * digits)
-    which, row, column, down, across = drawn.reshape(count, digits, 5).transpose(
+    numbers = words(spec["seed"], spec["split"], epoch, first, count, 5 * digits)
+    which, row, column, down, across = numbers.reshape(count, digits, 5).transpose(
         2, 0, 1
     )
-    return _table(
-        pool[below(which, len(pool))],
-        [below(start, spec["frame_size"]) for start in (row, column)],
-        [below(step, 2 * speed + 1) - speed for step in (down, across)],
-    )
+    return {
+        "digit_index": pool[below(which, len(pool))],
+        "offset_rows": below(row, spec["frame_size"]),
+        "offset_columns": below(column, spec["frame_size"]),
+        "velocity_rows": below(down, 2 * speed + 1) - speed,
+        "velocity_columns": below(across, 2 * speed + 1) - speed,
+    }
+
+
+def _sampled(spec: dict[str, Any], pool: np.ndarray) -> xr.Dataset:
+    """The recipe as drawn."""
+    return _table(drawn(spec, pool, 0, 0, spec["sequences"]))
 
 
 def _grid(spec: dict[str, Any], pool: np.ndarray) -> xr.Dataset:
     """Every velocity of a square with the same digits; both digits share it."""
-    still = sampled({**spec, "max_speed": 0}, pool)
+    still = _sampled({**spec, "max_speed": 0}, pool)
     return moved(still, square(spec["grid_speed"]))
 
 
@@ -49,7 +51,7 @@ def _flowed(spec: dict[str, Any], pool: np.ndarray) -> xr.Dataset:
     """
     flows = [tuple(flow) for flow in spec["flows"] or square(spec["grid_speed"])]
     moving = [flow for flow in flows if any(flow)]
-    return moved(sampled(spec, pool), [(0, 0), *moving])
+    return moved(_sampled(spec, pool), [(0, 0), *moving])
 
 
 def moved(
@@ -67,22 +69,16 @@ def moved(
     return joined.assign_coords(sample=np.arange(joined.sizes["sample"]))
 
 
-def _table(
-    digit: np.ndarray, offset: list[np.ndarray], velocity: list[np.ndarray]
-) -> xr.Dataset:
+def _table(rows: Rows) -> xr.Dataset:
     dims = ("sample", "digit")
-    table: dict[str, Any] = {
-        "digit_index": (dims, digit.astype(np.int32), {"long_name": "atlas row"})
-    }
-    for name, pair, units in (
-        ("offset", offset, "pixel"),
-        ("velocity", velocity, "pixel/frame"),
-    ):
-        for axis, values in zip(AXES, pair, strict=True):
+    digit = rows["digit_index"].astype(np.int32)
+    table: dict[str, Any] = {"digit_index": (dims, digit, {"long_name": "atlas row"})}
+    for name, units in (("offset", "pixel"), ("velocity", "pixel/frame")):
+        for axis in AXES:
+            values = rows[f"{name}_{axis}"].astype(np.int16)
             attrs = {"units": units, "long_name": f"{name} along {axis}"}
-            table[f"{name}_{axis}"] = (dims, values.astype(np.int16), attrs)
-    samples = np.arange(len(digit))
-    return xr.Dataset(table, coords={"sample": samples})
+            table[f"{name}_{axis}"] = (dims, values, attrs)
+    return xr.Dataset(table, coords={"sample": np.arange(len(digit))})
 
 
-DRAWS = {"sampled": sampled, "grid": _grid, "flowed": _flowed}
+DRAWS = {"sampled": _sampled, "grid": _grid, "flowed": _flowed}

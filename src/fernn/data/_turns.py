@@ -1,77 +1,15 @@
-"""How turning digits are drawn, and their frames, sampled from a recipe."""
+"""Frames of turning digits, sampled from a recipe."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-import xarray as xr
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from fernn.data._draws import moved
-from fernn.data._random import below, words
-
-AXES = ("degrees",)
-DIMS = ("sample", "digit")
 CHUNK = 16  # sequences at a time, so that their coordinates stay in cache
-
-
-def sampled(
-    spec: dict[str, Any],
-    pool: np.ndarray,
-    epoch: int = 0,
-    first: int = 0,
-    count: int = 0,
-) -> xr.Dataset:
-    """Every digit with its own angle, and a velocity uniform among the data's."""
-    count = count or spec["sequences"]
-    digits, speed, reach = spec["digits"], spec["max_speed"], spec["max_offset"]
-    drawn = words(spec["seed"], spec["split"], epoch, first, count, 5 * digits)
-    which, angle, turn, down, across = drawn.reshape(count, digits, 5).transpose(
-        2, 0, 1
-    )
-    wide = 2 * reach + 1
-    columns = {
-        "digit_index": (pool[below(which, len(pool))], "1", "atlas row"),
-        "angle": (below(angle, 360), "degree", "angle at frame 0"),
-        "offset_rows": (below(down, wide) - reach, "pixel", "offset along rows"),
-        "offset_columns": (below(across, wide) - reach, "pixel", "along columns"),
-        "velocity_degrees": (
-            spec["step"] * (below(turn, 2 * speed + 1) - speed),
-            "degree/frame",
-            "angular velocity, counter-clockwise",
-        ),
-    }
-    table = {
-        name: (DIMS, values.astype(np.int32), {"units": units, "long_name": what})
-        for name, (values, units, what) in columns.items()
-    }
-    return xr.Dataset(table, coords={"sample": np.arange(count)})
-
-
-def grid(spec: dict[str, Any], pool: np.ndarray) -> xr.Dataset:
-    """Every velocity with the same digits; all digits share it."""
-    still = sampled({**spec, "max_speed": 0}, pool)
-    return moved(still, _multiples(spec), AXES)
-
-
-def flowed(spec: dict[str, Any], pool: np.ndarray) -> xr.Dataset:
-    """Every sequence as drawn, then once more under each flow."""
-    given = [(spec["step"] * flow[0],) for flow in spec["flows"] or []]
-    moving = [flow for flow in given or _multiples(spec) if any(flow)]
-    return moved(sampled(spec, pool), [(0,), *moving], AXES)
-
-
-def _multiples(spec: dict[str, Any]) -> list[tuple[int, ...]]:
-    fastest = spec["grid_speed"]
-    return [(spec["step"] * count,) for count in range(-fastest, fastest + 1)]
-
-
-DRAWS = {"sampled": sampled, "grid": grid, "flowed": flowed}
 
 
 def turn(

@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 from jaxtyping import Float, Int, UInt8
-from torch import Tensor
 
-from fernn.data._draws import AXES
+from fernn.data._annotations import Device, Tensor
+from fernn.data._draws import AXES, Rows
 from fernn.errors import UserError
 
 
-class Videos:
+class Videos(ABC):
     """A recipe, and the atlas it points into on a device.
 
     Args:
@@ -25,27 +24,46 @@ class Videos:
         device: where the frames are made.
     """
 
-    def __init__(
-        self, recipe: xr.Dataset, atlas: xr.Dataset, device: torch.device | str = "cpu"
-    ):
+    def __init__(self, recipe: xr.Dataset, atlas: xr.Dataset, device: Device = "cpu"):
+        import torch
+
         self.recipe = recipe
         self.size = int(recipe.attrs["frame_size"])
         self._images = torch.as_tensor(atlas.image.values, device=device)
         self._scale = float(atlas.image.attrs["scale"])
+        columns = recipe.data_vars.items()
+        self._rows = {str(k): v.values.astype(np.int64) for k, v in columns}
 
     def __len__(self) -> int:
         return self.recipe.sizes["sample"]
 
+    def rows(self, epoch: int, first: int, count: int) -> Rows:
+        """The columns of the samples ``first … first + count``, or to the last one.
 
-class DigitVideos(Videos, ABC):
+        Epoch 0 is the recipe's own table; later ones are drawn as it was.
+        """
+        if epoch:
+            return self.redrawn(epoch, first, min(count, len(self) - first))
+        return {name: all[first : first + count] for name, all in self._rows.items()}
+
+    def tensor(self, values: np.ndarray) -> Tensor:
+        """Numbers of `rows`, on the device."""
+        import torch
+
+        return torch.from_numpy(values).to(self._images.device)
+
+    @abstractmethod
+    def redrawn(self, epoch: int, first: int, count: int) -> Rows:
+        """The columns of samples in a later epoch."""
+
+
+class DigitVideos(Videos):
     """Videos of digits; a kind says how they are drawn and how they move.
 
     Args are those of `Videos`.
     """
 
-    def __init__(
-        self, recipe: xr.Dataset, atlas: xr.Dataset, device: torch.device | str = "cpu"
-    ):
+    def __init__(self, recipe: xr.Dataset, atlas: xr.Dataset, device: Device = "cpu"):
         super().__init__(recipe, atlas, device)
         self._pool = pool_of(recipe.attrs, atlas)
 
@@ -54,23 +72,17 @@ class DigitVideos(Videos, ABC):
     ) -> Float[Tensor, "sample frame 1 height width"]:
         """Frames 0 … `frames` - 1 of the samples ``first … first + count`` of an epoch.
 
-        Epoch 0 is the recipe's own table; later ones are drawn as it was.
+        See `rows`.
         """
-        recipe = self.recipe.isel(sample=slice(first, first + count))
-        if epoch:
-            recipe = self.redrawn(epoch, first, recipe.sizes["sample"])
-        digit = column(recipe, "digit_index").to(self._images.device)
-        return self.render(self._images[digit], recipe, frames)
-
-    @abstractmethod
-    def redrawn(self, epoch: int, first: int, count: int) -> xr.Dataset:
-        """The recipe's rows in a later epoch."""
+        rows = self.rows(epoch, first, count)
+        digit = self.tensor(rows["digit_index"])
+        return self.render(self._images[digit], rows, frames)
 
     @abstractmethod
     def render(
         self,
         digits: UInt8[Tensor, "sample digit tall wide"],
-        recipe: xr.Dataset,
+        rows: Rows,
         frames: int,
     ) -> Float[Tensor, "sample frame 1 height width"]:
         """The frames of rows of a recipe, whose digits are these."""
@@ -88,11 +100,6 @@ def pool_of(spec: Mapping[str, Any], atlas: xr.Dataset) -> np.ndarray:
     return pool
 
 
-def column(recipe: xr.Dataset, name: str) -> Int[Tensor, ...]:
-    """A quantity of a recipe."""
-    return torch.as_tensor(recipe[name].values.astype(np.int64))
-
-
-def pairs(recipe: xr.Dataset, name: str) -> Int[Tensor, "... 2"]:
+def pairs(rows: Rows, name: str) -> Int[np.ndarray, "... 2"]:
     """A quantity's rows and columns, along a last dimension."""
-    return torch.stack([column(recipe, f"{name}_{axis}") for axis in AXES], dim=-1)
+    return np.stack([rows[f"{name}_{axis}"] for axis in AXES], axis=-1)

@@ -11,15 +11,13 @@ import json
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 from jaxtyping import Float, UInt8
-from torch import Tensor
 
 from fernn.data import motions
-from fernn.data._draws import AXES
+from fernn.data._annotations import Device, Tensor
+from fernn.data._draws import AXES, Rows
 from fernn.data._random import below, words
-from fernn.data._translate import follow
 from fernn.data._videos import DigitVideos, pairs, pool_of
 from fernn.data.motions import Motion, Room
 from fernn.errors import UserError, nearest
@@ -99,23 +97,31 @@ def synthesize(
         "motion": json.dumps(motion, sort_keys=True),
         "flow": flow,
     }
-    recipe = drawn(spec, pool_of(spec, atlas), 0, 0, sequences)
-    first = _first_change(motion_of(spec), recipe, frames)
-    recipe = recipe.assign_coords(first_change=("sample", first, FIRST_CHANGE))
+    path = motion_of(spec)
+    rows = _drawn(spec, path, pool_of(spec, atlas), 0, 0, sequences)
+    first = _first_change(path, rows, frames)
+    recipe = _table(rows, path).assign_coords(
+        first_change=("sample", first, FIRST_CHANGE)
+    )
     return recipe.assign_attrs(spec, source=atlas.attrs.get("source", ""))
 
 
 class Sequences(DigitVideos):
     """Videos rendered from a recipe, see `fernn.data._videos.DigitVideos`."""
 
-    def redrawn(self, epoch: int, first: int, count: int) -> xr.Dataset:
-        """The recipe's rows in a later epoch."""
-        return drawn(self.recipe.attrs, self._pool, epoch, first, count)
+    def __init__(self, recipe: xr.Dataset, atlas: xr.Dataset, device: Device = "cpu"):
+        super().__init__(recipe, atlas, device)
+        self._motion = motion_of(recipe.attrs)
+
+    def redrawn(self, epoch: int, first: int, count: int) -> Rows:
+        """The columns of samples in a later epoch."""
+        attrs, pool = self.recipe.attrs, self._pool
+        return _drawn(attrs, self._motion, pool, epoch, first, count)
 
     def render(
         self,
         digits: UInt8[Tensor, "sample digit tall wide"],
-        recipe: xr.Dataset,
+        rows: Rows,
         frames: int,
     ) -> Float[Tensor, "sample frame 1 height width"]:
         """The frames of rows of a recipe, whose digits are these.
@@ -123,12 +129,13 @@ class Sequences(DigitVideos):
         Raises:
             UserError: more frames than the recipe tells of.
         """
+        from fernn.data._translate import follow
+
         if frames > self.recipe.attrs["frames"]:
             known = self.recipe.attrs["frames"]
             raise UserError(f"the recipe tells of {known} frames, not of {frames}")
-        path = motion_of(self.recipe.attrs).path(*_table(recipe), frames)
-        corners = torch.as_tensor(path).to(digits.device)
-        return follow(digits, corners, self.size, self._scale)
+        path = self._motion.path(*_arrays(rows), frames)
+        return follow(digits, self.tensor(path), self.size, self._scale)
 
 
 def motion_of(spec: dict[str, Any]) -> Motion:
@@ -140,17 +147,17 @@ def motion_of(spec: dict[str, Any]) -> Motion:
     return motions.build(json.loads(spec["motion"]), room)
 
 
-def _table(recipe: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Offsets, first velocities and changes, if need be none, of a recipe."""
-    offset, velocity = (pairs(recipe, n).numpy() for n in ("offset", "velocity"))
-    if "change_rows" in recipe:
-        return offset, velocity, pairs(recipe, "change").numpy()
+def _arrays(rows: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Offsets, first velocities and changes, if need be none, of a recipe's rows."""
+    offset, velocity = pairs(rows, "offset"), pairs(rows, "velocity")
+    if "change_rows" in rows:
+        return offset, velocity, pairs(rows, "change")
     return offset, velocity, np.zeros((*offset.shape[:2], 0, 2), np.int64)
 
 
-def _first_change(motion: Motion, recipe: xr.Dataset, frames: int) -> np.ndarray:
+def _first_change(motion: Motion, rows: Rows, frames: int) -> np.ndarray:
     """The first frame of each sample in which a digit is not where it was heading."""
-    offset, velocity, change = _table(recipe)
+    offset, velocity, change = _arrays(rows)
     path = motion.path(offset, velocity, change, frames)
     times = np.arange(frames)[:, None]
     straight = (offset[:, :, None] + times * velocity[:, :, None]) // motion.parts
@@ -158,11 +165,16 @@ def _first_change(motion: Motion, recipe: xr.Dataset, frames: int) -> np.ndarray
     return np.where(off.any(1), off.argmax(1), frames).astype(np.int16)
 
 
-def drawn(
-    spec: dict[str, Any], pool: np.ndarray, epoch: int, first: int, count: int
-) -> xr.Dataset:
+def _drawn(
+    spec: dict[str, Any],
+    motion: Motion,
+    pool: np.ndarray,
+    epoch: int,
+    first: int,
+    count: int,
+) -> Rows:
     """The integers of samples ``first … first + count`` of an epoch."""
-    motion, digits = motion_of(spec), int(spec["digits"])
+    digits = int(spec["digits"])
     width = digits * (WIDTH + 2 * motion.changes)
     where = int(spec["seed"]), spec["split"], epoch
     numbers = words(*where, first, count, width).reshape(count, digits, -1)
@@ -171,20 +183,32 @@ def drawn(
     change = motion.draw_changes(later)
     if spec["flow"] == "pan":
         velocity[..., 0] = change[..., 0] = 0
-    fine = f"/{motion.parts}" if motion.parts > 1 else ""
-    table = {
-        "offset": (motion.offsets(numbers[..., 1:3]), f"pixel{fine}", "offset"),
-        "velocity": (velocity, f"pixel{fine}/frame", "velocity at first"),
-    }
+    rows = {"digit_index": pool[below(numbers[..., 0], len(pool))]}
+    drawn = {"offset": motion.offsets(numbers[..., 1:3]), "velocity": velocity}
     if motion.changes:
-        table["change"] = change, f"pixel{fine}/frame", motion.meaning
-    dims = ("sample", "digit", "change")
-    index = pool[below(numbers[..., 0], len(pool))].astype(np.int32)
-    columns: dict[str, Any] = {
-        "digit_index": (dims[:2], index, {"long_name": "atlas row"})
+        drawn["change"] = change
+    for name, values in drawn.items():
+        parts = np.moveaxis(values, -1, 0)
+        rows |= {f"{name}_{axis}": p for axis, p in zip(AXES, parts, strict=True)}
+    return rows
+
+
+def _table(rows: Rows, motion: Motion) -> xr.Dataset:
+    fine = f"/{motion.parts}" if motion.parts > 1 else ""
+    about = {
+        "offset": (f"pixel{fine}", "offset"),
+        "velocity": (f"pixel{fine}/frame", "velocity at first"),
+        "change": (f"pixel{fine}/frame", motion.meaning),
     }
-    for name, (values, units, meaning) in table.items():
-        for axis, part in zip(AXES, np.moveaxis(values, -1, 0), strict=True):
-            about = {"units": units, "long_name": f"{meaning} along {axis}"}
-            columns[f"{name}_{axis}"] = dims[: part.ndim], part.astype(np.int16), about
-    return xr.Dataset(columns, coords={"sample": np.arange(count)})
+    dims = ("sample", "digit", "change")
+    digit = rows["digit_index"].astype(np.int32)
+    table: dict[str, Any] = {
+        "digit_index": (dims[:2], digit, {"long_name": "atlas row"})
+    }
+    for column in [name for name in rows if name != "digit_index"]:
+        name, axis = column.split("_")
+        units, meaning = about[name]
+        attrs = {"units": units, "long_name": f"{meaning} along {axis}"}
+        values = rows[column].astype(np.int16)
+        table[column] = (dims[: values.ndim], values, attrs)
+    return xr.Dataset(table, coords={"sample": np.arange(len(digit))})

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import xarray as xr
 from jaxtyping import Float, UInt8
-from torch import Tensor
 
-from fernn.data._draws import DRAWS, sampled
-from fernn.data._translate import translate
+from fernn.data._annotations import Tensor
+from fernn.data._draws import DRAWS, Rows, drawn
 from fernn.data._videos import DigitVideos, pairs, pool_of
 from fernn.errors import UserError, nearest
 
@@ -85,17 +84,19 @@ def synthesize(
 class Sequences(DigitVideos):
     """Videos rendered from a recipe, see `fernn.data._videos.DigitVideos`."""
 
-    def redrawn(self, epoch: int, first: int, count: int) -> xr.Dataset:
-        """The recipe's rows in a later epoch."""
-        return sampled(self.recipe.attrs, self._pool, epoch, first, count)
+    def redrawn(self, epoch: int, first: int, count: int) -> Rows:
+        """The columns of samples in a later epoch."""
+        return drawn(self.recipe.attrs, self._pool, epoch, first, count)
 
     def render(
         self,
         digits: UInt8[Tensor, "sample digit tall wide"],
-        recipe: xr.Dataset,
+        rows: Rows,
         frames: int,
     ) -> Float[Tensor, "sample frame 1 height width"]:
         """The frames of rows of a recipe, whose digits are these."""
-        offset = pairs(recipe, "offset").to(digits.device)
-        velocity = pairs(recipe, "velocity").to(digits.device)
+        from fernn.data._translate import translate
+
+        offset = self.tensor(pairs(rows, "offset"))
+        velocity = self.tensor(pairs(rows, "velocity"))
         return translate(digits, offset, velocity, frames, self.size, self._scale)

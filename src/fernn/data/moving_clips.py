@@ -9,15 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 from jaxtyping import Float, Int
-from torch import Tensor
 
+from fernn.data._annotations import Device, Tensor
 from fernn.data._clip_draws import grid, integers, long_enough, sampled
-from fernn.data._draws import AXES
-from fernn.data._pan import carry
-from fernn.data._videos import Videos
+from fernn.data._draws import Rows
+from fernn.data._videos import Videos, pairs
 from fernn.errors import UserError, nearest
 
 TASK = "classify"
@@ -115,9 +113,7 @@ def synthesize(
 class Sequences(Videos):
     """Videos and their classes, made from a recipe; args are those of `Videos`."""
 
-    def __init__(
-        self, recipe: xr.Dataset, atlas: xr.Dataset, device: torch.device | str = "cpu"
-    ):
+    def __init__(self, recipe: xr.Dataset, atlas: xr.Dataset, device: Device = "cpu"):
         super().__init__(recipe, atlas, device)
         self._pool = long_enough(recipe.attrs, atlas)
         self._first = atlas["first"].values.astype(np.int64)
@@ -126,32 +122,25 @@ class Sequences(Videos):
     def video(
         self, first: int, count: int, frames: int, epoch: int = 0
     ) -> Float[Tensor, "sample frame 1 height width"]:
-        """The frames of the samples ``first … first + count`` of an epoch.
+        """Frames of the samples ``first … first + count`` of an epoch; see `rows`."""
+        import torch
 
-        Epoch 0 is the recipe's own table; later ones are drawn as it was.
-        """
-        drawn = self._drawn(first, count, epoch)
-        attrs, device = self.recipe.attrs, self._images.device
-        begin = self._first[drawn["clip_index"]] + drawn["start"]
+        from fernn.data._pan import carry
+
+        rows, attrs = self.rows(epoch, first, count), self.recipe.attrs
+        begin = self._first[rows["clip_index"]] + rows["start"]
         steps = np.arange(frames) * int(attrs["stride"])
-        place = torch.as_tensor(begin[:, None] + steps).to(device)
-        mirrored = torch.as_tensor(drawn["mirrored"] == 1).to(device)
-        pair = np.stack([drawn[f"velocity_{axis}"] for axis in AXES], axis=-1)
+        place = self.tensor(begin[:, None] + steps)
+        mirrored = self.tensor(rows["mirrored"] == 1)
         seen = self._images[place].float() / self._scale
         seen = torch.where(mirrored[:, None, None, None], seen.flip(-1), seen)
-        velocity = torch.as_tensor(pair).to(device)
+        velocity = self.tensor(pairs(rows, "velocity"))
         return carry(seen, velocity, attrs["boundary"] == "zero")[:, :, None]
 
     def labels(self, first: int, count: int, epoch: int = 0) -> Int[Tensor, " sample"]:
         """The class of each of these samples, a place in the atlas's ``classes``."""
-        drawn = self._drawn(first, count, epoch)
-        return torch.as_tensor(self._labels[drawn["clip_index"]]).to(
-            self._images.device
-        )
+        return self.tensor(self._labels[self.rows(epoch, first, count)["clip_index"]])
 
-    def _drawn(self, first: int, count: int, epoch: int) -> dict[str, np.ndarray]:
-        if epoch:
-            count = min(count, len(self) - first)
-            return integers(self.recipe.attrs, self._pool, epoch, first, count)
-        table = self.recipe.isel(sample=slice(first, first + count))
-        return {str(k): v.values.astype(np.int64) for k, v in table.data_vars.items()}
+    def redrawn(self, epoch: int, first: int, count: int) -> Rows:
+        """The columns of samples in a later epoch."""
+        return integers(self.recipe.attrs, self._pool, epoch, first, count)

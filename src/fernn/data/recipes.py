@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import torch
 import xarray as xr
-from torch import Tensor
 
+from fernn.data._annotations import Device, Tensor
 from fernn.modules import load
 from fernn.storage import read_dataset
 
@@ -45,7 +44,7 @@ def synthesize(spec: dict[str, Any], atlas: xr.Dataset) -> xr.Dataset:
 
 
 def open_sequences(
-    recipe: Path | str, atlas: Path | str, device: torch.device | str = "cpu"
+    recipe: Path | str, atlas: Path | str, device: Device = "cpu"
 ) -> Sequences:
     """The videos of a recipe file, on a device."""
     table = read_dataset(recipe)

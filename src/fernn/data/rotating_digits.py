@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import xarray as xr
 from jaxtyping import Float, UInt8
-from torch import Tensor
 
-from fernn.data._turns import DRAWS, sampled, turn
-from fernn.data._videos import DigitVideos, column, pairs, pool_of
+from fernn.data._annotations import Tensor
+from fernn.data._draws import Rows
+from fernn.data._turning_draws import DRAWS, drawn
+from fernn.data._videos import DigitVideos, pairs, pool_of
 from fernn.errors import UserError, nearest
 
 COMPONENTS = 1  # of a velocity
@@ -100,18 +101,20 @@ def synthesize(
 class Sequences(DigitVideos):
     """Videos rendered from a recipe, see `fernn.data._videos.DigitVideos`."""
 
-    def redrawn(self, epoch: int, first: int, count: int) -> xr.Dataset:
-        """The recipe's rows in a later epoch."""
-        return sampled(self.recipe.attrs, self._pool, epoch, first, count)
+    def redrawn(self, epoch: int, first: int, count: int) -> Rows:
+        """The columns of samples in a later epoch."""
+        return drawn(self.recipe.attrs, self._pool, epoch, first, count)
 
     def render(
         self,
         digits: UInt8[Tensor, "sample digit tall wide"],
-        recipe: xr.Dataset,
+        rows: Rows,
         frames: int,
     ) -> Float[Tensor, "sample frame 1 height width"]:
         """The frames of rows of a recipe, whose digits are these."""
-        angle = column(recipe, "angle").to(digits.device)
-        velocity = column(recipe, "velocity_degrees").to(digits.device)
-        offset = pairs(recipe, "offset").to(digits.device)
+        from fernn.data._turns import turn
+
+        angle = self.tensor(rows["angle"])
+        velocity = self.tensor(rows["velocity_degrees"])
+        offset = self.tensor(pairs(rows, "offset"))
         return turn(digits, angle, velocity, offset, frames, self.size, self._scale)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import xarray as xr
 
-from fernn.flows import Velocity
+from fernn.velocities import Velocity
 
 VELOCITY = "velocity_"
 

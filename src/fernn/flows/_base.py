@@ -8,7 +8,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Velocity = tuple[int, ...]
+from fernn.velocities import Velocity
 
 
 class Flow(ABC):

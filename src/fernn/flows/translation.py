@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fernn.errors import UserError
-from fernn.flows._base import Flow, Velocity
+from fernn.flows._base import Flow
+from fernn.velocities import Velocity, square
 
 TORUS = True  # velocities are pixels per frame, the same modulo the size
 WAYS = ("max_speed", "velocities", "closed")  # to give V
@@ -61,12 +62,6 @@ class Translation(Flow):
         """The slot of ``left - right`` modulo `size`, or None."""
         apart = tuple(a - b for a, b in zip(left, right, strict=True))
         return self._slots.get(self._wrap(apart))
-
-
-def square(max_speed: int) -> list[Velocity]:
-    r""":math:`V_r = \{-r, \dots, r\}^2`, rows outermost."""
-    speeds = range(-max_speed, max_speed + 1)
-    return list(itertools.product(speeds, speeds))
 
 
 def build(

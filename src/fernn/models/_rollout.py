@@ -17,6 +17,8 @@ from torch import Tensor
 if TYPE_CHECKING:
     from fernn.models.forecaster import Forecaster
 
+CACHE = 2**20  # bytes of pooled states that are decoded by one call
+
 State = Float[Tensor, "batch velocity hidden height width"]
 Frame = Float[Tensor, "batch channel height width"]
 
@@ -75,7 +77,13 @@ def shifted(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
 
 
 def free(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
-    """Decode as `shifted`, feed nothing, and keep the state's joint norm.
+    """Decode as `shifted`, feed nothing, and keep the state's joint norm."""
+    carry = coast(model, carry)
+    return carry, model.decode_moved(carry.state, carry.time)
+
+
+def coast(model: Forecaster, carry: Carry) -> Carry:
+    """The state one step on without input, of the same joint norm; at first as it is.
 
     Without input a ReLU recurrence is positively homogeneous, that is, a power
     iteration: only the norm over slots, channels and pixels can drift away, and flows
@@ -83,11 +91,39 @@ def free(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
     """
     state, time, kept = carry.state, carry.time, carry.kept
     if kept is None:
-        kept = norm(state)
-    else:
-        state, time = model.cell(None, state), time + 1
-        state = (state * (kept / norm(state))).to(state.dtype)
-    return Carry(state, time, kept=kept), model.decode_moved(state, time)
+        return Carry(state, time, kept=norm(state))
+    state = model.cell(None, state)
+    state = (state * (kept / norm(state))).to(state.dtype)
+    return Carry(state, time + 1, kept=kept)
+
+
+def several(
+    model: Forecaster, carry: Carry, count: int
+) -> tuple[Carry, Float[Tensor, "batch {count} channel height width"]]:
+    """`count` steps; frames that are not fed are decoded together."""
+    made = []
+    for _ in range(count):
+        if model.rollout == "free":
+            carry = coast(model, carry)
+            made.append(model.pool_moved(carry.state, carry.time))
+        else:
+            carry, frame = ROLLOUTS[model.rollout](model, carry)
+            made.append(frame)
+    if model.rollout == "free":
+        made = _decoded(model, made)
+    return carry, torch.stack(made, dim=1)
+
+
+def _decoded(model: Forecaster, pooled: list[Tensor]) -> list[Frame]:
+    """The frames of pooled states, by few calls if these are small."""
+    together = CACHE // pooled[0].nbytes
+    if together < 2:
+        return [model.decoder(each) for each in pooled]
+    parts = [
+        pooled[first : first + together] for first in range(0, len(pooled), together)
+    ]
+    decoded = [model.decoder(torch.cat(part)).chunk(len(part)) for part in parts]
+    return [frame for part in decoded for frame in part]
 
 
 def _lift(model: Forecaster, carry: Carry, ahead: int = 0) -> Tensor:

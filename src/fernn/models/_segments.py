@@ -1,13 +1,16 @@
-"""Checkpoints over time: keep the state between segments, compute the rest twice.
+"""The frames ahead in segments of √T steps, for training.
 
-With segments of √T steps a forward pass keeps about 2 √T states instead of T. The
-gradients are the same to the last bit, since what is computed again is the same.
+Frames that are not fed are decoded by one call a segment. With checkpoints a forward
+pass keeps the state between segments and computes the rest twice: about 2 √T states
+instead of T. The gradients are the same to the last bit, since what is computed again
+is the same.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +19,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from fernn.flows import held
-from fernn.models._rollout import ROLLOUTS, Carry, begin
+from fernn.models._rollout import Carry, begin, several
 
 if TYPE_CHECKING:
     from fernn.models.forecaster import Forecaster
@@ -26,6 +29,7 @@ def forward(
     model: Forecaster,
     video: Float[Tensor, "batch time channel height width"],
     ahead: int,
+    checkpoints: bool,
 ) -> Float[Tensor, "batch horizon channel height width"]:
     """The `ahead` frames after the observed `video`."""
 
@@ -35,24 +39,21 @@ def forward(
                 state = model.cell(drive, state)
         return state
 
-    def predict(count: int, carry: Carry) -> tuple[Carry, list[Tensor]]:
-        frames = []
+    def predict(count: int, carry: Carry) -> tuple[Carry, Tensor]:
         with held(model):
-            for _ in range(count):
-                carry, frame = ROLLOUTS[model.rollout](model, carry)
-                frames.append(frame)
-        return carry, frames
+            return several(model, carry, count)
 
+    run = _again if checkpoints else _once
     drives, state, predicted = list(model.cell.lift(video)), None, []
     length = math.isqrt(len(drives) + ahead)
     for first, count in segments(len(drives), length):
-        state = _again(observe, drives[first : first + count], state)
+        state = run(observe, drives[first : first + count], state)
     assert state is not None
     carry = begin(model.rollout, state, video)
     for _, count in segments(ahead, length):
-        carry, frames = _again(predict, count, carry)
-        predicted += frames
-    return torch.stack(predicted, dim=1)
+        carry, frames = run(predict, count, carry)
+        predicted.append(frames)
+    return torch.cat(predicted, dim=1)
 
 
 def segments(steps: int, length: int) -> Iterator[tuple[int, int]]:
@@ -61,7 +62,8 @@ def segments(steps: int, length: int) -> Iterator[tuple[int, int]]:
         yield first, min(length, steps - first)
 
 
-def _again(function: Any, *arguments: Any) -> Any:
-    return checkpoint(
-        function, *arguments, use_reentrant=False, preserve_rng_state=False
-    )
+def _once(function: Any, *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+_again = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)

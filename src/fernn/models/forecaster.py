@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -117,20 +118,32 @@ class Forecaster(nn.Module):
 
         The state is that of the lab frame.
         """
+        return self.decoder(self.pool(state))
+
+    def pool(
+        self, state: Float[Tensor, "batch velocity hidden height width"]
+    ) -> Float[Tensor, "batch hidden height width"]:
+        """Pool the state of the lab frame over V."""
         reduce = POOLINGS[self.pooling]
         if state.stride(2) != 1:
-            return self.decoder(reduce(state, dim=1))
+            return reduce(state, dim=1)
         # In the order of memory, channels last, reductions are up to 30 times faster.
         pooled = reduce(rearrange(state, "b v c h w -> b v h w c"), dim=1)
-        return self.decoder(rearrange(pooled, "b h w c -> b c h w"))
+        return rearrange(pooled, "b h w c -> b c h w")
 
     def decode_moved(
         self, state: Float[Tensor, "batch velocity hidden height width"], time: int
     ) -> Float[Tensor, "batch channel height width"]:
         """Decode the state of `time` frames one step of each slot's own flow on."""
+        return self.decoder(self.pool_moved(state, time))
+
+    def pool_moved(
+        self, state: Float[Tensor, "batch velocity hidden height width"], time: int
+    ) -> Float[Tensor, "batch hidden height width"]:
+        """Pool over V what `decode_moved` decodes."""
         if self.pooling == "max":
-            return self.decoder(self.cell.moved_maximum(state, time))
-        return self.decode(self.cell.lab(state, time, ahead=1))
+            return self.cell.moved_maximum(state, time)
+        return self.pool(self.cell.lab(state, time, ahead=1))
 
     def predict(
         self, video: Float[Tensor, "batch time channel height width"], horizon: int
@@ -140,11 +153,7 @@ class Forecaster(nn.Module):
         Raises:
             UserError: no frame is observed, or none is asked for.
         """
-        if video.shape[1] < 1 or horizon < 1:
-            raise UserError(
-                "at least one frame must be observed and one predicted,"
-                f" got {video.shape[1]} and {horizon}"
-            )
+        _require_frames(video.shape[1], horizon)
         return self._forecast(video, horizon)
 
     def _forecast(self, video: Tensor, horizon: int) -> Iterator[Tensor]:
@@ -158,10 +167,19 @@ class Forecaster(nn.Module):
     def forward(
         self, video: Float[Tensor, "batch time channel height width"], horizon: int
     ) -> Float[Tensor, "batch horizon channel height width"]:
-        """The `horizon` frames after the observed `video`."""
-        if self.checkpoint == "segments" and torch.is_grad_enabled():
-            return _segments.forward(self, video, horizon)
-        return torch.stack(list(self.predict(video, horizon)), dim=1)
+        """The `horizon` frames after the observed `video`; raises as `predict`."""
+        _require_frames(video.shape[1], horizon)
+        again = self.checkpoint == "segments" and torch.is_grad_enabled()
+        with nullcontext() if again else held(self):
+            return _segments.forward(self, video, horizon, again)
+
+
+def _require_frames(observed: int, predicted: int) -> None:
+    if observed < 1 or predicted < 1:
+        raise UserError(
+            "at least one frame must be observed and one predicted,"
+            f" got {observed} and {predicted}"
+        )
 
 
 def build(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 
 from fernn.data.recipes import Sequences
 from fernn.training import tasks
+from fernn.training.fabric import Fabric
 from fernn.training.settings import Settings
 
 

@@ -8,17 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import nn
 
 from fernn.data.recipes import Sequences
-from fernn.devices import allow_rounding, within_memory
+from fernn.devices import within_memory
 from fernn.training import tasks
+from fernn.training.fabric import Fabric, make_fabric
 from fernn.training.gradient import accumulate, mean_over_devices
-from fernn.training.meeting import OneMachine, meeting
 from fernn.training.rolling import RollingStates
-from fernn.training.settings import PRECISIONS, Settings
+from fernn.training.settings import Settings
 from fernn.training.stopping import Interrupted, stop_requests
 
 Record = dict[str, float]
@@ -119,23 +117,6 @@ def _restore(
     model.load_state_dict(parts["model"])
     optimiser.load_state_dict(parts["optimiser"])
     return run
-
-
-def make_fabric(devices: int = 1, precision: str = "float32") -> Fabric:
-    """Processes on this node alone, whatever the cluster offers."""
-    allow_rounding(precision == "tf32")
-    strategy = "auto"
-    if devices > 1:
-        meeting()  # named before the other processes are started
-        strategy = OneMachine()
-    fabric = Fabric(
-        devices=devices,
-        strategy=strategy,
-        precision=PRECISIONS[precision],
-        plugins=LightningEnvironment(),
-    )
-    fabric.launch()
-    return fabric
 
 
 def _step(
