@@ -53,8 +53,13 @@ def _overrides(config: Config, name: str) -> Iterator[Problem]:
     for axis in config.axes.keys() & set(experiment.axes):
         places.append((("axes", axis), config.axes[axis]))
         for budget, sizes in config.budgets.items():
-            if axis in sizes.axes:
-                places.append((("budgets", budget, "axes", axis), sizes.axes[axis]))
+            own = sizes.sizes.get(name)
+            for given, where in (
+                (sizes.axes, ("budgets", budget)),
+                (own and own.axes, ("budgets", budget, "sizes", name)),
+            ):
+                if given and axis in given:
+                    places.append(((*where, "axes", axis), given[axis]))
     elsewhere = [n for n in options.names("data", kind) if n not in GIVEN]
     for path, given in places:
         own = given.model_extra or {}
@@ -71,13 +76,14 @@ def flow_of(experiment: Experiment) -> str | None:
     if kind not in options.kinds("data"):
         return None
     default = options.default("data", kind, "flow")
-    return experiment.dataset.get("flow", default)
+    flow = experiment.dataset.get("flow", default)
+    return None if flow is None else str(flow)
 
 
 def on_torus(flow: str | None) -> bool:
     """Whether a flow's velocities are pixels per frame, the same modulo its size."""
-    known = flow in options.kinds("flows")
-    return known and bool(options.constant("flows", str(flow), "TORUS"))
+    known = options.kinds("flows")
+    return flow in known and bool(options.constant("flows", flow, "TORUS"))
 
 
 def pairs(velocities: Any, path: tuple) -> Iterator[Problem]:

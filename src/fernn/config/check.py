@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
+from types import NoneType, UnionType
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -52,6 +53,8 @@ def _with_hint(problem: Problem) -> Problem:
             node = node.model_fields[key].annotation
         else:
             node = get_args(node)[-1]
+        if isinstance(node, UnionType):  # of a part that may be left out
+            node = next(each for each in get_args(node) if each is not NoneType)
     hint = nearest(str(problem.path[-1]), node.model_fields)
     return Problem(problem.path, f"{UNKNOWN}; {hint}")
 

@@ -165,7 +165,7 @@ def check(
 
 def _nested(package: str, spec: dict[str, Any], path: tuple) -> Iterator[Problem]:
     """The problems of a kind within a kind, whose options are keywords only."""
-    found = kinds(package).get(spec.get("kind", ""))
+    found = kinds(package).get(str(spec.get("kind")))
     supplied = [argument.arg for argument in found.args.args] if found else []
     yield from check(package, spec, path, supplied)
 
