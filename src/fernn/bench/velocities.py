@@ -24,7 +24,7 @@ from fernn.bench.scaling import BASE, added
 
 FORMS = ("auto", "naive")
 SPEEDS = (0, 1, 2, 3, 4)  # of V, pixel/frame
-ROUNDS = 7
+ROUNDS = 5
 
 
 def measure(quick: bool) -> Iterator[Row]:
