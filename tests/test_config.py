@@ -149,7 +149,10 @@ def test_all_mistakes_are_told_at_once_where_they_stand(told):
         (f"{SIZES}{{epocs: 9}}}}}}}}", "unknown key; did you mean 'epochs'"),
         (f"{SIZES}{{axes: {{camera: {{horizn: 2}}}}}}}}}}}}", "no option 'horizn'"),
         ("protocols: {kth: {tuning: {rangs: {}}}}", "unknown key; did you mean 'rang"),
-        ("experiments: {kth: {dataset: {flow: [[]]}}}", "dataset.flow: must be text, got [[]]"),
+        (
+            "experiments: {kth: {dataset: {flow: [[]]}}}",
+            "dataset.flow: must be text, got [[]]",
+        ),
         ("experiments: {collisions: {dataset: {motion: {kind: [[]]}}}}", "no [[]] in"),
         (f"{SIZES}{{tuning: {{workers: 2}}}}}}}}}}", "is the budget's, one for all"),
         ("experiments: {kth: {models: [grnn]}}", "learns to forecast, the data"),
