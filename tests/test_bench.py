@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from fernn.bench import gpu
 from fernn.bench._clock import interleaved, ratio
 from fernn.bench._naive import NaiveForecaster
 from fernn.bench._row import Row
@@ -30,6 +31,18 @@ def test_every_measurement_runs_when_quick(name, monkeypatch):
     if name == "training_memory":
         # Not the peak of the process that started it, which would hide all of it.
         assert min(row.value for row in rows) > 1
+
+
+def test_on_a_gpu_a_form_that_memory_did_not_hold_is_never_the_best():
+    fits = dict.fromkeys(("seconds", "slower", "memory", "rate"), 2.0)
+    beyond = dict.fromkeys(fits, math.nan)
+    fast = ("fused", "bfloat16")
+    rows = list(gpu._targets({gpu.PLAIN: beyond, fast: fits}))
+    assert all("fused, bfloat16" in row.what for row in rows if row.target)
+    assert [row.verdict for row in rows if row.target] == ["missed"] * 3
+    rows = list(gpu._targets({gpu.PLAIN: {**fits, "slower": 1.0}, fast: fits}))
+    assert "plain, tf32: share" in rows[1].what and rows[1].verdict == "met"
+    assert list(gpu._targets({gpu.PLAIN: beyond})) == []
 
 
 def test_a_measurement_that_figures_show_is_written_as_a_cube(tmp_path, capsys):

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -11,6 +12,7 @@ from fernn.cli import main
 from fernn.config.check import checked
 from fernn.config.choices import CHOICES
 from fernn.config.positions import merge, read
+from fernn.config.schema import Sizes
 from fernn.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -248,8 +250,10 @@ def test_the_choices_are_the_real_names():
     from fernn.models.classifier import SHIFTS
     from fernn.models.forecaster import CHECKPOINTS, POOLINGS
     from fernn.models.persistence import MOTIONS
-    from fernn.training.settings import SCHEDULES
+    from fernn.training.settings import PRECISIONS, SCHEDULES
 
+    precisions = Sizes.model_fields["precision"].annotation
+    assert get_args(precisions) == tuple(PRECISIONS)
     real = {
         "activation": ACTIVATIONS,
         "checkpoint": CHECKPOINTS,

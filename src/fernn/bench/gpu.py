@@ -10,8 +10,10 @@ highest that the step adds to what its weights need. Nothing is drawn or logged.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -50,7 +52,7 @@ def measure(quick: bool) -> Iterator[Row]:
     Raises:
         UserError: there is no GPU.
     """
-    device, size = _device(quick), Size(**{**vars(PUBLISHED), "batch": BATCH})
+    device, size = _device(quick), replace(PUBLISHED, batch=BATCH)
     if quick:
         size = TINY
     found = {}
@@ -66,8 +68,11 @@ def measure(quick: bool) -> Iterator[Row]:
 
 
 def _targets(found: dict[tuple[str, str], Measured]) -> Iterator[Row]:
-    """Of the fastest form, beside the plain one and the floor."""
-    best = min(found, key=lambda form: found[form]["slower"])
+    """Of the fastest form that memory held, beside the plain one and the floor."""
+    fitted = [form for form in found if not math.isnan(found[form]["slower"])]
+    if not fitted:
+        return
+    best = min(fitted, key=lambda form: found[form]["slower"])
     plain, fast = found[PLAIN], found[best]
     name = ", ".join(best)
     faster = plain["slower"] / fast["slower"]
@@ -120,7 +125,7 @@ def _measured(
     try:
         times = interleaved(calls, rounds, clock)
     except torch.OutOfMemoryError:
-        return dict.fromkeys(("seconds", "slower", "memory", "rate"), float("nan"))
+        return dict.fromkeys(("seconds", "slower", "memory", "rate"), math.nan)
     rate = floating_operations(size, 2) / median(times["floor"]) / 1e12
     return {
         "seconds": median(times["form"]),

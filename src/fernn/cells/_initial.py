@@ -18,17 +18,18 @@ INITIALS = ("random", "symmetric")
 
 
 @torch.no_grad()
-def make_symmetric(convolution: nn.Module) -> None:
-    """Make a kernel equal to its point reflection, with the variance it had.
+def begin(convolution: nn.Module, initial: str) -> None:
+    """Make a random kernel what it is to be; a symmetric one has the same variance.
 
     One of a rotation flow turns no image, so it stays as it was drawn.
 
     Args:
         convolution: from a state to a state, of any flow.
+        initial: of `INITIALS`.
     """
+    if initial == "random" or isinstance(convolution, RegularConvolution):
+        return
     weight = convolution.weight
     assert isinstance(weight, Tensor)
-    if isinstance(convolution, RegularConvolution):
-        return
     symmetric = weight + weight.flip(-2, -1)
     weight.copy_(symmetric * (weight.norm() / symmetric.norm()))

@@ -9,7 +9,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fernn.cells._initial import INITIALS, make_symmetric
+from fernn.cells._initial import INITIALS, begin
 from fernn.errors import UserError, nearest
 from fernn.flows import Flow
 
@@ -74,8 +74,7 @@ class FlowEquivariantCell(nn.Module):
         self.conv_u = self.layer("lifting", channels, hidden)
         self.conv_h = self.layer("convolution", hidden, hidden)
         self.initial = initial
-        if initial == "symmetric":
-            make_symmetric(self.conv_h)
+        begin(self.conv_h, initial)
 
     @staticmethod
     def objection(flow: Flow) -> str | None:

@@ -18,7 +18,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fernn.cells._initial import make_symmetric
+from fernn.cells._initial import begin
 from fernn.cells.flow_equivariant import FlowEquivariantCell
 from fernn.errors import UserError, nearest
 from fernn.flows import Flow, Velocity
@@ -53,8 +53,7 @@ class LatticeCell(FlowEquivariantCell):
         with torch.no_grad():  # as if the sum over offsets were one convolution
             for weight in self.conv_h.parameters():
                 weight /= len(apart) ** 0.5
-        if self.initial == "symmetric":
-            make_symmetric(self.conv_h)
+        begin(self.conv_h, self.initial)
         self.register_buffer("sources", _sources(flow, apart), persistent=False)
 
     def convolve(self, state: State) -> State:
@@ -82,8 +81,7 @@ class FullCell(FlowEquivariantCell):
         super().__init__(flow, *args, **kwargs)
         channels = len(flow.velocities) * self.hidden
         self.conv_h = self.layer("convolution", channels, channels)
-        if self.initial == "symmetric":
-            make_symmetric(self.conv_h)
+        begin(self.conv_h, self.initial)
 
     def convolve(self, state: State) -> State:
         """See `FlowEquivariantCell.convolve`."""

@@ -77,7 +77,6 @@ def _subjects(args: argparse.Namespace, recipe: str | None) -> list[Any]:
     from fernn.evaluation._subject import Subject
 
     allow_rounding(False)
-
     place, sequences = device(), None
     files = {path.stem: path for path in args.recipes}
     if recipe in files:

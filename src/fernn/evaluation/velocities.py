@@ -100,9 +100,3 @@ def speed(cube: xr.Dataset) -> np.ndarray:
     """The larger of the components of each sample's velocity, pixel/frame."""
     parts = [np.abs(cube[f"velocity_{axis}"].values) for axis in ("rows", "columns")]
     return np.maximum(*parts)
-
-
-def square(speed: int) -> set[tuple[int, int]]:
-    """All velocities of up to `speed` pixels per frame along each axis."""
-    steps = range(-int(speed), int(speed) + 1)
-    return {(row, column) for row in steps for column in steps}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fernn.evaluation import velocities
+from fernn.velocities import square
 
 SOURCE = (
     "Published: T. A. Keller, Flow Equivariant Recurrent Neural Networks,"
@@ -31,12 +31,12 @@ class Value:
 
 
 # By the velocities of the training data, then by those in the model's V.
-TRANSLATION = frozenset(velocities.square(2))  # pixels per frame
+TRANSLATION = frozenset(square(2))  # pixels per frame
 ROTATION = frozenset((degrees,) for degrees in range(-40, 41, 10))  # per frame
 PROTOCOL = "published"
 VALUES = {
     (TRANSLATION, frozenset({(0, 0)})): Value(8.1e-3, 6e-4),  # G-RNN
-    (TRANSLATION, frozenset(velocities.square(1))): Value(5.3e-4, 8e-5),  # FERNN-V1
+    (TRANSLATION, frozenset(square(1))): Value(5.3e-4, 8e-5),  # FERNN-V1
     (TRANSLATION, TRANSLATION): Value(1.5e-4, 2e-5),  # FERNN-V2
     (ROTATION, frozenset({(0,)})): Value(4.0e-3, 5e-4),  # G-RNN
     (ROTATION, ROTATION): Value(6.1e-4, 3e-5),  # FERNN-V4
@@ -75,7 +75,7 @@ def accuracy(attrs: Mapping[str, Any], about: Mapping[str, Any]) -> Value | None
         return CONV3D
     found = {tuple(velocity) for velocity in about["velocities"]}
     for speed, value in ACTIONS.items():
-        if found == velocities.square(speed) and "+" not in about["label"]:
+        if found == set(square(speed)) and "+" not in about["label"]:
             return value
     return None
 
