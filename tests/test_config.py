@@ -146,6 +146,7 @@ def test_all_mistakes_are_told_at_once_where_they_stand(told):
         ("budgets: {demo: {long_horizon: 4}}", "at least the horizon, 5, got 4"),
         ("budgets: {demo: {axes: {lenth: {}}}}", "did you mean 'length'"),
         ("budgets: {demo: {axes: {length: {sequences: true}}}}", "got True"),
+        ("budgets: {demo: {sizes: {action: {}}}}", "no experiment 'action'; did you"),
         (f"{SIZES}{{source: kht}}}}}}}}", "no source 'kht'; did you mean 'kth'"),
         (f"{SIZES}{{sequences: 9}}}}}}}}", "epoch of 9 is less than a batch, 16"),
         (f"{SIZES}{{epocs: 9}}}}}}}}", "unknown key; did you mean 'epochs'"),
@@ -190,6 +191,12 @@ def test_what_is_right_is_not_told(told):
     quarters = "execution: plain, flow: {max_speed: null, velocities: [0, 90]}"
     assert told(f"models: {{grnn_turn: {{{quarters}}}}}") == []
     assert told("models: {grnn_turn: {execution: plain}}") == []  # it is at rest
+
+
+def test_a_narrowed_budget_keeps_the_sizes_of_the_others(told):
+    """Not those of experiments that nobody has."""
+    assert told("budgets: {paper: {experiments: [translation_published]}}") == []
+    assert told("budgets: {paper: {experiments: [translation], sizes: {x: {}}}}")
 
 
 def test_the_winning_file_or_the_command_line_has_the_mistake(told, tmp_path):

@@ -113,7 +113,7 @@ def _dots(
         "ha": "center",
     }
     at = (left + width / 2, values.max())
-    axes.annotate(_parts.short(middle), at, size=6, color=look.color, **offset)
+    axes.annotate(_parts.short(middle), at, size=5, color=look.color, **offset)
 
 
 def _legend(figure: Figure, looks: dict, cubes: Sequence[xr.Dataset]) -> None:
