@@ -56,9 +56,10 @@ def _windows(
 ) -> Float[Tensor, "sample digit frame height width"]:
     """Cut frames out of the torus laid twice along both axes: no index per pixel."""
     rows, columns = images.shape[-2:]
-    torus = F.pad(images, (0, size - columns, 0, size - rows)).float() / scale
-    tiles = torus.tile(2, 2).flatten(0, 1)
+    torus = F.pad(images, (0, size - columns, 0, size - rows)) / scale
+    twice = torus[:, :, None, :, None].expand(-1, -1, 2, -1, 2, -1)
     side = 2 * size
+    tiles = twice.reshape(-1, side, side)
     tile = torch.arange(len(tiles), device=images.device).view(*images.shape[:2], 1)
     first = (tile * side + corner[..., 0]) * side + corner[..., 1]
     places = tiles.numel() - (size - 1) * (side + 1)
