@@ -17,6 +17,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from fernn.flows._products import add_products, product, products
 from fernn.flows._tables import Tables
 
 
@@ -52,10 +53,10 @@ class HarmonicConvolution(torch.autograd.Function):
             mixed = piece.new_zeros(*mixing.shape[:2], pixels)
             for some, columns in tables.chunks(spectrum):
                 reduced = tables.reduce(spectrum[:, :, some], planes)
-                mixed.baddbmm_(mixing[:, :, columns], reduced)
+                add_products(mixed, mixing[:, :, columns], reduced)
             mixed = rearrange(mixed, "k (p o) x -> (k p) (o x)", p=2)
             channels = mixing.shape[1] // 2 * tables.count
-            found.append((inverse @ mixed).view(channels, *piece.shape[-2:]))
+            found.append(product(inverse, mixed).view(channels, *piece.shape[-2:]))
         return torch.stack(found)
 
     @staticmethod
@@ -67,7 +68,7 @@ class HarmonicConvolution(torch.autograd.Function):
         to_mixing = torch.zeros_like(mixing)
         pairs = zip(signal.unbind(0), gradients[0].unbind(0), strict=True)
         for index, (piece, gradient) in enumerate(pairs):
-            mixed = inverse.T @ gradient.reshape(tables.count, -1)
+            mixed = product(inverse.T, gradient.reshape(tables.count, -1))
             outputs = mixing.shape[1] // 2
             mixed = rearrange(mixed, "(k p) (o x) -> k (p o) x", p=2, o=outputs)
             spectrum = _spectrum(piece, forward, tables)
@@ -75,19 +76,19 @@ class HarmonicConvolution(torch.autograd.Function):
                 own = spectrum[:, :, some]
                 if ctx.needs_input_grad[1]:
                     reduced = tables.reduce(own, planes).transpose(1, 2)
-                    to_mixing[:, :, columns].baddbmm_(mixed, reduced)
+                    add_products(to_mixing[:, :, columns], mixed, reduced)
                 if ctx.needs_input_grad[0]:
-                    back = mixing[:, :, columns].transpose(1, 2) @ mixed
+                    back = products(mixing[:, :, columns].transpose(1, 2), mixed)
                     # What these channels were is not needed any more.
                     spectrum[:, :, some] = tables.spread(back, planes, own.shape)
             if ctx.needs_input_grad[0]:
-                turned = forward.T @ spectrum.view(len(forward), -1)
+                turned = product(forward.T, spectrum.view(len(forward), -1))
                 to_signal[index] = turned.view_as(piece)
         return to_signal, to_mixing, None
 
 
 def _spectrum(piece: Tensor, forward: Tensor, tables: Tables) -> Tensor:
     """One sample's transform: (frequency, part, channel, height, width)."""
-    found = forward @ piece.reshape(tables.count, -1)
+    found = product(forward, piece.reshape(tables.count, -1))
     channels = piece.shape[0] // tables.count
     return found.view(len(forward) // 2, 2, channels, *piece.shape[-2:])
