@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from statistics import median
 
+from fernn.allocator import keep_freed_memory
+
 Times = dict[str, list[float]]
 
 
@@ -39,10 +41,14 @@ def ratio(times: Times, above: str, below: str) -> float:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on one thread: threads that wait for each other burn time on a busy one."""
+def as_in_jobs() -> Iterator[None]:
+    """Torch on one thread, and freed memory kept, as the workflow's jobs have it.
+
+    Threads that wait for each other burn time on a busy machine.
+    """
     import torch
 
+    keep_freed_memory()
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from fernn.allocator import keep_freed_memory
 from fernn.bench._step import TINY, Size, evaluation, training_step
 
 STATUS = Path("/proc/self/status")
@@ -32,6 +33,7 @@ def main(spec: str) -> None:
 
     A tiny one before them loads what libraries load when first used, some 100 MiB.
     """
+    keep_freed_memory()
     torch.set_num_threads(1)
     options = json.loads(spec)
     size = Size(**options.pop("size"))

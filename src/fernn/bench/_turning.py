@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from fernn import cells, flows
+from fernn.allocator import keep_freed_memory
 from fernn.bench._peak import peak
 from fernn.flows._regular import RegularConvolution
 
@@ -81,6 +82,7 @@ def sequence(size: Turning, execution: str, form: str) -> Callable[[], None]:
 
 def main(spec: str) -> None:
     """Print the mebibytes that two convolutions add to a process; see `_peak`."""
+    keep_freed_memory()
     torch.set_num_threads(1)
     options = json.loads(spec)
     form = options.pop("form")

@@ -64,11 +64,13 @@ def prepare(args: argparse.Namespace, seed: int, changes: dict[str, Any]) -> tup
     import torch
 
     from fernn import models
+    from fernn.allocator import keep_freed_memory
     from fernn.config.options import require
     from fernn.data.recipes import open_sequences
     from fernn.devices import device
     from fernn.training.settings import settings
 
+    keep_freed_memory()
     chosen = settings({**args.training, **changes}, seed)
     spec = require("models", args.model, supplied=["size"])
     splits = [

@@ -46,16 +46,16 @@ def run(args: argparse.Namespace) -> None:
     chosen = {name: _module(name) for name in args.names or _measurable()}
 
     from fernn.bench import _report
-    from fernn.bench._clock import one_thread
+    from fernn.bench._clock import as_in_jobs
 
     if args.output and args.output.suffix == ".nc":
-        with one_thread():
+        with as_in_jobs():
             _write_cube(args.output, chosen, args.quick, args.attrs)
         return
     whole = not (args.names or args.quick)
     path = args.output or (REPORT if whole else None)
     measured = {}
-    with one_thread():
+    with as_in_jobs():
         for name, module in chosen.items():
             # Not a bar: its thread would be timed with the rest.
             print(f"measuring {name} …", file=sys.stderr, flush=True)

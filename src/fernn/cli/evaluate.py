@@ -39,9 +39,11 @@ def run(args: argparse.Namespace) -> None:
 
     import xarray as xr
 
+    from fernn.allocator import keep_freed_memory
     from fernn.lineage import stamp
     from fernn.storage import write_dataset
 
+    keep_freed_memory()
     groups = {axis: _measured(args, about) for axis, about in args.axes.items()}
     inputs = [*(args.checkpoints or []), *args.recipes, args.atlas]
     lineage = json.dumps(stamp(filter(None, inputs)))

@@ -86,12 +86,14 @@ def measure(network: Network, batch: int) -> float:
     """
     import torch
 
+    from fernn.allocator import keep_freed_memory
     from fernn.devices import device
     from fernn.errors import UserError
     from fernn.estimate import flop
 
     place, size, best = device(), 1, 0.0
-    torch.set_num_threads(1)  # as in the workflow's jobs
+    keep_freed_memory()  # as in the workflow's jobs, which have one thread
+    torch.set_num_threads(1)
     # On a processor, waiting for other programs does not count.
     clock = time.process_time if place.type == "cpu" else time.perf_counter
     model = flop.build(network, str(place))
