@@ -15,8 +15,7 @@ from torch import Tensor
 
 from fernn.flows._basis import harmonics
 
-CACHE = 2**22  # bytes
-WIDTH = 16  # channels of which a processor convolves as many as fast as one
+CACHE = 2**23  # bytes
 
 
 @dataclass(frozen=True)
@@ -132,14 +131,9 @@ class Tables:
         """
         waves, _, some, height, width = spectrum.shape
         images = rearrange(spectrum, "k p c h w -> (k c) p h w")
-        beyond = -len(planes) % WIDTH if images.device.type == "cpu" else 0
-        filled = F.pad(planes, (0, 0, 0, 0, 0, 0, 0, beyond))
-        convolved = F.conv2d(images, filled, padding=planes.shape[-1] // 2)
-        convolved = convolved.view(waves, some, -1, 2, height * width)
-        functions = len(self.functions)
-        reduced = convolved.new_empty(
-            self.outputs, some, functions, *convolved.shape[3:]
-        )
+        convolved = F.conv2d(images, planes, padding=planes.shape[-1] // 2)
+        convolved = convolved.view(waves, some, len(self.functions), 2, -1)
+        reduced = convolved.new_empty(self.outputs, *convolved.shape[1:])
         for place, function in enumerate(self.functions):
             reduced[:, :, place] = convolved[self._slice(function), :, place]
         return reduced.view(self.outputs, -1, height * width)
