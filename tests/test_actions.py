@@ -53,6 +53,7 @@ def test_samples_do_not_depend_on_how_they_are_read(epoch):
     video = [split.video(first, 5, 4, epoch) for first in parts]
     named = [split.labels(first, 5, epoch) for first in parts]
     assert torch.equal(torch.cat(video[::-1]), whole)
+    assert torch.equal(split.video(0, 40, 3, epoch), whole[:, :3])
     assert torch.equal(torch.cat(named[::-1]), labels)
     assert torch.equal(sequences(sequences=99).video(0, 40, 4, epoch), whole)
     assert not torch.equal(sequences(seed=1).video(0, 40, 4, epoch), whole)

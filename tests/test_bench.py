@@ -121,7 +121,7 @@ def test_the_report_and_its_table_hold_the_same_rows(tmp_path, capsys):
     text, rows = texts[0], list(csv.DictReader(texts[1].splitlines()))
     assert "Written by `fernn bench rendering --quick`" in text
     assert "## Rendering frames" in text and "- commit: " in text
-    assert len(rows) == 3 and {row["measurement"] for row in rows} == {"rendering"}
+    assert len(rows) == 6 and {row["measurement"] for row in rows} == {"rendering"}
     for row in rows:
         assert f"| {row['what']} | " in text
         assert any(line.startswith(f"rendering: {row['what']}: ") for line in printed)

@@ -40,6 +40,7 @@ def test_samples_do_not_depend_on_how_they_are_read(sequences, epoch):
     whole = split.video(0, 24, 6, epoch)
     backwards = [split.video(first, 5, 6, epoch) for first in (20, 15, 10, 5, 0)]
     assert torch.equal(torch.cat(backwards[::-1]), whole)
+    assert torch.equal(split.video(0, 24, 4, epoch), whole[:, :4])
     assert torch.equal(sequences(sequences=99).video(0, 24, 6, epoch), whole)
 
 

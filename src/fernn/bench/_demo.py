@@ -62,6 +62,10 @@ class Demo:
         )
         return Sequences(recipe, self.atlas)
 
+    def splits(self) -> tuple[Sequences, Sequences]:
+        """Those that are trained on and validated with."""
+        return self.split("train", self.sequences), self.split("val", self.validation)
+
     def model(self, max_speed: int) -> nn.Module:
         """A fresh forecaster with V a square."""
         torch.manual_seed(0)
@@ -75,10 +79,6 @@ class Demo:
 
     def train(self, max_speed: int, on_step: Listener = lambda record: None) -> None:
         """Train a fresh model to the end of the last epoch."""
-        train(
-            self.model(max_speed),
-            self.split("train", self.sequences),
-            self.split("val", self.validation),
-            self.settings,
-            on_step=on_step,
-        )
+        training, validation = self.splits()
+        model = self.model(max_speed)
+        train(model, training, validation, self.settings, on_step=on_step)

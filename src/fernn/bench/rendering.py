@@ -3,13 +3,15 @@
 Digits in translation, from a recipe to frames, one thread, in batches as in training:
 the paper's sizes and the demo's. The loop it is compared with takes one sequence at a
 time and rolls each digit for each frame; its frames are equal to the last bit, which is
-checked before measuring. Medians over turns.
+checked before measuring. Medians over turns. Then the share of the demo's training that
+is rendering, with what draws the recipes of later epochs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from statistics import median
+from time import process_time
 from typing import NamedTuple
 
 import torch
@@ -17,10 +19,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fernn.bench._clock import interleaved, ratio
+from fernn.bench._demo import Demo
 from fernn.bench._row import Row
+from fernn.bench._step import LABELS
 from fernn.data._translate import translate
+from fernn.data.flowing_digits import Sequences
+from fernn.training.loop import train
 
 FASTER = 15  # than the loop
+SHARE = 1  # of training, percent
 SCALE = 255.0
 SEQUENCES = 128  # in a turn, at least
 
@@ -46,6 +53,10 @@ def measure(quick: bool) -> Iterator[Row]:
     """Sequences and frames per second, and how much slower the loop is."""
     for name, scene in (QUICK if quick else SCENES).items():
         yield from _compared(name, scene, rounds=1 if quick else 15)
+    demo = Demo(sequences=8, validation=8) if quick else Demo()
+    for max_speed, label in LABELS.items():
+        share = _share(demo, max_speed)
+        yield Row(f"{label}, demo: rendering", share, "% of training", at_most=SHARE)
 
 
 def _compared(name: str, scene: Scene, rounds: int) -> Iterator[Row]:
@@ -64,6 +75,28 @@ def _compared(name: str, scene: Scene, rounds: int) -> Iterator[Row]:
     yield Row(f"{name}: frames", speed * scene.frames, "1/s")
     slower = ratio(times, "loop", "batched")
     yield Row(f"{name}: loop / batched", slower, "×", at_least=FASTER)
+
+
+class Timed(Sequences):
+    """Sequences that sum the processor time of their rendering."""
+
+    seconds = 0.0
+
+    def video(self, first: int, count: int, frames: int, epoch: int = 0) -> Tensor:
+        """See `fernn.data._videos.DigitVideos`."""
+        started = process_time()
+        made = super().video(first, count, frames, epoch)
+        self.seconds += process_time() - started
+        return made
+
+
+def _share(demo: Demo, max_speed: int) -> float:
+    """Rendering's part of the processor time of training, percent."""
+    splits = [Timed(split.recipe, demo.atlas) for split in demo.splits()]
+    model, started = demo.model(max_speed), process_time()
+    train(model, splits[0], splits[1], demo.settings)
+    spent = process_time() - started
+    return 100 * sum(split.seconds for split in splits) / spent
 
 
 def _drawn(scene: Scene) -> tuple[Tensor, Tensor, Tensor]:

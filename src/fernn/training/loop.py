@@ -13,6 +13,7 @@ from torch import nn
 from fernn.data.recipes import Sequences
 from fernn.devices import within_memory
 from fernn.training import tasks
+from fernn.training.ahead import Ahead
 from fernn.training.fabric import Fabric, make_fabric
 from fernn.training.gradient import accumulate, mean_over_devices
 from fernn.training.rolling import RollingStates
@@ -63,6 +64,7 @@ def train(
         Diverged: the loss or its gradient is not finite; the message tells the step.
         Interrupted: SIGTERM, SIGUSR1 or the time limit came; the state is saved.
     """
+    train_split, validation_split = Ahead(train_split), Ahead(validation_split)
     fabric = make_fabric(devices, settings.precision)
     optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     network, optimiser = fabric.setup(model, optimiser)
