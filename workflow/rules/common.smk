@@ -75,9 +75,9 @@ def entry(*keys):
 def tags(experiment, model):
     """Those of a model's runs in the tracker."""
     about = EXPERIMENTS[experiment]["attrs"]
-    model = about["models"][model]
-    tags = {"title": about["title"], "label": model["label"]}
-    return {**tags, "mlflow.runColor": model["color"]}
+    named = about["models"][model]
+    colour = {"mlflow.runColor": named["color"]}
+    return {"title": about["title"], "label": named["label"], **colour}
 
 
 def shown(wildcards, input):
@@ -91,9 +91,13 @@ def shown(wildcards, input):
 
 def all_shown(wildcards, input):
     """The tags of the runs of a part's models, likewise."""
-    experiment = EXPERIMENTS[wildcards.experiment]
-    models = experiment["parts"][wildcards.part]
-    return json.dumps({model: tags(wildcards.experiment, model) for model in models})
+    name = wildcards.experiment
+    return json.dumps({model: tags(name, model) for model in part(wildcards)})
+
+
+def part(wildcards):
+    """The models and baselines that one job measures."""
+    return EXPERIMENTS[wildcards.experiment]["parts"][wildcards.part]
 
 
 def seeds(wildcards):
@@ -102,8 +106,8 @@ def seeds(wildcards):
 
 def trained(wildcards):
     """The models of a part that have weights."""
-    experiment = EXPERIMENTS[wildcards.experiment]
-    return [m for m in experiment["parts"][wildcards.part] if m in experiment["models"]]
+    known = EXPERIMENTS[wildcards.experiment]["models"]
+    return [model for model in part(wildcards) if model in known]
 
 
 def of_seeds(wildcards, model, name):
@@ -138,15 +142,14 @@ def models(wildcards):
 
     No function of `input`, so that a baseline's change measures it again.
     """
-    experiment = EXPERIMENTS[wildcards.experiment]
+    baselines = EXPERIMENTS[wildcards.experiment]["baselines"]
     arguments = []
-    for model in experiment["parts"][wildcards.part]:
-        if model in experiment["models"]:
+    for model in part(wildcards):
+        if model in baselines:
+            arguments += ["--baseline", model, json.dumps(baselines[model])]
+        else:
             paths = of_seeds(wildcards, model, "model.pt")
             arguments += ["--model", model, *paths]
-        else:
-            spec = json.dumps(experiment["baselines"][model])
-            arguments += ["--baseline", model, spec]
     return arguments
 
 

@@ -129,7 +129,7 @@ def _measurer(
             works += evaluation(network, about, recipe, len(seeds))
     about = tuple((work.network.without_rollout, work.batch) for work in works)
     key = ("evaluate", *place)
-    alike = ((*key, about), (key[0], *models, about))
+    alike = ((*key, about), (key[0], tuple(models), about))
     return Job("evaluate", place, tuple(after), part, 1, works, alike)
 
 
