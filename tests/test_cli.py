@@ -63,7 +63,7 @@ def test_drawing_recipes_and_joining_shards_leave_torch_alone(atlas, tmp_path):
     write_dataset(atlas, tmp_path / "digits.nc")
     write_dataset(mock_clips.atlas(), tmp_path / "clips.nc")
     shard = xr.Dataset({"error": ("sample", [1.0])}).expand_dims(model=["a"])
-    write_dataset(xr.Dataset(), tmp_path / "shard.nc", {"length": shard})
+    write_dataset(xr.Dataset(), tmp_path / "shard.nc", {"length/a": shard})
     calls = [["combine", "--shards", "shard.nc", "--axis", "length"]]
     for kind, spec in drawn.items():
         source = "clips.nc" if kind == "moving_clips" else "digits.nc"

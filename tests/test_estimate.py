@@ -50,17 +50,29 @@ def network(max_speed=0, size=3, **changes):
     return Network(json.dumps({**TINY, "flow": flow, **changes}), size)
 
 
-def test_the_jobs_are_those_of_the_workflow(tmp_path):
+@pytest.mark.parametrize("budget", ["smoke", "demo"])  # which measure by other parts
+def test_the_jobs_are_those_of_the_workflow(tmp_path, budget):
     pytest.importorskip("snakemake")
     command = [sys.executable, "-m", "snakemake", "-n", "-s", str(ROOT / "Snakefile")]
-    command += ["--directory", str(tmp_path), "--config", "budget=smoke"]
+    command += ["--directory", str(tmp_path), "--config", f"budget={budget}"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60)
     listed = re.findall(r"^(\w+) +(\d+)$", run.stdout, re.MULTILINE)
     expected = {rule: int(number) for rule, number in listed}
     for other in ("total", "all", "config"):
         expected.pop(other)
-    rules = [job.rule for job in jobs(resolved()).values()]
+    rules = [job.rule for job in jobs(resolved(budget)).values()]
     assert expected == {rule: rules.count(rule) for rule in set(rules)}
+
+
+def test_a_job_that_measures_all_models_computes_what_they_compute():
+    apart, together = (jobs(resolved(evaluate=by)) for by in ("model", "experiment"))
+    every = together["evaluate", "translation", "all"]
+    models = ("grnn", "fernn_v1", "fernn_v2", "copy_last", "copy_moved")
+    alone = [apart["evaluate", "translation", model] for model in models]
+    assert every.works == sum((job.works for job in alone), ())
+    assert {*every.after} == {key for job in alone for key in job.after}
+    assert together["combine", "translation", "length"].after == (every.key,)
+    assert every.frames > alone[2].frames > 0
 
 
 def test_the_operations_of_a_tiny_network():

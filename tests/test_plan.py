@@ -55,7 +55,7 @@ def test_a_budget_changes_sizes_only(resolved, budget):
     shared = one.keys() & other.keys()
     assert shared
     for name in shared:
-        assert one[name].keys() == other[name].keys() == {"seeds", *SIZES}
+        assert one[name].keys() == other[name].keys() == {"seeds", "parts", *SIZES}
         for part, sizes in SIZES.items():
             assert science(one[name][part], sizes) == science(other[name][part], sizes)
 
@@ -94,6 +94,23 @@ def test_a_mode_of_tuning_changes_no_science_and_no_study(resolved):
     one, other = resolved("demo"), resolved("demo", change)
     assert (one.pop("tuning_mode"), other.pop("tuning_mode")) == ("workers", "batch")
     assert one == other and one["trials"] == 4
+
+
+def test_how_much_a_job_measures_changes_nothing_else(resolved):
+    def change(raw):
+        raw["budgets"]["demo"]["evaluate"] = "model"
+
+    one, other = resolved("demo"), resolved("demo", change)
+    name = "translation_slow"
+    order = ["grnn", "fernn_v1", "fernn_v2", "copy_last", "copy_moved"]
+    together, apart = (p["experiments"][name]["parts"] for p in (one, other))
+    assert together == {"all": order}
+    assert list(apart.items()) == [(model, [model]) for model in order]
+    assert one != other
+    for experiment in one["experiments"]:
+        for made in (one, other):
+            del made["experiments"][experiment]["parts"]
+    assert one == other
 
 
 def test_baselines_are_measured_where_they_have_something_to_show(resolved):

@@ -53,10 +53,10 @@ data = "--train=results/data/train.nc --val=results/data/val.nc"
 options = ["--model", model, "--training", training, *own]
 output = "--output=results/runs/model.pt"
 fernn(f"train {data} --atlas=results/atlas.nc {output}", *options)
-given = "--checkpoints results/runs/model.pt --seeds 0 --name=fernn_v1"
+given = "--model fernn_v1 results/runs/model.pt --seeds 0"
 output = "--output=results/shards/fernn_v1.nc"
 axes = json.dumps({"curves": {"statistic": "curves"}})
-fernn(f"evaluate {given} {output} --axes", axes, *own)
+fernn(f"evaluate {given} {output} --place tiny/moving --axes", axes)
 output = "--shards results/shards/fernn_v1.nc --output=results/cubes/curves.nc"
 fernn(f"combine --axis=curves {output} --attrs", cube)
 output = "--output results/figures/speed.png results/figures/speed.pdf"
@@ -153,12 +153,13 @@ def test_a_checkpoint_with_code_in_it_is_refused(packed, made, tmp_path, capsys)
     told = {"sha256": sha256(path), "spec": {}, "lineage": {}}
     checkpoint.sidecar(path).write_text(json.dumps(told))
     data = ["--recipes", str(made / "data/val.nc"), "--atlas", str(made / "atlas.nc")]
-    what = ["--checkpoints", str(path), "--seeds=0", "--name=a"]
+    what = ["--model", "a", str(path), "--seeds=0"]
     spec = {"context": 2, "horizon": 2, "batch": 4}
     axis = {"statistic": "squared_error", "recipe": "val", "spec": spec}
     what += ["--axes", json.dumps({"a": axis}), f"--output={tmp_path}/a.nc"]
     assert main(["evaluate", *what, *data]) == 2
-    assert capsys.readouterr().err == f"fernn: {path} is refused: it holds code\n"
+    told = f"a: a\nfernn: {path} is refused: it holds code\n"
+    assert capsys.readouterr().err == told
     assert not trap.exists()
     pickle.loads(pickle.dumps(Harmful(trap)))  # the converse: it is harmful
     assert trap.exists()

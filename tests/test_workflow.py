@@ -5,12 +5,14 @@ One small budget runs for real with Snakemake; dry runs then tell what would run
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from copied import copy, environment
+from fernn.storage import read_dataset
 
 pytest.importorskip("snakemake")
 
@@ -72,10 +74,13 @@ BOOKS = (
 class Project:
     """A copy of the workflow with one small budget."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, made=None):
         self.folder = folder
-        copy(folder)
-        (folder / "tiny.yaml").write_text(TINY)
+        if made:
+            shutil.copytree(made.folder, folder)
+        else:
+            copy(folder)
+            (folder / "tiny.yaml").write_text(TINY)
         self.env = {
             **environment(folder / "src"),
             "XDG_CACHE_HOME": str(folder / "cache"),
@@ -184,6 +189,36 @@ def test_a_models_label_trains_nothing(project):
 def test_a_wider_axis_is_drawn_and_measured_and_trains_nothing(project):
     change = "budgets: { tiny: { axes: { velocity: { grid_speed: 2 } } } }"
     assert project.jobs(change) == {"synthesize velocity"} | MEASURED | COMBINE | SHOW
+
+
+def test_an_experiment_in_one_job_gives_the_same_cubes(project, tmp_path):
+    """And trains nothing; nor does, but for its own model, what is changed then."""
+    other, by = Project(tmp_path / "other", project), "evaluate: experiment"
+    change = f"budgets: {{ tiny: {{ {by} }} }}"
+    assert other.jobs(change) == {"evaluate all"} | COMBINE | SHOW
+    done = other.snakemake("--cores", "2", change=change)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert other.jobs(change, hidden=()) == set()
+    for axis in ("in_distribution", "velocity", "curves"):
+        cubes = [
+            read_dataset(each.folder / f"results/tiny/cubes/tiny/{axis}.nc")
+            for each in (project, other)
+        ]
+        lineages = {cube.attrs.pop("lineage") for cube in cubes}
+        assert len(lineages) == 2 and cubes[0].identical(cubes[1])
+        assert cubes[0].model.values[:2].tolist() == ["grnn", "fernn_v1"]
+    edit = f"{change}\nmodels: {{ grnn: {{ kernel: 5 }} }}"
+    made = {"tune grnn 0", "select grnn", "train grnn 0", "evaluate all"}
+    assert other.jobs(edit) == made | COMBINE | SHOW
+    edit = f"{change}\nmodels: {{ copy_last: {{ motion: oracle }} }}"
+    assert other.jobs(edit) == {"evaluate all"} | COMBINE | SHOW
+    edit = f"{change}\nmodels: {{ grnn: {{ label: G-RNN* }} }}"
+    assert other.jobs(edit) == COMBINE | SHOW
+    wider = (
+        f"budgets: {{ tiny: {{ {by}, axes: {{ velocity: {{ grid_speed: 2 }} }} }} }}"
+    )
+    made = {"synthesize velocity", "evaluate all"}
+    assert other.jobs(wider) == made | COMBINE | SHOW
 
 
 def test_a_new_seed_is_trained_and_tunes_nothing(project):

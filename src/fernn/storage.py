@@ -131,9 +131,35 @@ def read_dataset(path: Path | str, group: str | None = None) -> xr.Dataset:
     """
     import xarray as xr
 
-    try:
-        _check_seal(Path(path))
+    with _reading(Path(path), group):
         return xr.load_dataset(path, engine="netcdf4", group=group)
+
+
+def read_datasets(path: Path | str, group: str) -> dict[str, xr.Dataset]:
+    """Load all groups within a group of a netCDF file, in the order of their writing.
+
+    Raises:
+        UserError: the file or the group is missing or cannot be read.
+        Damaged: it is truncated, or its bytes are not those that were written.
+    """
+    import netCDF4
+    import xarray as xr
+    from xarray.backends import NetCDF4DataStore
+
+    with _reading(Path(path), group), netCDF4.Dataset(path) as file:
+        if group not in file.groups:
+            raise UserError(f"{path} has no {group!r}")
+        found = file[group].groups.items()
+        stores = {name: NetCDF4DataStore(part) for name, part in found}
+        return {name: xr.open_dataset(store).load() for name, store in stores.items()}
+
+
+@contextmanager
+def _reading(path: Path, group: str | None) -> Iterator[None]:
+    """Tell what is wrong with a netCDF file; its seal is looked at beforehand."""
+    try:
+        _check_seal(path)
+        yield
     except FileNotFoundError:
         raise UserError(f"no such file: {path}") from None
     except (OSError, RuntimeError) as error:

@@ -44,9 +44,8 @@ wildcard_constraints:
     source=any_of(PLAN["sources"]),
     experiment=any_of(EXPERIMENTS),
     split=any_of(split for e in EXPERIMENTS.values() for split in e["recipes"]),
-    model=any_of(
-        m for e in EXPERIMENTS.values() for m in (*e["models"], *e["baselines"])
-    ),
+    model=any_of(model for e in EXPERIMENTS.values() for model in e["models"]),
+    part=any_of(part for e in EXPERIMENTS.values() for part in e["parts"]),
     axis=any_of(axis for e in EXPERIMENTS.values() for axis in e["axes"]),
     seed=any_of(seed for e in EXPERIMENTS.values() for seed in e["seeds"]),
     worker=any_of(WORKERS),
@@ -73,31 +72,54 @@ def entry(*keys):
     return look_up
 
 
-def trained(wildcards):
-    return wildcards.model in EXPERIMENTS[wildcards.experiment]["models"]
+def tags(experiment, model):
+    """Those of a model's runs in the tracker."""
+    about = EXPERIMENTS[experiment]["attrs"]
+    named = about["models"][model]
+    colour = {"mlflow.runColor": named["color"]}
+    return {"title": about["title"], "label": named["label"], **colour}
 
 
 def shown(wildcards, input):
-    """The tags of a model's runs in the tracker.
+    """The tags of a model's runs.
 
     Snakemake runs nothing again for a parameter that is a function of `input`: a new
     label or colour must not train.
     """
-    about = EXPERIMENTS[wildcards.experiment]["attrs"]
-    model = about["models"][wildcards.model]
-    tags = {"title": about["title"], "label": model["label"]}
-    return json.dumps({**tags, "mlflow.runColor": model["color"]})
+    return json.dumps(tags(wildcards.experiment, wildcards.model))
+
+
+def all_shown(wildcards, input):
+    """The tags of the runs of a part's models, likewise."""
+    name = wildcards.experiment
+    return json.dumps({model: tags(name, model) for model in part(wildcards)})
+
+
+def part(wildcards):
+    """The models and baselines that one job measures."""
+    return EXPERIMENTS[wildcards.experiment]["parts"][wildcards.part]
 
 
 def seeds(wildcards):
     return EXPERIMENTS[wildcards.experiment]["seeds"]
 
 
+def trained(wildcards):
+    """The models of a part that have weights."""
+    known = EXPERIMENTS[wildcards.experiment]["models"]
+    return [model for model in part(wildcards) if model in known]
+
+
+def of_seeds(wildcards, model, name):
+    """A model's files of a name, one of each seed."""
+    folder = f"results/{BUDGET}/runs/{wildcards.experiment}/{model}"
+    return [f"{folder}/{seed}/{name}" for seed in seeds(wildcards)]
+
+
 def checkpoints(wildcards, name="model.pt"):
-    """One file of each seed of a model; none of a baseline."""
-    folder = f"results/{BUDGET}/runs/{wildcards.experiment}/{wildcards.model}"
-    numbers = seeds(wildcards) if trained(wildcards) else []
-    return [f"{folder}/{seed}/{name}" for seed in numbers]
+    """Those of a part's models; none of a baseline."""
+    models = trained(wildcards)
+    return [path for model in models for path in of_seeds(wildcards, model, name)]
 
 
 def histories(wildcards):
@@ -115,18 +137,28 @@ def atlas(wildcards):
     return f"results/{BUDGET}/data/{PLAN['atlases'][wildcards.experiment]}.nc"
 
 
+def models(wildcards):
+    """What a part measures, as arguments of the command.
+
+    No function of `input`, so that a baseline's change measures it again.
+    """
+    baselines = EXPERIMENTS[wildcards.experiment]["baselines"]
+    arguments = []
+    for model in part(wildcards):
+        if model in baselines:
+            arguments += ["--baseline", model, json.dumps(baselines[model])]
+        else:
+            paths = of_seeds(wildcards, model, "model.pt")
+            arguments += ["--model", model, *paths]
+    return arguments
+
+
 def measured(wildcards):
-    """The axes of a model: all of the experiment, or those with baselines."""
+    """The axes of a part: all of the experiment, or those with baselines."""
     axes = EXPERIMENTS[wildcards.experiment]["axes"]
-    kept = {
-        a: about
-        for a, about in axes.items()
-        if trained(wildcards) or about["baselines"]
-    }
-    return {
-        a: {k: about[k] for k in ("statistic", "recipe", "spec")}
-        for a, about in kept.items()
-    }
+    if trained(wildcards):
+        return axes
+    return {axis: about for axis, about in axes.items() if about["baselines"]}
 
 
 def axes(wildcards):
@@ -140,24 +172,14 @@ def test_sets(wildcards):
     return [f"{folder}/{split}.nc" for split in sorted(splits)]
 
 
-def baseline(wildcards):
-    """The specification of a baseline, as arguments of the command.
-
-    No function of `input`, so that its change measures the baseline again.
-    """
-    if trained(wildcards):
-        return []
-    spec = EXPERIMENTS[wildcards.experiment]["baselines"][wildcards.model]
-    return ["--baseline", json.dumps(spec)]
-
-
 def shards(wildcards):
-    """Every model of an experiment on an axis, and the baselines where they count."""
+    """The parts with a model of the experiment, or a baseline where they count."""
     experiment = EXPERIMENTS[wildcards.experiment]
     compared = experiment["axes"][wildcards.axis]["baselines"]
-    models = [*experiment["models"], *(experiment["baselines"] if compared else [])]
+    wanted = {*experiment["models"], *(experiment["baselines"] if compared else [])}
     folder = f"results/{BUDGET}/shards/{wildcards.experiment}"
-    return [f"{folder}/{model}.nc" for model in models]
+    parts = experiment["parts"].items()
+    return [f"{folder}/{part}.nc" for part, models in parts if wanted & {*models}]
 
 
 def cubes(group):

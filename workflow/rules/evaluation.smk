@@ -12,11 +12,11 @@ rule evaluate:
         recipes=test_sets,
         atlas=atlas,
     output:
-        shard=f"results/{BUDGET}/shards/{{experiment}}/{{model}}.nc",
+        shard=f"results/{BUDGET}/shards/{{experiment}}/{{part}}.nc",
     log:
-        f"results/{BUDGET}/logs/evaluate/{{experiment}}.{{model}}.log",
+        f"results/{BUDGET}/logs/evaluate/{{experiment}}.{{part}}.log",
     benchmark:
-        f"results/{BUDGET}/benchmarks/evaluate/{{experiment}}.{{model}}.tsv"
+        f"results/{BUDGET}/benchmarks/evaluate/{{experiment}}.{{part}}.tsv"
     conda:
         "../../envs/fernn.yaml"
     threads: 1
@@ -25,19 +25,15 @@ rule evaluate:
         mem_mb=lambda wildcards, attempt: 8000 * 2 ** (attempt - 1),
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
-        checkpoints=lambda wildcards, input: (
-            ["--checkpoints", *input.checkpoints] if input.checkpoints else []
-        ),
-        baseline=baseline,
+        models=models,
         axes=axes,
         seeds=seeds,
-        shown=shown,
-        key=f"{BUDGET}/{{experiment}}/{{model}}/test",
+        shown=all_shown,
+        place=f"{BUDGET}/{{experiment}}",
     shell:  # exec: signals reach the evaluation at once
-        "exec fernn evaluate --name {wildcards.model} {params.checkpoints:q}"
-        " {params.baseline:q} --seeds {params.seeds}"
+        "exec fernn evaluate {params.models:q} --seeds {params.seeds}"
         " --axes {params.axes:q} --recipes {input.recipes:q} --atlas {input.atlas:q}"
-        " --key {params.key:q} --shown {params.shown:q}"
+        " --place {params.place:q} --shown {params.shown:q}"
         " --output {output.shard:q} 2> {log:q}"
 
 

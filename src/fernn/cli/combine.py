@@ -1,4 +1,4 @@
-"""Join the shards of an experiment's models on one axis into a cube."""
+"""Join an experiment's models, from their shards, into a cube of one axis."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ def run(args: argparse.Namespace) -> None:
 
     from fernn.evaluation.cubes import combine
     from fernn.lineage import stamp
-    from fernn.storage import read_dataset, write_dataset
+    from fernn.storage import read_datasets, write_dataset
 
-    shards = [read_dataset(path, args.axis) for path in args.shards]
+    parts = [read_datasets(path, args.axis) for path in args.shards]
+    models = [dataset for part in parts for dataset in part.values()]
     lineage = stamp(args.shards)
     attrs = {**args.attrs, "axis": args.axis, "commit": lineage["commit"]}
     attrs["lineage"] = json.dumps(lineage)
-    write_dataset(combine(shards, attrs), args.output)
+    write_dataset(combine(models, attrs), args.output)

@@ -1,21 +1,39 @@
-"""Measure one model, all its seeds, on test sets: each axis has its statistic."""
+"""Measure models, all their seeds, on test sets: each axis has its statistic."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fernn.cli import _run
 from fernn.cli._arguments import mapping
+from fernn.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from fernn.evaluation._entry import Entry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--name", required=True, help="the model's name in the cubes")
-    model = parser.add_mutually_exclusive_group(required=True)
-    model.add_argument("--checkpoints", nargs="+", type=Path, metavar="model.pt")
-    model.add_argument("--baseline", type=mapping, metavar="SPEC")
+    parser.add_argument(
+        "--model",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar=("NAME", "model.pt"),
+        help="its name in the cubes and a checkpoint of each seed; again for another",
+    )
+    parser.add_argument(
+        "--baseline",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "SPEC"),
+        help="its name and, as JSON or YAML, what it is; again for another",
+    )
     parser.add_argument("--seeds", nargs="+", type=int, required=True)
     parser.add_argument(
         "--axes",
@@ -23,18 +41,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="AXES",
         help="JSON or YAML: for each its statistic (a module of fernn.evaluation),"
-        " recipe (the stem of its file) and spec (context, horizon, batch)",
+        " recipe (the stem of its file), spec (context, horizon, batch) and, if there"
+        " are none, baselines: false",
     )
     parser.add_argument(
         "--recipes", nargs="+", default=[], type=Path, metavar="TEST.nc"
     )
     parser.add_argument("--atlas", type=Path, metavar="ATLAS.nc")
-    _run.add_tracking_arguments(parser)
+    parser.add_argument(
+        "--place",
+        default="local/by-hand",
+        help="of the models' runs in the tracker: budget/experiment",
+    )
+    parser.add_argument(
+        "--shown",
+        type=mapping,
+        default={},
+        metavar="TAGS",
+        help="JSON or YAML: for each model tags of its run, such as title and label",
+    )
     parser.add_argument("--output", required=True, type=Path, metavar="SHARD.nc")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Measure every axis and write the shard, in which each is a group."""
+    """Measure every axis and write the shard, in which each is a group of models."""
     import json
 
     import xarray as xr
@@ -43,75 +73,86 @@ def run(args: argparse.Namespace) -> None:
     from fernn.lineage import stamp
     from fernn.storage import write_dataset
 
+    entries = _entries(args)
     keep_freed_memory()
-    groups = {axis: _measured(args, about) for axis, about in args.axes.items()}
-    inputs = [*(args.checkpoints or []), *args.recipes, args.atlas]
+    groups = dict(_measured(args, entries))
+    checkpoints = [path for entry in entries for path in entry.checkpoints]
+    inputs = [*checkpoints, *args.recipes, args.atlas]
     lineage = json.dumps(stamp(filter(None, inputs)))
     write_dataset(xr.Dataset(attrs={"lineage": lineage}), args.output, groups)
-    _tell(args, groups)
+    for entry in entries:
+        _tell(args, entry.name, groups)
 
 
-def _measured(args: argparse.Namespace, about: dict[str, Any]) -> Any:
-    """A statistic of all seeds; a baseline is equal for all of them."""
-    import json
+def _entries(args: argparse.Namespace) -> list[Entry]:
+    """The models, then the baselines, each in the order given."""
+    from fernn.evaluation._entry import Entry
 
-    from fernn.evaluation.cubes import shard
-    from fernn.models import parameters, velocities
-    from fernn.modules import load
-
-    statistic = load("fernn.evaluation", about["statistic"])
-    subjects = _subjects(args, about.get("recipe"))
-    found = [_fitting(statistic, each, about.get("spec", {})) for each in subjects]
-    joined = shard(
-        found * (len(args.seeds) if args.baseline else 1), args.seeds, args.name
-    )
-    if args.checkpoints:
-        model = subjects[0].model
-        joined.attrs["parameters"] = parameters(model)
-        joined.attrs["velocities"] = json.dumps(velocities(model))
-    return joined
+    given = [*args.model, *args.baseline]
+    names = [name for name, *_ in given]
+    if not names or len({*names}) < len(names):
+        raise UserError(f"--model and --baseline must name each once, got {names}")
+    for name, *paths in args.model:
+        if not paths:
+            raise UserError(f"--model {name}: no checkpoint is given")
+    return [
+        *(Entry(name, [*map(Path, paths)]) for name, *paths in args.model),
+        *(Entry(name, baseline=_specification(*each)) for name, *each in args.baseline),
+    ]
 
 
-def _subjects(args: argparse.Namespace, recipe: str | None) -> list[Any]:
-    from fernn.data.recipes import open_sequences
-    from fernn.devices import allow_rounding, device
-    from fernn.errors import UserError, nearest
-    from fernn.evaluation._subject import Subject
+def _specification(text: str) -> dict[str, Any]:
+    try:
+        return mapping(text)
+    except argparse.ArgumentTypeError as error:
+        raise UserError(f"--baseline: {error}") from None
+
+
+def _measured(
+    args: argparse.Namespace, entries: list[Entry]
+) -> Iterator[tuple[str, Any]]:
+    """The statistics by axis and model; the log tells each before it is measured."""
+    from fernn.devices import allow_rounding
 
     allow_rounding(False)
-    place, sequences = device(), None
+    for axis, about in args.axes.items():
+        sequences = _sequences(args, about.get("recipe"))
+        for entry in entries:
+            if entry.checkpoints or about.get("baselines", True):
+                print(f"{entry.name}: {axis}", file=sys.stderr, flush=True)
+                found = entry.measured(args.seeds, about, sequences)
+                yield f"{axis}/{entry.name}", found
+
+
+def _sequences(args: argparse.Namespace, recipe: str | None) -> Any:
+    """The test set of an axis, on the device; None for an axis without one."""
+    from fernn.data.recipes import open_sequences
+    from fernn.devices import device
+
     files = {path.stem: path for path in args.recipes}
     if recipe in files:
-        sequences = open_sequences(files[recipe], args.atlas, place)
-    elif recipe:
+        return open_sequences(files[recipe], args.atlas, device())
+    if recipe:
         raise UserError(f"--recipes has no {recipe!r}; {nearest(recipe, files)}")
-    checkpoints = args.checkpoints or [None]
-    return [Subject(path, args.baseline, sequences, place) for path in checkpoints]
+    return None
 
 
-def _fitting(statistic: Any, subject: Any, spec: dict[str, Any]) -> Any:
-    """The statistic, in batches that the device's memory holds."""
-    from fernn.devices import within_memory
-
-    def measure(batch: int) -> Any:
-        return statistic.measure(subject, {**spec, "batch": batch})
-
-    what = f"batches of {spec.get('batch', 1)}"
-    return within_memory(spec.get("batch", 1), measure, what)[0]
-
-
-def _tell(args: argparse.Namespace, groups: dict[str, Any]) -> None:
-    """Show the mean result of each test in the tracker, as one run of the sweep."""
+def _tell(args: argparse.Namespace, name: str, groups: dict[str, Any]) -> None:
+    """Show a model's mean result of each test in the tracker, as a run of its sweep."""
     from fernn.modules import load
     from fernn.spool import Spool
 
     means = {}
     for axis, about in args.axes.items():
+        found = groups.get(f"{axis}/{name}")
         statistic = load("fernn.evaluation", about["statistic"])
-        if headline := getattr(statistic, "HEADLINE", None):
-            means[f"test/{axis}"] = float(groups[axis][headline].mean())
+        headline = getattr(statistic, "HEADLINE", None)
+        if headline and found is not None:
+            means[f"test/{axis}"] = float(found[headline].mean())
     if means:
-        with Spool(args.output.with_suffix(".events.jsonl"), resume=False) as spool:
-            _run.tell_run(spool, args.key, "evaluate", args.shown, {})
+        path = args.output.with_name(f"{name}.events.jsonl")
+        with Spool(path, resume=False) as spool:
+            key, tags = f"{args.place}/{name}/test", args.shown.get(name, {})
+            _run.tell_run(spool, key, "evaluate", tags, {})
             spool.metrics(0, means)
             spool.status("FINISHED")

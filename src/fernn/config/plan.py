@@ -87,8 +87,17 @@ def _experiment(
             }
             for axis, spec in axes.items()
         },
+        "parts": _parts(budget, experiment),
         "attrs": attrs,
     }
+
+
+def _parts(budget: Budget, experiment: Experiment) -> dict[str, list[str]]:
+    """What each job of an evaluation measures: models and baselines, by its name."""
+    models = [*experiment.models, *experiment.baselines]
+    if budget.evaluate == "experiment":
+        return {"all": models}
+    return {model: [model] for model in models}
 
 
 def _with_baselines(statistic: str) -> bool:

@@ -146,6 +146,10 @@ class Budget(Sizes):
     experiments: SomeNames
     quick: bool = Field(False, description="measurements of speed are tiny")
     devices: Count = Field(1, description="of one machine, which share a batch")
+    evaluate: Literal["model", "experiment"] = Field(
+        "model",
+        description="what one job measures; experiment: where a model takes seconds",
+    )
     sizes: dict[Name, OwnSizes] = Field(  # pyright: ignore
         {}, description="of single experiments, in place of the budget's"
     )

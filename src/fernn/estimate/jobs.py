@@ -92,38 +92,45 @@ def _learner(
 
 def _measuring(plan: dict[str, Any]) -> Iterator[Job]:
     for name, experiment in plan["experiments"].items():
-        for model in experiment["models"]:
-            yield _measurer(name, experiment, model, experiment["axes"])
-        compared = {k: a for k, a in experiment["axes"].items() if a["baselines"]}
-        for model in experiment["baselines"] if compared else ():
-            yield _measurer(name, experiment, model, compared)
+        parts = experiment["parts"].items()
+        for part, models in parts:
+            if axes := _axes(experiment, models):
+                yield _measurer((name, part), experiment, models, axes)
         for axis, about in experiment["axes"].items():
-            baselines = experiment["baselines"] if about["baselines"] else ()
-            models = (*experiment["models"], *baselines)
-            yield _plain(
-                ("combine", name, axis),
-                tuple(("evaluate", name, model) for model in models),
-            )
+            wanted = {*experiment["models"]}
+            wanted |= {*experiment["baselines"]} if about["baselines"] else set()
+            measured = [part for part, models in parts if wanted & {*models}]
+            after = tuple(("evaluate", name, part) for part in measured)
+            yield _plain(("combine", name, axis), after)
+
+
+def _axes(experiment: dict[str, Any], models: list[str]) -> dict[str, Any]:
+    """Those that a part measures."""
+    trained = experiment["models"].keys() & {*models}
+    axes = experiment["axes"].items()
+    return {axis: about for axis, about in axes if trained or about["baselines"]}
 
 
 def _measurer(
-    name: str, experiment: dict[str, Any], model: str, axes: dict[str, Any]
+    place: Key, experiment: dict[str, Any], models: list[str], axes: dict[str, Any]
 ) -> Job:
-    """All axes of a model; those of a baseline take next to nothing."""
+    """All axes of some models; those of a baseline take next to nothing."""
+    name, part = place
     splits = dict.fromkeys(about["recipe"] for about in axes.values())
     after: list[Key] = [("synthesize", name, split) for split in splits]
     works: tuple[Work, ...] = ()
-    if entry := experiment["models"].get(model):
+    for model in [model for model in models if model in experiment["models"]]:
         seeds = experiment["seeds"]
         after += [("train", name, model, str(seed)) for seed in seeds]
+        entry = experiment["models"][model]
         network = _network(entry["model"], entry["frame_size"])
         for about in axes.values():
             recipe = experiment["recipes"][about["recipe"]]
             works += evaluation(network, about, recipe, len(seeds))
     about = tuple((work.network.without_rollout, work.batch) for work in works)
-    key = ("evaluate", name, model)
-    alike = ((*key, about), (key[0], model, about))
-    return Job("evaluate", key[1:], tuple(after), model, 1, works, alike)
+    key = ("evaluate", *place)
+    alike = ((*key, about), (key[0], tuple(models), about))
+    return Job("evaluate", place, tuple(after), part, 1, works, alike)
 
 
 def _showing(plan: dict[str, Any]) -> Iterator[Job]:
