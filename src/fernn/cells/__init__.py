@@ -7,6 +7,7 @@ from typing import Any
 from fernn.cells import mixing as _mixing
 from fernn.cells._choice import choose, tell
 from fernn.cells.comoving import ComovingCell
+from fernn.cells.compiled import CompiledCell
 from fernn.cells.flow_equivariant import FlowEquivariantCell
 from fernn.cells.fused import FusedCell
 from fernn.cells.triton import TritonCell
@@ -18,6 +19,7 @@ CLASSES: dict[str, type[FlowEquivariantCell]] = {
     "plain": FlowEquivariantCell,
     "comoving": ComovingCell,
     "fused": FusedCell,
+    "compiled": CompiledCell,
     "winograd": WinogradCell,
     "triton": TritonCell,
 }
@@ -29,6 +31,7 @@ __all__ = [
     "EXECUTIONS",
     "MIXINGS",
     "ComovingCell",
+    "CompiledCell",
     "FlowEquivariantCell",
     "FusedCell",
     "TritonCell",
@@ -50,8 +53,8 @@ def build(
     """A cell in an execution: same weights, same network, other speed.
 
     Args:
-        execution: ``plain``, ``comoving``, ``fused``, ``winograd``, or ``auto``: what
-            suits the flow, by a rule; which and why is told once on standard error.
+        execution: a name of `CLASSES`, or ``auto``: what suits the flow, by a rule;
+            which and why is told once on standard error.
         flow: V and its action.
         hidden: channels of each slot of the state.
         kernel: side of the kernels; None for the flow's own.
