@@ -11,9 +11,11 @@ from fernn.cells.compiled import CompiledCell
 from fernn.cells.flow_equivariant import FlowEquivariantCell
 from fernn.cells.fused import FusedCell
 from fernn.cells.triton import TritonCell
+from fernn.cells.triton_comoving import TritonComovingCell
 from fernn.cells.winograd import WinogradCell
 from fernn.errors import UserError, nearest
 from fernn.flows import Flow
+from fernn.flows.rotation import Rotation
 
 CLASSES: dict[str, type[FlowEquivariantCell]] = {
     "plain": FlowEquivariantCell,
@@ -35,6 +37,7 @@ __all__ = [
     "FlowEquivariantCell",
     "FusedCell",
     "TritonCell",
+    "TritonComovingCell",
     "WinogradCell",
     "build",
 ]
@@ -77,4 +80,6 @@ def build(
     if execution == "auto":
         execution, why = choose(flow, hidden, kernel)
         tell(execution, why)
+    if execution == "triton" and isinstance(flow, Rotation):
+        return TritonComovingCell(flow, **options)
     return CLASSES[execution](flow, **options)

@@ -17,6 +17,7 @@ from torch.autograd.function import once_differentiable
 from fernn.cells._gather import channels_third, pixels_last
 from fernn.cells.fused import FusedCell
 from fernn.errors import UserError
+from fernn.flows._kernels import computed
 
 State = Float[Tensor, "batch velocity hidden height width"]
 Drive = Float[Tensor, "batch slots hidden height width"]
@@ -46,7 +47,7 @@ class CompiledCell(FusedCell):
             return super()._step(drive, state, pool)
         lifted = None if drive is None else pixels_last(drive)
         stepped, maximum = CompiledStep.apply(
-            pixels_last(_computed(state)), lifted, self.conv_h.weight,
+            pixels_last(computed(state)), lifted, self.conv_h.weight,
             self.ahead, self.back, self.activation, pool,
         )  # fmt: skip
         return channels_third(stepped), maximum.movedim(-1, 1) if pool else None
@@ -187,11 +188,3 @@ def _shape(argument: Any) -> Any:
     if not isinstance(argument, Tensor):
         return argument
     return argument.device, argument.dtype, argument.shape
-
-
-def _computed(state: Tensor) -> Tensor:
-    """The state in the precision of mixed precision, if that is on."""
-    device = state.device.type
-    if torch.is_autocast_enabled(device):
-        return state.to(torch.get_autocast_dtype(device))
-    return state
