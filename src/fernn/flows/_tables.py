@@ -97,10 +97,15 @@ class Tables:
             places in the spectrum, those of the outputs beginning at 0.
         """
         exact = torch.promote_types(like.dtype, torch.float32)
-        planes = self.constants(like.new_empty(0, dtype=exact))[2]
-        orders = [self.reach + function.order for function in self.functions]
-        shifts = torch.tensor(orders, dtype=torch.int32, device=like.device)
-        return planes.unflatten(0, (-1, 2)), shifts
+        key = "taps", exact, like.device
+        if key not in self._made:
+            planes = self.constants(like.new_empty(0, dtype=exact))[2]
+            places = [self.reach + function.order for function in self.functions]
+            with torch.inference_mode(False):
+                shifts = torch.tensor(places, dtype=torch.int32, device=like.device)
+                self._made[key] = planes.unflatten(0, (-1, 2)), shifts
+        taps, shifts = self._made[key]
+        return taps, shifts
 
     def mixing(
         self, weight: Float[Tensor, "function turn outputs inputs"]
