@@ -78,7 +78,7 @@ def test_a_forecaster_is_the_co_moving_one():
     ("form", "precision"), [("harmonic", torch.bfloat16), ("triton", torch.float16)]
 )
 def test_mixed_precision_takes_any_signal(form, precision):
-    """An interpolated state comes in single precision; numpy knows no bfloat16."""
+    """Also in single precision, as the bank does; numpy knows no bfloat16."""
     part = RegularConvolution(2, 2, 3, 4, "rings", form)
     state = signal(1, 8, 5, 5).float().requires_grad_()
     with torch.autocast("cpu", precision):

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import types
-from collections.abc import Callable
-from importlib.util import find_spec
-from typing import Any, no_type_check
+from typing import no_type_check
 
 import torch
 import torch.nn.functional as F
@@ -14,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from fernn.cells._compile import run
 from fernn.cells._gather import channels_third, pixels_last
 from fernn.cells.fused import FusedCell
-from fernn.errors import UserError
 from fernn.flows._kernels import computed
 
 State = Float[Tensor, "batch velocity hidden height width"]
@@ -27,9 +23,10 @@ Pooled = Float[Tensor, "batch hidden height width"]
 class CompiledCell(FusedCell):
     """`FusedCell` whose step and whose gradient are one compiled program each.
 
-    Shift and padding become one kernel, and so do addition, activation and maximum; the
-    convolutions stay the library's. What is kept for the backward pass is the same. A
-    program is compiled when a shape is met for the first time, in half a minute or so.
+    Shift and padding become one kernel, and so do addition, activation and maximum, and
+    the maximum of the moved state; the convolutions stay the library's. What is kept
+    for the backward pass is the same. A program is compiled when a shape is met for the
+    first time, in seconds, the first of all in half a minute.
 
     Args are those of `FlowEquivariantCell`.
 
@@ -52,6 +49,13 @@ class CompiledCell(FusedCell):
         )  # fmt: skip
         return channels_third(stepped), maximum.movedim(-1, 1) if pool else None
 
+    def moved_maximum(self, state: State, time: int) -> Pooled:
+        """See `FlowEquivariantCell.moved_maximum`."""
+        if state.device.type == "meta":
+            return super().moved_maximum(state, time)
+        tables = self.moved, self.unmoved
+        return CompiledMaximum.apply(pixels_last(state), *tables).movedim(-1, 1)
+
 
 class CompiledStep(torch.autograd.Function):
     """One step, see `fernn.cells._step.Step`; saves what that saves."""
@@ -59,7 +63,7 @@ class CompiledStep(torch.autograd.Function):
     @staticmethod
     def forward(ctx, state, drive, weight, ahead, back, activation, pool):
         """The next state and, if `pool`, its maximum over V."""
-        stepped, maximum = _run(step, state, drive, weight, ahead, activation, pool)
+        stepped, maximum = run(step, state, drive, weight, ahead, activation, pool)
         ctx.save_for_backward(state, stepped, maximum, weight, ahead, back)
         ctx.set_materialize_grads(False)
         ctx.activation = activation
@@ -76,11 +80,28 @@ class CompiledStep(torch.autograd.Function):
         if to_stepped is None:  # of the last step alone: not worth a program
             to_stepped = torch.zeros_like(stepped)
         maximum = None if to_maximum is None else maximum
-        found = _run(
+        found = run(
             gradients, to_stepped, to_maximum, state, stepped, maximum, *rest,
             ctx.activation, ctx.drive_slots,
         )  # fmt: skip
         return *found, *4 * (None,)
+
+
+class CompiledMaximum(torch.autograd.Function):
+    """The maximum over V of all slots moved by a step; saves no moved state."""
+
+    @staticmethod
+    def forward(ctx, state, there, back):
+        """`there` and `back` are tables without margin."""
+        maximum = run(moved_maximum, state, there)
+        ctx.save_for_backward(state, maximum, there, back)
+        return maximum
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        """The gradient of the state."""
+        return run(moved_gradient, gradient, *ctx.saved_tensors), None, None
 
 
 @no_type_check
@@ -103,9 +124,7 @@ def gradients(
     """Those of the state, the drive and the weight; ties of the maximum share."""
     incoming = to_stepped.to(stepped.dtype)
     if to_maximum is not None:
-        won = stepped == maximum[:, None]
-        count = won.to(torch.float32).sum(1).to(stepped.dtype)
-        incoming = incoming + torch.where(won, (to_maximum / count)[:, None], 0)
+        incoming = incoming + _shares(stepped, maximum, to_maximum)
     if activation == "relu":
         incoming = torch.ops.aten.threshold_backward(incoming, stepped, 0)
     else:
@@ -127,64 +146,31 @@ def gradients(
 
 
 @no_type_check
+def moved_maximum(state, there):
+    """Over V, of the state read by a table."""
+    return state.flatten(1, 3).index_select(1, there).view(state.shape).amax(1)
+
+
+@no_type_check
+def moved_gradient(gradient, state, maximum, there, back):
+    """That of the state in `moved_maximum`."""
+    moved = state.flatten(1, 3).index_select(1, there).view(state.shape)
+    shares = _shares(moved, maximum, gradient).flatten(1, 3)
+    return shares.index_select(1, back).view(state.shape)
+
+
+@no_type_check
+def _shares(state, maximum, gradient):
+    """The gradient of the maximum, in even shares to all that have it."""
+    won = state == maximum[:, None]
+    count = won.to(torch.float32).sum(1).to(state.dtype)
+    return torch.where(won, (gradient.to(state.dtype) / count)[:, None], 0)
+
+
+@no_type_check
 def _read(state, table, side):
     """Moved and padded by a table, as images whose channels lie last in memory."""
     rows = state.flatten(1, 3).index_select(1, table)
     wide = state.shape[2] + side - 1
     images = rows.view(-1, wide, wide, state.shape[-1])
     return images.permute(0, 3, 1, 2)
-
-
-def _run(program: Callable, *arguments: Any) -> Any:
-    """Run a program, compiled for the shapes of its arguments.
-
-    Raises:
-        UserError: a compiler is missing or fails.
-    """
-    arguments = tuple(map(_canonical, arguments))
-    device = arguments[0].device.type
-    if device == "cuda" and find_spec("triton") is None:
-        raise UserError("execution 'compiled' needs the package: pip install triton")
-    shapes = tuple(map(_shape, arguments))
-    try:
-        # Its precision is that of the arguments; the context would be one more shape.
-        with torch.autocast(device, enabled=False):
-            return _compiled(program, shapes)(*arguments)
-    except RuntimeError as error:
-        from torch._dynamo.exc import BackendCompilerFailed  # takes a second
-
-        if not isinstance(error, BackendCompilerFailed):
-            raise
-        reason = str(error.inner_exception).strip().splitlines()[0]
-        raise UserError(
-            f"execution 'compiled' cannot compile: {reason}; install a compiler such as"
-            " g++, or use execution 'fused'"
-        ) from error
-
-
-@functools.cache
-def _compiled(program: Callable, shapes: tuple) -> Callable:
-    """The program for arguments of these shapes.
-
-    Torch counts how often a piece of code is compiled and gives up after eight times,
-    so every shape has a copy of its own.
-    """
-    code = program.__code__.replace()
-    own = types.FunctionType(code, program.__globals__, program.__name__)
-    return torch.compile(own, fullgraph=True, dynamic=False)
-
-
-def _canonical(argument: Any) -> Any:
-    """The same numbers without history, in strides that follow from the shape.
-
-    Those of an axis of length one may be anything, and would be another program.
-    """
-    if not isinstance(argument, Tensor):
-        return argument
-    return argument.detach().contiguous().view(-1).view(argument.shape)
-
-
-def _shape(argument: Any) -> Any:
-    if not isinstance(argument, Tensor):
-        return argument
-    return argument.device, argument.dtype, argument.shape

@@ -53,7 +53,8 @@ class FusedConvolution(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, gradient):
         """The gradients of the signal and of the matrices."""
-        from fernn.flows._implicit import matrix_gradient, mix
+        from fernn.flows._implicit import mix
+        from fernn.flows._implicit_gradient import matrix_gradient
 
         signal, mixing = ctx.saved_tensors
         tables, to_signal, to_mixing = ctx.tables, None, None
