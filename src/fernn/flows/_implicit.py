@@ -88,11 +88,12 @@ def reduced(
     area = height * width
     real, imaginary = tl.zeros((PIXELS, DEEP), SUM), tl.zeros((PIXELS, DEEP), SUM)
     for tap in range(SIDE * SIDE):
-        row = pixel // width + tap // SIDE - SIDE // 2
-        column = pixel % width + tap % SIDE - SIDE // 2
+        down, right = tap // SIDE - SIDE // 2, tap % SIDE - SIDE // 2
+        row, column = pixel // width + down, pixel % width + right
         inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
         known = (inside & (pixel < area))[:, None] & (channel < channels)[None]
-        place = (row * width + column)[:, None] + (channel * area)[None]
+        # In this form the compiler sees that pixels follow each other.
+        place = (pixel + down * width + right)[:, None] + (channel * area)[None]
         one = tl.load(plane + place, known, 0).to(SUM)
         other = tl.load(plane + channels * area + place, known, 0).to(SUM)
         weight, step = taps + tap, SIDE * SIDE
