@@ -93,6 +93,6 @@ def test_not_a_number_stays(monkeypatch):
     monkeypatch.delenv("TRITON_INTERPRET")
     with pytest.raises(UserError, match="'triton' needs a GPU; use execution 'fused'"):
         cell(None, state)
-    monkeypatch.setattr("fernn.cells.triton.find_spec", lambda name: None)
+    monkeypatch.setattr("fernn.flows._kernels.find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs the package: pip install triton"):
         cell(None, state)

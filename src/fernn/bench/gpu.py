@@ -4,30 +4,30 @@ A step of FERNN-V2 at the published size, in every execution and precision. Each
 turns with the bare convolutions of the same shapes in bfloat16, so that numbers of
 several sittings, which go on where the last was interrupted, compare: `form / floor` is
 how many times longer a step takes than its convolutions alone could. Memory is the
-highest that the step adds to what its weights need. Nothing is drawn or logged.
+highest that the step adds to what its weights need. Nothing is drawn or logged. What
+`compiled` and `triton` take to compile is not in it: a first round is never counted.
+
+Then the convolution of rotations, forward and backward, in the harmonic form of the
+library and in that of `triton`, which take turns.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from statistics import median
-from typing import Any
 
 import torch
 
+from fernn.bench import _kernels
+from fernn.bench._card import Measured, clock, kept, memory
 from fernn.bench._clock import interleaved, ratio
 from fernn.bench._floor import bare_convolutions, floating_operations
 from fernn.bench._row import Row
 from fernn.bench._step import LABELS, PUBLISHED, TINY, Size, training_step
 from fernn.devices import allow_rounding
 from fernn.errors import UserError
-from fernn.lineage import commit
-from fernn.storage import write_text
 
 DEVICE = "cuda"
 BATCH = 128
@@ -38,16 +38,17 @@ FORMS = (
     ("fused", "float32"),
     ("fused", "tf32"),
     ("fused", "bfloat16"),
+    ("compiled", "tf32"),
+    ("compiled", "bfloat16"),
     ("triton", "bfloat16"),
 )
+FOR_GPUS = ("compiled", "triton")
 ROUNDS = 10
-KEPT = Path("results/bench/gpu.json")  # what earlier sittings measured
 FASTER, SHARE, MEMORY = 5.0, 0.6, 1 / 3
-Measured = dict[str, float]
 
 
 def measure(quick: bool) -> Iterator[Row]:
-    """Each form beside the floor, then the best one's targets.
+    """Each form beside the floor, the best one's targets, then rotations.
 
     Raises:
         UserError: there is no GPU.
@@ -57,14 +58,20 @@ def measure(quick: bool) -> Iterator[Row]:
         size = TINY
     found = {}
     for form in FORMS:
-        if form[0] == "triton" and device.type == "cpu":
+        if form[0] in FOR_GPUS and device.type == "cpu":
             continue
-        found[form] = _kept(device, size, form, quick)
+        found[form] = kept(
+            device,
+            f"{size}, {', '.join(form)}",
+            quick,
+            lambda form=form: _measured(device, size, form, 1 if quick else ROUNDS),
+        )
         name = f"{LABELS[2]}, {size}: {form[0]}, {form[1]}"
         yield Row(f"{name}: step", found[form]["seconds"] * 1e3, "ms")
         yield Row(f"{name}: form / floor", found[form]["slower"], "×")
         yield Row(f"{name}: memory", found[form]["memory"], "MiB")
     yield from _targets(found)
+    yield from _kernels.rows(device, quick)
 
 
 def _targets(found: dict[tuple[str, str], Measured]) -> Iterator[Row]:
@@ -92,54 +99,23 @@ def _device(quick: bool) -> torch.device:
     raise UserError("bench gpu: this machine has no GPU that Torch can use")
 
 
-def _kept(
-    device: torch.device, size: Size, form: tuple[str, str], quick: bool
-) -> Measured:
-    """A measurement, from an earlier sitting if it was of the same card and code."""
-    if quick:
-        return _measured(device, size, form, 1)
-    card = torch.cuda.get_device_name(device)
-    key = f"{card}, torch {torch.__version__}, {commit()}, {size}, {', '.join(form)}"
-    kept: dict[str, Any] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    if key not in kept:
-        kept[key] = _measured(device, size, form, ROUNDS)
-        write_text(json.dumps(kept, indent=1), KEPT)
-    return kept[key]
-
-
 def _measured(
     device: torch.device, size: Size, form: tuple[str, str], rounds: int
 ) -> Measured:
     execution, precision = form
     allow_rounding(precision == "tf32")
-    module = torch.get_device_module(device)
-
-    def clock() -> float:
-        module.synchronize()
-        return time.perf_counter()
-
     with torch.device(device):
         step = training_step(size, 2, execution, precision)
         floor = bare_convolutions(size, 2, torch.bfloat16)
     calls = {"form": step, "floor": floor}
     try:
-        times = interleaved(calls, rounds, clock)
+        times = interleaved(calls, rounds, clock(device))
     except torch.OutOfMemoryError:
         return dict.fromkeys(("seconds", "slower", "memory", "rate"), math.nan)
     rate = floating_operations(size, 2) / median(times["floor"]) / 1e12
     return {
         "seconds": median(times["form"]),
         "slower": ratio(times, "form", "floor"),
-        "memory": _memory(module, step),
+        "memory": memory(device, step),
         "rate": rate,
     }
-
-
-def _memory(module: Any, step: Callable[[], None]) -> float:
-    """Mebibytes that a step adds; none that anybody counts on a processor."""
-    if not hasattr(module, "max_memory_allocated"):
-        return 0.0
-    module.reset_peak_memory_stats()
-    before = module.memory_allocated()
-    step()
-    return (module.max_memory_allocated() - before) / 2**20

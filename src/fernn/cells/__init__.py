@@ -7,17 +7,21 @@ from typing import Any
 from fernn.cells import mixing as _mixing
 from fernn.cells._choice import choose, tell
 from fernn.cells.comoving import ComovingCell
+from fernn.cells.compiled import CompiledCell
 from fernn.cells.flow_equivariant import FlowEquivariantCell
 from fernn.cells.fused import FusedCell
 from fernn.cells.triton import TritonCell
+from fernn.cells.triton_comoving import TritonComovingCell
 from fernn.cells.winograd import WinogradCell
 from fernn.errors import UserError, nearest
 from fernn.flows import Flow
+from fernn.flows.rotation import Rotation
 
 CLASSES: dict[str, type[FlowEquivariantCell]] = {
     "plain": FlowEquivariantCell,
     "comoving": ComovingCell,
     "fused": FusedCell,
+    "compiled": CompiledCell,
     "winograd": WinogradCell,
     "triton": TritonCell,
 }
@@ -29,9 +33,11 @@ __all__ = [
     "EXECUTIONS",
     "MIXINGS",
     "ComovingCell",
+    "CompiledCell",
     "FlowEquivariantCell",
     "FusedCell",
     "TritonCell",
+    "TritonComovingCell",
     "WinogradCell",
     "build",
 ]
@@ -50,8 +56,8 @@ def build(
     """A cell in an execution: same weights, same network, other speed.
 
     Args:
-        execution: ``plain``, ``comoving``, ``fused``, ``winograd``, or ``auto``: what
-            suits the flow, by a rule; which and why is told once on standard error.
+        execution: a name of `CLASSES`, or ``auto``: what suits the flow, by a rule;
+            which and why is told once on standard error.
         flow: V and its action.
         hidden: channels of each slot of the state.
         kernel: side of the kernels; None for the flow's own.
@@ -74,4 +80,6 @@ def build(
     if execution == "auto":
         execution, why = choose(flow, hidden, kernel)
         tell(execution, why)
+    if execution == "triton" and isinstance(flow, Rotation):
+        return TritonComovingCell(flow, **options)
     return CLASSES[execution](flow, **options)

@@ -43,9 +43,12 @@ def convolve(
     taps = rearrange(weight.to(state.dtype), "o i a b -> (a b) i o").contiguous()
     result = state.new_empty(batch, slots, size, size, to)
     pixels = batch * slots * size * size
-    wide, deep = _block(to), _block(hidden, most=64)
     double = state.dtype == torch.float64
     exact = double or not torch.backends.cudnn.allow_tf32
+    # Products without tensor cores keep their factors in registers: these are too few
+    # for blocks twice as deep. (Of half precision they are always products of cores.)
+    single = state.dtype in (torch.float32, torch.float64)
+    wide, deep = _block(to), _block(hidden, most=32 if exact and single else 64)
     _convolve[(triton.cdiv(pixels, PIXELS), triton.cdiv(to, wide))](
         state, taps, offsets, state if drive is None else drive.contiguous(), result,
         pixels, size, slots, hidden, to, 0 if drive is None else drive.shape[1],

@@ -57,14 +57,15 @@ class FusedCell(FlowEquivariantCell):
         for name, table in tables.items():
             self.register_buffer(name, table, persistent=False)
 
-    @staticmethod
-    def objection(flow: Flow) -> str | None:
-        """See `FlowEquivariantCell.objection`."""
+    @classmethod
+    def objection(cls, flow: Flow) -> str | None:
+        """See `FlowEquivariantCell.objection`; an execution has its class's name."""
         if isinstance(flow, Translation):
             return None
         return (
-            "execution 'fused' shifts by whole pixels and needs a translation flow,"
-            f" got {type(flow).__name__}; use execution 'comoving'"
+            f"execution {cls.__name__.removesuffix('Cell').lower()!r} shifts by whole"
+            f" pixels and needs a translation flow, got {type(flow).__name__};"
+            " use execution 'comoving'"
         )
 
     def forward(self, drive: Drive | None, state: State | None) -> State:

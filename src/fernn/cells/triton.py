@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -15,12 +13,11 @@ from fernn.cells._direct import Direct
 from fernn.cells._gather import opposite
 from fernn.cells._step import Convolution
 from fernn.cells.fused import FusedCell
-from fernn.errors import UserError
 from fernn.flows import Flow
+from fernn.flows._kernels import computed, require
 from fernn.flows.translation import Translation
 
 State = Float[Tensor, "batch velocity height width hidden"]
-INTERPRET = "TRITON_INTERPRET"  # "1" runs kernels without a GPU, to try them
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Implicit(Convolution):
         """Every slot moved by its velocity and convolved."""
         from fernn.cells._implicit import convolve
 
-        return convolve(_computed(state), weight, self.ahead)
+        return convolve(computed(state), weight, self.ahead)
 
     def step(
         self, state: State, weight: Tensor, drive: Tensor | None, activation: str
@@ -52,7 +49,7 @@ class Implicit(Convolution):
         from fernn.cells._implicit import convolve
 
         rectify = activation == "relu"
-        stepped = convolve(_computed(state), weight, self.ahead, drive, rectify)
+        stepped = convolve(computed(state), weight, self.ahead, drive, rectify)
         return stepped if rectify else stepped.tanh_()
 
     def backward(self, gradient: State, weight: Tensor) -> State:
@@ -99,19 +96,5 @@ class TritonCell(FusedCell):
         direct = Direct(self.ahead, self.back)
         if state.device.type == "meta":
             return direct
-        if find_spec("triton") is None:
-            raise UserError("execution 'triton' needs the package: pip install triton")
-        if state.device.type == "cpu" and os.environ.get(INTERPRET) != "1":
-            raise UserError(
-                "execution 'triton' needs a GPU; use execution 'fused', or"
-                f" {INTERPRET}=1 to try it without"
-            )
+        require(state.device, "fused")
         return Implicit(self.starts, self.starts_back, direct)
-
-
-def _computed(state: State) -> State:
-    """The state in the precision of mixed precision, if that is on."""
-    device = state.device.type
-    if torch.is_autocast_enabled(device):
-        return state.to(torch.get_autocast_dtype(device))
-    return state

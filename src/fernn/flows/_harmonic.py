@@ -17,6 +17,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from fernn.flows._kernels import computed
 from fernn.flows._products import add_products, product, products
 from fernn.flows._tables import Tables
 
@@ -33,7 +34,7 @@ def convolve(
         mixing: from `Tables.mixing`.
         tables: of N and the basis.
     """
-    found = HarmonicConvolution.apply(signal, mixing, tables)
+    found = HarmonicConvolution.apply(computed(signal), computed(mixing), tables)
     assert isinstance(found, Tensor)
     return found
 

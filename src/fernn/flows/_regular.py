@@ -10,7 +10,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fernn.flows import _harmonic
+from fernn.flows import _fused, _harmonic
 from fernn.flows._basis import harmonics, turned
 from fernn.flows._expansion import Expanded
 from fernn.flows._tables import Tables
@@ -117,7 +117,8 @@ class RegularConvolution(_Convolution):
 
     Args are those of `Lifting`, and:
         form: ``bank`` convolves with all N² kernels; ``harmonic`` works on the Fourier
-            transform over orientations, at the cost of N; None for the faster.
+            transform over orientations, at the cost of N, and ``triton`` does so by
+            kernels for GPUs; None for the faster of the first two.
     """
 
     def __init__(
@@ -135,9 +136,9 @@ class RegularConvolution(_Convolution):
 
     def expand(self) -> Tensor:
         """The bank, or the mixing matrices of the frequencies."""
-        if self.form == "harmonic":
-            return self.tables.mixing(self.weight)
-        return self.bank()
+        if self.form == "bank":
+            return self.bank()
+        return self.tables.mixing(self.weight)
 
     def bank(self) -> Float[Tensor, "outputs inputs tall wide"]:
         """All kernels, both sides as ``(orientation hidden)``."""
@@ -159,6 +160,8 @@ class RegularConvolution(_Convolution):
         """The convolution with what `expand` gave."""
         if self.form == "bank":
             return F.conv2d(signal, kernels, padding=self.kernel // 2)
+        if self.form == "triton" and not signal.is_meta:  # there work is only counted
+            return _fused.convolve(signal, kernels, self.tables)
         return _harmonic.convolve(signal, kernels, self.tables)
 
 
