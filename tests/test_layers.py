@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/fernn"
 
 LOW = "errors ask lineage processes holders lease storage modules json_lines spool"
-LOW += " progress devices packing slurm velocities"
+LOW += " progress devices packing slurm velocities allocator"
 SUMMARIES = "evaluation.aggregate evaluation.velocities"
 BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "errors": "",
