@@ -6,6 +6,8 @@ which computes torch's convolutions, does not, and has an operator of its own in
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -41,7 +43,13 @@ def add_products(
 
 def _fits(left: Tensor, right: Tensor) -> bool:
     kinds = {(tensor.device.type, tensor.dtype) for tensor in (left, right)}
-    return kinds == {("cpu", torch.float32)} and torch.backends.mkldnn.is_available()
+    return kinds == {("cpu", torch.float32)} and _has_one_dnn()
+
+
+@functools.cache
+def _has_one_dnn() -> bool:
+    built = torch.backends.mkldnn.is_available()
+    return built and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def _by_one_dnn(left: Tensor, right: Tensor) -> Tensor:
