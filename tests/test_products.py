@@ -16,7 +16,7 @@ def test_they_are_matrix_products(monkeypatch, dtype, one_dnn):
     right = torch.randn(3, 9, 5, generator=draw, dtype=dtype).transpose(1, 2)
     wide = torch.randn(3, 7, 20, generator=draw, dtype=dtype)[:, :, 2:11]
     exact = torch.stack(
-        [one.double() @ other.double() for one, other in zip(left, right)]
+        [one.double() @ other.double() for one, other in zip(left, right, strict=True)]
     )
     close = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {}
     same = {"check_dtype": False, **close}
