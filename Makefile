@@ -8,7 +8,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: demo report test test-slurm test-faults ui lint docs bench bench-gpu help clean
 
-demo: $(VENV)/installed ## run the workflow at budget demo, about fifteen minutes on two cores
+demo: $(VENV)/installed ## run the workflow at budget demo, about twelve minutes on two cores
 	snakemake --cores $(CORES) --config budget=demo -- all paper
 	@$(MAKE) --no-print-directory report BUDGET=demo
 
