@@ -2,7 +2,8 @@
 
 A training step allocates and frees the same tensors over and over. The C library hands
 large ones back to the system, which fills every page with zeros when it is asked for
-again: 7 to 25 % of a step's time on a processor. The highest use of memory is the same.
+again: 7 to 25 % of a step's time on a processor. The highest use of memory grows by a
+few percent, since the heap seldom reuses aligned memory as it was.
 """
 
 from __future__ import annotations
@@ -10,10 +11,8 @@ from __future__ import annotations
 import ctypes
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # options of glibc's mallopt
-LARGEST = (
-    2**30,
-    2**25,
-)  # bytes of its own heap; older versions take no more than 2**25
+# Bytes that still come from its own heap; older versions take no more than the second.
+LARGEST = 2**30, 2**25
 NEVER = 2**31 - 1
 
 
