@@ -49,11 +49,11 @@ class CompiledCell(FusedCell):
         )  # fmt: skip
         return channels_third(stepped), maximum.movedim(-1, 1) if pool else None
 
-    def moved_maximum(self, state: State, time: int) -> Pooled:
+    def moved_maximum(self, state: State, time: int, ahead: int = 1) -> Pooled:
         """See `FlowEquivariantCell.moved_maximum`."""
         if state.device.type == "meta":
-            return super().moved_maximum(state, time)
-        tables = self.moved, self.unmoved
+            return super().moved_maximum(state, time, ahead)
+        tables = self.tables_ahead(ahead)
         return CompiledMaximum.apply(pixels_last(state), *tables).movedim(-1, 1)
 
 

@@ -178,10 +178,13 @@ class FlowEquivariantCell(nn.Module):
         return stepped, self.lab(stepped, time).amax(1)
 
     def moved_maximum(
-        self, state: Float[Tensor, "batch velocity hidden height width"], time: int
+        self,
+        state: Float[Tensor, "batch velocity hidden height width"],
+        time: int,
+        ahead: int = 1,
     ) -> Float[Tensor, "batch hidden height width"]:
-        """The maximum over V of the state one step ahead, see `lab`."""
-        return self.lab(state, time, ahead=1).amax(1)
+        """The maximum over V of the state some steps ahead, see `lab`."""
+        return self.lab(state, time, ahead).amax(1)
 
     def _activate(self, signal: Tensor) -> Tensor:
         return ACTIVATIONS[self.activation](signal)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -13,7 +15,7 @@ from fernn.cells._maximum import MovedMaximum
 from fernn.cells._step import Convolution, Step
 from fernn.cells._torus import Move, TorusConv2d
 from fernn.cells.flow_equivariant import FlowEquivariantCell, Role
-from fernn.flows import Flow
+from fernn.flows import Flow, Velocity
 from fernn.flows.translation import Translation
 
 State = Float[Tensor, "batch velocity hidden height width"]
@@ -114,7 +116,25 @@ class FusedCell(FlowEquivariantCell):
         slots = len(self.flow.velocities)
         return channels_third(Move.apply(state, table, self.unmoved, slots))
 
-    def moved_maximum(self, state: State, time: int) -> Pooled:
+    def moved_maximum(self, state: State, time: int, ahead: int = 1) -> Pooled:
         """See `FlowEquivariantCell.moved_maximum`."""
-        tables = self.moved, self.unmoved
+        tables = self.tables_ahead(ahead)
         return MovedMaximum.apply(pixels_last(state), *tables).movedim(-1, 1)
+
+    def tables_ahead(self, ahead: int) -> tuple[Tensor, Tensor]:
+        """The tables that move each slot by `ahead` steps, and back."""
+        if ahead == 1:
+            return self.moved, self.unmoved
+        assert isinstance(self.flow, Translation)
+        size, device = self.flow.size, self.moved.device
+        return _tables(tuple(self.flow.velocities), size, ahead % size, device)
+
+
+@functools.lru_cache(maxsize=256)
+def _tables(
+    velocities: tuple[Velocity, ...], size: int, ahead: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Tables of `sources` for so many steps; a roll-out needs each again and again."""
+    steps = [tuple(ahead * speed for speed in velocity) for velocity in velocities]
+    there, back = (sources(each, size, 0) for each in (steps, opposite(steps)))
+    return there.to(device), back.to(device)

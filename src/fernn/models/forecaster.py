@@ -35,7 +35,8 @@ class Forecaster(nn.Module):
     Args:
         cell: the recurrent cell.
         decoder_layers: hidden layers of the decoder, before its linear output.
-        rollout: ``repeat``, ``warped``, ``shifted`` or ``free``.
+        rollout: ``repeat``, ``warped``, ``shifted``, ``free`` or ``advect``, see
+            `fernn.models._rollout`.
         pooling: over V: ``max``, ``mean`` or ``sum``.
         checkpoint: ``none``, or ``segments``: in training, keep the states between
             segments of time alone and compute the others twice. The gradients are the
@@ -132,18 +133,24 @@ class Forecaster(nn.Module):
         return rearrange(pooled, "b h w c -> b c h w")
 
     def decode_moved(
-        self, state: Float[Tensor, "batch velocity hidden height width"], time: int
+        self,
+        state: Float[Tensor, "batch velocity hidden height width"],
+        time: int,
+        ahead: int = 1,
     ) -> Float[Tensor, "batch channel height width"]:
-        """Decode the state of `time` frames one step of each slot's own flow on."""
-        return self.decoder(self.pool_moved(state, time))
+        """Decode the state of `time` frames, moved `ahead` steps of each slot's flow."""
+        return self.decoder(self.pool_moved(state, time, ahead))
 
     def pool_moved(
-        self, state: Float[Tensor, "batch velocity hidden height width"], time: int
+        self,
+        state: Float[Tensor, "batch velocity hidden height width"],
+        time: int,
+        ahead: int = 1,
     ) -> Float[Tensor, "batch hidden height width"]:
         """Pool over V what `decode_moved` decodes."""
         if self.pooling == "max":
-            return self.cell.moved_maximum(state, time)
-        return self.pool(self.cell.lab(state, time, ahead=1))
+            return self.cell.moved_maximum(state, time, ahead)
+        return self.pool(self.cell.lab(state, time, ahead))
 
     def predict(
         self, video: Float[Tensor, "batch time channel height width"], horizon: int
