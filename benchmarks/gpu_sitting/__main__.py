@@ -28,7 +28,8 @@ from fernn.training.loop import Diverged
 from gpu_sitting import data, forms, training
 from gpu_sitting.sizes import PUBLISHED, TINY
 
-RESERVE = 40.0  # seconds for the tests after the long run
+RESERVE = 55.0  # seconds for the tests after the long run
+MARGIN = 0.96  # of the time that the steps are planned to take
 
 
 def main() -> None:
@@ -36,6 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--minutes", type=float, default=11)
     parser.add_argument("--forms-seconds", type=float, default=100)
+    parser.add_argument("--rates", type=float, nargs="+", default=training.RATES)
     parser.add_argument("--until", choices=("data", "rates", "end"), default="end")
     parser.add_argument("--tiny", action="store_true", help="to rehearse")
     parser.add_argument("--folder", type=Path, default=Path("results/gpu-sitting"))
@@ -124,37 +126,40 @@ class Sitting:
     def _probe(self) -> None:
         if "probe" in self.known:
             return
-        form = self.best()
-        found = training.probe(self.sizes, form, self.args.folder, self.device)
+        form, rates = self.best(), self.args.rates
+        found = training.probe(self.sizes, form, self.args.folder, self.device, rates)
         self.keep("probe", {"form": str(form), "rates": found})
         self.tell(f"probe {form}: {json.dumps(found)}")
 
     def _train(self) -> None:
         form, rates = self.best(), self.known["probe"]["rates"]
-        pace = min(each["seconds"] for each in rates.values()) / self.sizes.probe
         if "run" not in self.known:
-            rate = min(rates, key=lambda each: rates[each]["error"])
-            self._plan(form, float(rate), pace)
+            self._plan(form, float(min(rates, key=lambda each: rates[each]["error"])))
         where = self.args.folder, self.device
         while "curve" not in self.known:
             steps, rate = self.known["run"]["steps"], self.known["run"]["rate"]
             self.tell(f"training {form}, rate {rate}, {steps} steps")
             try:
-                curve = training.long_run(
-                    self.sizes, form, *where, steps, rate, self.output, self.tell
-                )
-                self.keep("curve", curve)
+                how = self.sizes, form, *where, steps, rate, self._left()
+                self.keep("curve", training.long_run(*how, self.output, self.tell))
             except Diverged as reason:
                 self.tell(f"{reason}; again with half the rate")
-                self._plan(form, rate / 2, pace)
+                self._plan(form, rate / 2)
         self.keep("test", training.test(self.sizes, *where, self.output))
         self.tell(f"test: {json.dumps(self.known['test'])}")
 
-    def _plan(self, form: forms.Form, rate: float, pace: float) -> None:
+    def _plan(self, form: forms.Form, rate: float) -> None:
         """As many steps as the time that is left allows."""
-        left = self.args.minutes * 60 - self._spent() - RESERVE
-        steps = max(training.EPOCHS, int(left / pace))
+        paces = list(self.known["probe"]["rates"].values())
+        step = min(pace["step"] for pace in paces)
+        validation = min(pace["validation"] for pace in paces)
+        left = self._left() - training.EPOCHS * validation
+        steps = max(training.EPOCHS, int(MARGIN * left / step))
         self.keep("run", {"form": str(form), "rate": rate, "steps": steps})
+
+    def _left(self) -> float:
+        """Seconds for training."""
+        return self.args.minutes * 60 - self._spent() - RESERVE
 
 
 if __name__ == "__main__":

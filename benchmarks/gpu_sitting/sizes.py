@@ -49,5 +49,5 @@ TINY = Sizes(
     validation=4,
     tests=(4, 4, 1),
     rounds=1,
-    probe=2,
+    probe=8,
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,13 @@ from fernn.storage import write_text
 from fernn.training.loop import Diverged, train
 from fernn.training.rolling import RollingStates
 from fernn.training.settings import Settings
+from fernn.training.stopping import Interrupted
 from gpu_sitting.forms import Form, spec
 from gpu_sitting.sizes import Sizes
 
 RATES = (0.001, 0.002, 0.004)
-EPOCHS = 10  # validations of the long run
+EPOCHS = 10  # validations of the long run, at least
+DRAWN = 50000  # sequences of an epoch, at most: the recipe has 54000
 
 
 def settings(
@@ -42,19 +45,30 @@ def settings(
     )
 
 
-def probe(sizes: Sizes, form: Form, folder: Path, device: torch.device) -> dict:
-    """The validation error after a short one-cycle of each rate, and its pace."""
+def probe(
+    sizes: Sizes,
+    form: Form,
+    folder: Path,
+    device: torch.device,
+    rates: Sequence[float] = RATES,
+) -> dict:
+    """After a short one-cycle of each rate: error, seconds of a step and validation."""
     found: dict[str, Any] = {}
-    for rate in RATES:
-        started = time.perf_counter()
+    for rate in rates:
+        times: list[float] = []
+        made = settings(sizes, form, sizes.probe, rate, 1)
         try:
-            made = settings(sizes, form, sizes.probe, rate, 1)
-            records, _ = _train(sizes, form, folder, device, made)
+            records, _ = _train(
+                sizes, form, folder, device, made,
+                on_step=lambda record, times=times: times.append(time.perf_counter()),
+            )  # fmt: skip
             error = records[-1]["validation_error"]
         except Diverged:
             error = float("inf")
-        seconds = time.perf_counter() - started
-        found[str(rate)] = {"error": error, "seconds": seconds}
+        half = len(times) // 2
+        step = (times[-1] - times[half]) / max(1, len(times) - 1 - half)
+        validation = time.perf_counter() - times[-1]
+        found[str(rate)] = {"error": error, "step": step, "validation": validation}
     return found
 
 
@@ -65,11 +79,13 @@ def long_run(
     device: torch.device,
     steps: int,
     rate: float,
+    seconds: float,
     output: Path,
     tell: Callable[[str], None],
 ) -> list[dict]:
     """Train to the end of the schedule; the weights are written to ``model.pt``."""
-    made = settings(sizes, form, steps, rate, EPOCHS)
+    epochs = max(EPOCHS, math.ceil(steps * sizes.batch / DRAWN))
+    made = settings(sizes, form, steps, rate, epochs)
     states = RollingStates(folder / "states", {"settings": vars(made)})
     states.folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
@@ -80,7 +96,14 @@ def long_run(
         write_text(json.dumps(curve, indent=1), output / "curve.json")
         tell(f"{record['updates']} steps: {record['validation_error']:.3g}")
 
-    _, weights = _train(sizes, form, folder, device, made, states, on_epoch)
+    try:
+        where = sizes, form, folder, device, made, states, on_epoch
+        _, weights = _train(*where, seconds=seconds)
+    except Interrupted as stop:  # the schedule was too long: the best weights so far
+        tell(str(stop))
+        saved = states.load()
+        assert saved is not None
+        weights = saved[0]["best"]
     named = {"model": spec(sizes, form), "frame_size": sizes.frame}
     checkpoint.save(output / "model.pt", weights, named, stamp([]))
     return curve
@@ -94,6 +117,8 @@ def _train(
     made: Settings,
     states: RollingStates | None = None,
     on_epoch: Any = lambda record: None,
+    on_step: Any = lambda record: None,
+    seconds: float | None = None,
 ) -> tuple[list, dict]:
     torch.manual_seed(0)
     model = models.build(spec(sizes, form), sizes.frame)
@@ -101,7 +126,7 @@ def _train(
         open_sequences(folder / "data" / f"{name}.nc", folder / "data/atlas.nc", device)
         for name in ("train", "val")
     ]
-    return train(model, *splits, made, states, on_epoch)
+    return train(model, *splits, made, states, on_epoch, on_step, seconds=seconds)
 
 
 @torch.no_grad()

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from fernn.flows import Velocity
 
+WORD = 16  # bytes of the largest number that torch copies
+
 
 def sources(
     velocities: Sequence[Velocity], size: int, margin: int, shared: bool = False
@@ -46,9 +48,21 @@ def gather(
     slots: int,
 ) -> Float[Tensor, "batch velocity tall wide hidden"]:
     """Read rows of `hidden` numbers from the places a table of `sources` names."""
-    rows = state.flatten(1, 3).index_select(1, table)
+    rows = _select(state.flatten(1, 3), table)
     side = round((len(table) // slots) ** 0.5)
     return rows.view(len(state), slots, side, side, -1)
+
+
+def _select(rows: Tensor, table: Int[Tensor, " rows"]) -> Tensor:
+    """The rows of each sample that a table names; the same bits on every device.
+
+    A GPU moves a number per thread, so it is given the largest there are, 16 bytes.
+    """
+    wide = WORD // rows.element_size()
+    if rows.device.type != "cuda" or rows.shape[-1] % wide:
+        return rows.index_select(1, table)
+    words = rows.view(torch.complex128).index_select(1, table)
+    return words.view(rows.dtype)
 
 
 def images(

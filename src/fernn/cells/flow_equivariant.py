@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -185,6 +186,15 @@ class FlowEquivariantCell(nn.Module):
     ) -> Float[Tensor, "batch hidden height width"]:
         """The maximum over V of the state some steps ahead, see `lab`."""
         return self.lab(state, time, ahead).amax(1)
+
+    def moved_maxima(
+        self,
+        state: Float[Tensor, "batch velocity hidden height width"],
+        time: int,
+        ahead: Sequence[int],
+    ) -> list[Float[Tensor, "batch hidden height width"]]:
+        """`moved_maximum` for each of several numbers of steps."""
+        return [self.moved_maximum(state, time, steps) for steps in ahead]
 
     def _activate(self, signal: Tensor) -> Tensor:
         return ACTIVATIONS[self.activation](signal)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -121,6 +123,26 @@ class FusedCell(FlowEquivariantCell):
         tables = self.tables_ahead(ahead)
         return MovedMaximum.apply(pixels_last(state), *tables).movedim(-1, 1)
 
+    def moved_maxima(
+        self, state: State, time: int, ahead: Sequence[int]
+    ) -> list[Pooled]:
+        """See `FlowEquivariantCell.moved_maxima`; on a GPU by kernels, if it can."""
+        if state.device.type != "cuda" or find_spec("triton") is None:
+            return super().moved_maxima(state, time, ahead)
+        return self.maxima_by_kernels(state, ahead)
+
+    def maxima_by_kernels(self, state: State, ahead: Sequence[int]) -> list[Pooled]:
+        """The same, where Triton compiles for the device."""
+        from fernn.cells._maxima import MovedMaxima
+
+        assert isinstance(self.flow, Translation)
+        tables = (
+            _small_integers(self.flow.velocities, state.device),
+            _small_integers([steps % self.flow.size for steps in ahead], state.device),
+        )
+        maxima = MovedMaxima.apply(pixels_last(state), *tables)
+        return [each.movedim(-1, 1) for each in maxima.unbind(1)]
+
     def tables_ahead(self, ahead: int) -> tuple[Tensor, Tensor]:
         """The tables that move each slot by `ahead` steps, and back."""
         if ahead == 1:
@@ -128,6 +150,10 @@ class FusedCell(FlowEquivariantCell):
         assert isinstance(self.flow, Translation)
         size, device = self.flow.size, self.moved.device
         return _tables(tuple(self.flow.velocities), size, ahead % size, device)
+
+
+def _small_integers(values: Sequence[Any], device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=torch.int32).to(device, non_blocking=True)
 
 
 @functools.lru_cache(maxsize=256)

@@ -82,7 +82,7 @@ def shifted(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
 def free(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
     """Decode as `shifted`, feed nothing, and keep the state's joint norm."""
     carry, pooled = _pool_free(model, carry)
-    return carry, model.decoder(pooled)
+    return carry, model.decoder(pooled[0])
 
 
 def advect(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
@@ -95,7 +95,7 @@ def advect(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
     wrong by construction where velocities change after the last observed frame.
     """
     carry, pooled = _pool_advected(model, carry)
-    return carry, model.decoder(pooled)
+    return carry, model.decoder(pooled[0])
 
 
 def coast(model: Forecaster, carry: Carry) -> Carry:
@@ -117,30 +117,41 @@ def several(
     model: Forecaster, carry: Carry, count: int
 ) -> tuple[Carry, Float[Tensor, "batch {count} channel height width"]]:
     """`count` steps; frames that are not fed are decoded together."""
-    pool = UNFED.get(model.rollout)
-    step = pool or ROLLOUTS[model.rollout]
-    made = []
+    if model.rollout in UNFED:
+        carry, pooled = UNFED[model.rollout](model, carry, count)
+        return carry, torch.stack(_decoded(model, pooled), dim=1)
+    frames = []
     for _ in range(count):
-        carry, each = step(model, carry)
-        made.append(each)
-    return carry, torch.stack(_decoded(model, made) if pool else made, dim=1)
+        carry, frame = ROLLOUTS[model.rollout](model, carry)
+        frames.append(frame)
+    return carry, torch.stack(frames, dim=1)
 
 
-def _pool_free(model: Forecaster, carry: Carry) -> tuple[Carry, Pooled]:
-    """What `free` decodes."""
-    carry = coast(model, carry)
-    return carry, model.pool_moved(carry.state, carry.time)
+def _pool_free(
+    model: Forecaster, carry: Carry, count: int = 1
+) -> tuple[Carry, list[Pooled]]:
+    """What `free` decodes in so many steps."""
+    pooled = []
+    for _ in range(count):
+        carry = coast(model, carry)
+        pooled.append(model.pool_moved(carry.state, carry.time))
+    return carry, pooled
 
 
-def _pool_advected(model: Forecaster, carry: Carry) -> tuple[Carry, Pooled]:
-    """What `advect` decodes."""
-    carry = carry._replace(ahead=carry.ahead + 1)
-    return carry, model.pool_moved(carry.state, carry.time, carry.ahead)
+def _pool_advected(
+    model: Forecaster, carry: Carry, count: int = 1
+) -> tuple[Carry, list[Pooled]]:
+    """What `advect` decodes in so many steps."""
+    ahead = range(carry.ahead + 1, carry.ahead + count + 1)
+    pooled = model.pool_advected(carry.state, carry.time, ahead)
+    return carry._replace(ahead=carry.ahead + count), pooled
 
 
 def _decoded(model: Forecaster, pooled: list[Tensor]) -> list[Frame]:
     """The frames of pooled states, by few calls if these are small."""
     together = CACHE // pooled[0].nbytes
+    if pooled[0].device.type != "cpu":  # its caches are not what limits it
+        together = len(pooled)
     if together < 2:
         return [model.decoder(each) for each in pooled]
     parts = [

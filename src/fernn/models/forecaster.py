@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -138,7 +138,7 @@ class Forecaster(nn.Module):
         time: int,
         ahead: int = 1,
     ) -> Float[Tensor, "batch channel height width"]:
-        """Decode the state of `time` frames, moved `ahead` steps of each slot's flow."""
+        """Decode the state of `time` frames, each slot moved on `ahead` steps."""
         return self.decoder(self.pool_moved(state, time, ahead))
 
     def pool_moved(
@@ -148,9 +148,18 @@ class Forecaster(nn.Module):
         ahead: int = 1,
     ) -> Float[Tensor, "batch hidden height width"]:
         """Pool over V what `decode_moved` decodes."""
+        return self.pool_advected(state, time, [ahead])[0]
+
+    def pool_advected(
+        self,
+        state: Float[Tensor, "batch velocity hidden height width"],
+        time: int,
+        ahead: Sequence[int],
+    ) -> list[Float[Tensor, "batch hidden height width"]]:
+        """Pool over V the state of `time` frames, moved by each number of steps."""
         if self.pooling == "max":
-            return self.cell.moved_maximum(state, time, ahead)
-        return self.pool(self.cell.lab(state, time, ahead))
+            return self.cell.moved_maxima(state, time, ahead)
+        return [self.pool(self.cell.lab(state, time, steps)) for steps in ahead]
 
     def predict(
         self, video: Float[Tensor, "batch time channel height width"], horizon: int
