@@ -24,10 +24,14 @@ executor.LOOK = 0.2
 ExecutorPluginRegistry().get_plugin("slurm").executor = executor.Executor
 rule long:
     output: "made"
-    resources: runtime=720, slurm_partition="gpu", slurm_account="mine", mem_mb=1
+    resources: runtime=720, slurm_partition="gpu", mem_mb=1
     shell: "touch {output}"
+rule beside:
+    output: "beside"
+    localrule: True
+    shell: "echo sleeps >> calls; sleep 600"
 """
-OPTIONS = ["--executor", "slurm", "--jobs", "1", "--latency-wait", "0"]
+OPTIONS = ["--executor", "slurm", "--jobs", "1", "--logger", "fernn"]
 OPTIONS += ["--slurm-status-command", "squeue"]
 OPTIONS += ["--slurm-init-seconds-before-status-checks", "1"]
 # Each notes that it was called; `away`, a file, makes it fail as without a controller.
@@ -47,7 +51,6 @@ COMMANDS = {
     "{ echo $((n - 1)) > failing; exit 1; }; echo \"7|$(cat state)\"",
     "scancel": AWAY + "true",
     "sacct": "exit 1",
-    "sacctmgr": "exit 1",
 }  # fmt: skip
 
 
@@ -70,8 +73,8 @@ class Run:
         for name, text in texts.items():
             (self.folder / name).write_text(f"{text}\n")
 
-    def start(self):
-        command = [sys.executable, "-m", "snakemake", *OPTIONS]
+    def start(self, *targets):
+        command = [sys.executable, "-m", "snakemake", *targets, *OPTIONS]
         with (self.folder / "told").open("w") as told:
             self.head = subprocess.Popen(
                 command, cwd=self.folder, env=self.env, stdout=told, stderr=told
@@ -133,11 +136,12 @@ def test_a_job_longer_than_its_partition_allows_is_refused(run):
     assert not any(run.folder.glob(".snakemake/locks/*"))
 
 
-def test_sigterm_cancels_the_jobs(run):
+def test_sigterm_ends_the_jobs(run):
     """Snakemake's own handler waits for them, for ever if they cannot start."""
     run.answer(state="PENDING")
-    head = run.start()
+    head = run.start("made", "beside")
     run.wait_for("squeue --format", "calls")
+    run.wait_for("sleeps", "calls")
     head.send_signal(signal.SIGTERM)
     assert head.wait(LIMIT) == 1
     assert "scancel 7" in run.read("calls")

@@ -157,5 +157,4 @@ class Executor(plugin.Executor):
             told = f"{number} go on, Slurm does not cancel them: {failed}"
             self.logger.warning(f"{told}; the same command does, and goes on")
         else:
-            told = f"{number} cancelled, which save what they have"
-            self.logger.warning(f"{told}; the same command goes on")
+            self.logger.warning(f"{number} cancelled; the same command goes on")
