@@ -31,7 +31,7 @@ rule beside:
     localrule: True
     shell: "echo sleeps >> calls; sleep 600"
 """
-OPTIONS = ["--executor", "slurm", "--jobs", "1", "--logger", "fernn"]
+OPTIONS = ["--executor", "slurm", "--jobs", "2", "--logger", "fernn"]
 OPTIONS += ["--slurm-status-command", "squeue"]
 OPTIONS += ["--slurm-init-seconds-before-status-checks", "1"]
 # Each notes that it was called; `away`, a file, makes it fail as without a controller.
@@ -145,4 +145,6 @@ def test_sigterm_ends_the_jobs(run):
     head.send_signal(signal.SIGTERM)
     assert head.wait(LIMIT) == 1
     assert "scancel 7" in run.read("calls")
-    assert "1 Slurm job(s) cancelled" in run.read("told")
+    told = run.read("told")
+    assert "1 Slurm job(s) cancelled; the same command goes on" in told
+    assert "Error" not in told and "Exception" not in told

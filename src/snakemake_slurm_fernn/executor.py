@@ -138,8 +138,8 @@ class Executor(plugin.Executor):
         """Submit no more, cancel the jobs, end."""
         self._ended.set()
         self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
+        stopping.end_local_jobs()  # no submission runs any more that it could hit
         super().cancel()
-        stopping.end_local_jobs()
 
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
         """Cancel all jobs in flight, also those that are just being looked at."""
