@@ -327,6 +327,26 @@ def test_f30_jobs_are_submitted_once_the_controller_is_back(flow, cluster, undis
     require_told_and_one_job(flow, cluster, undisturbed)
 
 
+def test_f30_stopped_while_the_controller_is_away(flow, cluster, undisturbed):
+    """Ends at once; the same command finds the job that it could not cancel."""
+    head = start_training(flow)
+    with held(flow):
+        assert cluster.do("kill", "controller").returncode == 0
+        flow.wait_until(lambda: AWAY in flow.log.read_text())
+        before = time.monotonic()
+        head.send_signal(signal.SIGTERM)
+        code = head.wait(60)
+        print(f"F30 SIGTERM: exit {code} after {time.monotonic() - before:.0f} s")
+        told = flow.log.read_text()
+        assert code == 1 and "1 Slurm job(s) go on, Slurm does not cancel them" in told
+        assert cluster.do("revive", "controller").returncode == 0
+        flow.wait_until(cluster.living, 60)
+    assert flow.run(MODEL) == 0, flow.told()
+    assert said(cluster.jobs(flow)[-1]) == "COMPLETED"
+    assert repeated(flow.path(RUN)) == 0
+    require_as_if_nothing_was(flow, undisturbed)
+
+
 def test_a_partition_too_short_is_told_at_the_start(flow, cluster):
     """Slurm takes such jobs, and never starts them."""
     ask("scontrol", "update", "PartitionName=gpu", "MaxTime=5")
@@ -485,13 +505,11 @@ def test_f28_sigterm_cancels_the_jobs(flow, cluster, undisturbed, state):
     before = time.monotonic()
     head.send_signal(signal.SIGTERM)
     code = head.wait(60)
-    back = time.monotonic() - before
+    print(f"F28 SIGTERM {state}: exit {code} after {time.monotonic() - before:.0f} s")
     flow.wait_until(lambda: not cluster.living(), 60)
-    print(f"F28 SIGTERM {state}: exit {code} after {back:.0f} s")
-    told = flow.log.read_text()
-    assert code == 1 and "1 Slurm job(s) cancelled" in told
-    assert not flow.path(".head.lease").exists()
     ask("scontrol", "update", "PartitionName=gpu", "State=UP")
+    assert code == 1 and "1 Slurm job(s) cancelled" in flow.log.read_text()
+    assert not flow.path(".head.lease").exists()
     assert flow.run(MODEL) == 0, flow.told()
     assert [*map(said, cluster.jobs(flow))] == ["CANCELLED", "COMPLETED"]
     assert repeated(flow.path(RUN)) == 0
