@@ -144,6 +144,15 @@ def test_the_logger_of_the_workflow_is_light():
     assert not libraries & (heavy - own)
 
 
+def test_the_executor_takes_from_the_package_how_slurm_is_asked():
+    """The head of a run imports it: no library that takes seconds."""
+    files = sorted((ROOT / "src/snakemake_slurm_fernn").glob("*.py"))
+    names = {name for file in files for name in imports(file.read_text())}
+    own = {name for name in names if name.split(".")[0] == "fernn"}
+    assert own == {"fernn.ask.ask", "fernn.slurm.seconds"}
+    assert not {name.split(".")[0] for name in names} & {*HOMES, "torch", "xarray"}
+
+
 def test_the_workflow_knows_only_the_command_line():
     files = [ROOT / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
     assert len(files) > 5

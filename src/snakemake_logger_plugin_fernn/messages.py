@@ -22,7 +22,7 @@ SUMMED_UP = (
 # The file of the whole log is of interest only if something went wrong.
 WHERE = "Complete log(s):"
 STOPPING = "Terminating processes on user request"
-INTERRUPTED = "died with <Signals.SIGINT"
+INTERRUPTED = re.compile(r"died with <Signals\.(SIGINT|SIGTERM)")
 
 # Snakemake repeats the whole command; the rule's place and the exit code say enough.
 COMMAND = re.compile(
@@ -55,12 +55,12 @@ def is_news(message: str, *, began: bool, failed: bool, stopping: bool) -> bool:
         message: What Snakemake says.
         began: Jobs have been announced, so that a last line will sum up.
         failed: Jobs have failed.
-        stopping: Somebody pressed Ctrl-C, which ends commands too.
+        stopping: Somebody pressed Ctrl-C or sent SIGTERM, which ends commands too.
     """
     return not (
         message in ("", "None")
         or message.startswith(CHATTER)
         or (began and message.startswith(SUMMED_UP))
         or (not failed and message.startswith(WHERE))
-        or (stopping and INTERRUPTED in message)
+        or (stopping and INTERRUPTED.search(message))
     )
