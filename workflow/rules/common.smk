@@ -21,7 +21,7 @@ os.environ |= {
 
 def resolved(merged):
     files = [os.path.relpath(path) for path in workflow.configfiles]
-    command = [sys.executable, "-m", "fernn", "config", "--merged", *files]
+    command = [sys.executable, "-m", "fernn", "config", "--print", "--merged", *files]
     done = subprocess.run(
         command, input=json.dumps(merged), text=True, stdout=subprocess.PIPE
     )

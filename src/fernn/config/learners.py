@@ -27,9 +27,9 @@ def options_of(
 
 
 def trained(
-    config: Config, budget: Budget, experiment: Experiment, name: str
+    config: Config, budget: Budget, experiment: Experiment, name: str, cost: float
 ) -> dict[str, Any]:
-    """A model with its training settings and what is tuned."""
+    """A model with its training settings and what is tuned; a step has that `cost`."""
     protocol = config.protocols[experiment.protocol]
     sizes = ("batch", "sequences", "context", "horizon", "long_horizon", "precision")
     training = {key: getattr(budget, key) for key in sizes}
@@ -39,8 +39,8 @@ def trained(
         "clip": protocol.clip,
         "extend_horizon": protocol.extend_horizon,
     }
-    epochs = epochs_of(config, budget, name, budget.epochs)
-    trial_epochs = epochs_of(config, budget, name, budget.tuning.epochs)
+    epochs = epochs_of(budget, cost, budget.epochs)
+    trial_epochs = epochs_of(budget, cost, budget.tuning.epochs)
     return {
         "model": options_of(config, budget, experiment, name),
         "frame_size": budget.frame_size,
@@ -53,7 +53,7 @@ def trained(
     }
 
 
-def epochs_of(config: Config, budget: Budget, model: str, epochs: int) -> int:
+def epochs_of(budget: Budget, cost: float, epochs: int) -> int:
     """Epochs of a model, as many as the budget says or as cost the same."""
-    share = config.models[model].cost if budget.match == "compute" else 1.0
+    share = cost if budget.match == "compute" else 1.0
     return max(1, round(epochs / share))

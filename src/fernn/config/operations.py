@@ -36,7 +36,7 @@ class Step:
 def countable(spec: dict[str, Any]) -> bool:
     """Whether operations of this kind of model, and of its flow, can be counted."""
     flow = spec.get("flow")
-    known = not isinstance(flow, dict) or flow.get("kind") in SLOTS
+    known = not isinstance(flow, dict) or flow.get("kind") in [*SLOTS]
     return spec.get("kind") in MODELS and known
 
 

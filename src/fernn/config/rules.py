@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fernn.config import (
     axes,
     budgets,
+    costs,
     experiments,
     frames,
     models,
@@ -27,6 +28,7 @@ def problems(config: Config) -> Iterator[Problem]:
     sizes = options_of_sizes(config)
     for name, model in config.models.items():
         yield from models.problems(model, ("models", name), sizes)
+    yield from costs.problems(config)
     yield from protocols.problems(config)
     yield from axes.problems(config)
     yield from frames.problems(config)

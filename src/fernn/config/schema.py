@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, create_model
+from pydantic import ConfigDict, Field, create_model
 
 from fernn.config.fields import (
     Amount,
@@ -38,7 +38,9 @@ class Model(Open):
     label: str
     kind: str = Field(description="a module of fernn.models")
     color: Color | None = Field(None, description="in figures and the tracker, #rrggbb")
-    cost: Amount = Field(1.0, description="of a training step, relative to the largest")
+    cost: Amount | None = Field(
+        None, description="of a training step, relative to others; default: as counted"
+    )
 
 
 class AxisSizes(Open):
@@ -140,9 +142,20 @@ OwnSizes: Any = create_model(
 )
 
 
+def _complete_or_like(schema: dict[str, Any]) -> None:
+    """Tell editors that a budget like another need not give all sizes."""
+    ways = [{"required": ["like"]}, {"required": schema.pop("required")}]
+    schema["anyOf"] = ways
+
+
 class Budget(Sizes):
     """Sizes. A budget changes no science."""
 
+    model_config = ConfigDict(json_schema_extra=_complete_or_like)
+
+    like: Name | None = Field(
+        None, description="a budget whose sizes it has, but for those given here"
+    )
     experiments: SomeNames
     quick: bool = Field(False, description="measurements of speed are tiny")
     devices: Count = Field(1, description="of one machine, which share a batch")
