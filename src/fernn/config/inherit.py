@@ -63,29 +63,31 @@ def inherited(raw: dict[str, Any]) -> Inherited:
 
 
 def _problems(budgets: dict[str, Any]) -> Iterator[Problem]:
-    """Names that are none, and circles; what is no text is told with other shapes."""
+    """Names that are none, and circles."""
     for name in budgets:
         above, path = _above(budgets, name), (SECTION, name, KEY)
         line = _line(budgets, name)
-        if above is not None and above not in budgets:
-            hint = nearest(above, {*budgets} - {name})
+        if above is None:
+            continue
+        if not isinstance(above, str):
+            yield Problem(path, f"must be text, got {above!r}")
+        elif above not in budgets:
+            hint = nearest(above, {*map(str, budgets)} - {name})
             yield Problem(path, f"no budget {above!r}; {hint}")
-        elif above is not None and _above(budgets, line[-1]) == name:
+        elif _above(budgets, line[-1]) == name:
             circle = ", ".join([*line, name])
             yield Problem(path, f"budgets inherit in a circle: {circle}")
 
 
-def _above(budgets: dict[str, Any], name: str) -> str | None:
+def _above(budgets: dict[str, Any], name: str) -> Any:
     own = budgets.get(name)
-    above = own.get(KEY) if isinstance(own, dict) else None
-    return above if isinstance(above, str) else None
+    return own.get(KEY) if isinstance(own, dict) else None
 
 
 def _line(budgets: dict[str, Any], name: str) -> list[str]:
     """A budget and those above it, up to one that is no more or is there already."""
     line = [name]
-    while (above := _above(budgets, line[-1])) in budgets and above not in line:
-        assert above is not None
+    while (above := _above(budgets, line[-1])) in [*budgets] and above not in line:
         line.append(above)
     return line
 

@@ -5,25 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from fernn.config import options
-from fernn.config.schema import Budget, Config, Experiment
+from fernn.config.schema import Budget, Config, Experiment, Search
+
+TRAINING = ("clip", "learning_rate", "schedule")  # of a protocol, that can be tuned
 
 
 def options_of(
     config: Config, budget: Budget, experiment: Experiment, name: str
 ) -> dict[str, Any]:
     """A model's options: the budget's sizes, the protocol, then its own entry."""
+    spec = _given(config, budget, experiment, name)
+    if isinstance(spec.get("flow"), dict):
+        wanted = options.names("flows", spec["flow"]["kind"])
+        sizes = {key: v for key, v in budget.options.items() if key in wanted}
+        spec["flow"] = {**sizes, **spec["flow"]}
+    return spec
+
+
+def _given(
+    config: Config, budget: Budget, experiment: Experiment, name: str
+) -> dict[str, Any]:
     model = config.models[name]
     protocol = config.protocols[experiment.protocol]
     decided = {"rollout": protocol.rollout, "initial": protocol.initial}
     general = {**budget.model_dump(), **budget.options, **decided}
     wanted = options.names("models", model.kind)
     given = {key: value for key, value in general.items() if key in wanted}
-    spec = {"kind": model.kind, **given, **(model.model_extra or {})}
-    if isinstance(spec.get("flow"), dict):
-        wanted = options.names("flows", spec["flow"]["kind"])
-        sizes = {key: v for key, v in budget.options.items() if key in wanted}
-        spec["flow"] = {**sizes, **spec["flow"]}
-    return spec
+    return {"kind": model.kind, **given, **(model.model_extra or {})}
 
 
 def trained(
@@ -39,17 +47,49 @@ def trained(
         "clip": protocol.clip,
         "extend_horizon": protocol.extend_horizon,
     }
+    search = protocol.tuning or config.tuning
+    model = options_of(config, budget, experiment, name)
+    for option in search.ranges.keys() & {*options.names("models", model["kind"])}:
+        model.setdefault(option, options.default("models", model["kind"], option))
     epochs = epochs_of(budget, cost, budget.epochs)
     trial_epochs = epochs_of(budget, cost, budget.tuning.epochs)
     return {
-        "model": options_of(config, budget, experiment, name),
+        "model": model,
         "frame_size": budget.frame_size,
         "training": {**training, "epochs": epochs},
         "trial": {**training, "epochs": trial_epochs},
         "tuning": {
-            **(protocol.tuning or config.tuning).model_dump(),
+            **_searched(search, {**model, **training}),
             "trials": budget.tuning.trials,
         },
+    }
+
+
+def value_of(
+    config: Config, budget: Budget, experiment: Experiment, name: str, option: str
+) -> Any:
+    """An option of a model as trial 0 has it: as it is given, else by default."""
+    kind = config.models[name].kind
+    given = _given(config, budget, experiment, name)
+    return given.get(option, options.default("models", kind, option))
+
+
+def _searched(search: Search, start: dict[str, Any]) -> dict[str, Any]:
+    """The part of a search that a model takes: ranges, and points of the first trials.
+
+    Args:
+        search: of several models.
+        start: options and settings of the model; trial 0.
+    """
+    ranges = {name: span for name, span in search.ranges.items() if name in start}
+    points = [
+        {name: point.get(name, start[name]) for name in ranges}
+        for point in search.first
+        if point.keys() & ranges.keys()
+    ]
+    return {
+        "ranges": {name: span.plain() for name, span in ranges.items()},
+        "first": [{n: ranges[n].typed(v) for n, v in p.items()} for p in points],
     }
 
 

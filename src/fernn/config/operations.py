@@ -14,7 +14,13 @@ from typing import Any
 from fernn.config import options
 
 FIRST, INNER = 2, 3  # passes of a layer that sees the input, and of any other
-STAGES = ((1, 1), (2, 2), (2, 1), (4, 2), (4, 1))  # of the 3D-CNN: width, stride in time
+STAGES = (
+    (1, 1),
+    (2, 2),
+    (2, 1),
+    (4, 2),
+    (4, 1),
+)  # of the 3D-CNN: width, stride in time
 ENCODER = ((5, 4), (3, 2), (3, 1))  # of classifiers: kernel, and h/channels of a layer
 
 

@@ -13,6 +13,7 @@ from fernn.config import (
     models,
     options,
     protocols,
+    tuning,
 )
 from fernn.config.options import each_known, unknown
 from fernn.config.problems import Problem
@@ -34,7 +35,7 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from frames.problems(config)
     for name in config.experiments:
         yield from experiments.problems(config, name)
-    yield from protocols.tuning(config.tuning, ("tuning",))
+    yield from tuning.problems(config)
     yield from _items(config, "figures")
     yield from _items(config, "tables")
     for item, shown in config.paper.items():
