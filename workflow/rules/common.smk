@@ -132,6 +132,17 @@ def trials(wildcards):
     return spec["tuning"]["trials"]
 
 
+def first_trial(wildcards):
+    """The settings of a trial, and the model's options that are tuned."""
+    spec = EXPERIMENTS[wildcards.experiment]["models"][wildcards.model]
+    tuned = {
+        key: spec["model"][key]
+        for key in spec["tuning"]["ranges"]
+        if key in spec["model"]
+    }
+    return json.dumps({**tuned, **spec["trial"]}, sort_keys=True)
+
+
 def atlas(wildcards):
     """What an experiment's recipes point into."""
     return f"results/{BUDGET}/data/{PLAN['atlases'][wildcards.experiment]}.nc"

@@ -98,8 +98,8 @@ def _too_far(cost: float, ratio: float) -> str:
     low, high = sorted([ratio, (1 + ratio) / 2])
     if low / APART <= cost <= high * APART:
         return ""
-    side = "below half" if cost < low else "above twice"
-    return f"{cost:g} is {side} of what operations tell, {low:.2g} to {high:.2g}"
+    side = "less than half" if cost < low else "more than twice"
+    return f"{cost:g} is {side} what operations tell, {low:.2g} to {high:.2g}"
 
 
 def _written(config: Config, experiment: Experiment) -> dict[str, float]:

@@ -7,6 +7,7 @@ costs one pass forward and two backward, one backward where it sees the input it
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -131,7 +132,7 @@ def _forecaster(spec: dict[str, Any], step: Step) -> float:
     wide, layers = fibre * spec["hidden"], spec["decoder_layers"]
     inner = fibre * (spec["decoder_hidden"] or spec["hidden"])
     widths = [wide, *layers * [inner], 1]
-    pairs = zip(widths[:-1], widths[1:], strict=True)
+    pairs = itertools.pairwise(widths)
     decoder = INNER * area * sum(inputs * outputs for inputs, outputs in pairs)
     lifting = FIRST * area * wide
     lifted = step.observed + _fed(spec) * step.predicted

@@ -19,6 +19,7 @@ from fernn.config.schema import Config, Protocol, Range, Search
 from fernn.config.sizes import options_of_sizes, sized
 from fernn.errors import nearest
 
+_WHOLE = "; with `integer: true` a range is of whole numbers"
 LENGTH = "a size of the budget; trials of other lengths cannot be compared"
 FRAMES = "a size of the budget; errors of other frames cannot be compared"
 FIXED = {  # why an option cannot be tuned
@@ -160,7 +161,9 @@ def _of_models(
             tried = entry.model_copy(update={name: value})
             for each in models.problems(tried, (), sizes):
                 if each not in before:
-                    yield Problem(path, f"does not suit {model!r}: {each.message}")
+                    hint = _WHOLE if isinstance(value, float) and not value % 1 else ""
+                    message = f"does not suit {model!r}: {each.message}{hint}"
+                    yield Problem(path, message)
         if budget and experiment in budget.experiments:
             own = sized(config, budget, experiment)
             value = value_of(config, own, config.experiments[experiment], model, name)
