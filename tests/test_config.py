@@ -174,7 +174,7 @@ def test_all_mistakes_are_told_at_once_where_they_stand(told):
         ("figures: {cost_of_velocities: [bench/velocity]}", "'bench/velocities'"),
         ("paper: {table_1: [forecasting_eror]}", "did you mean 'forecasting_error'"),
         ("tuning: {first: [{learning_rate: 1}]}", "1.0 is outside its range 0.0003"),
-        ("tuning: {first: [{}]}", "first.0.learning_rate: is missing"),
+        ("tuning: {first: [{}]}", "first.0: is trial 0 once more"),
         ("seed: 2020-01-01", "must be a whole number, got '2020-01-01'"),
     ],
 )

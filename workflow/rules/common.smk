@@ -21,7 +21,7 @@ os.environ |= {
 
 def resolved(merged):
     files = [os.path.relpath(path) for path in workflow.configfiles]
-    command = [sys.executable, "-m", "fernn", "config", "--merged", *files]
+    command = [sys.executable, "-m", "fernn", "config", "--print", "--merged", *files]
     done = subprocess.run(
         command, input=json.dumps(merged), text=True, stdout=subprocess.PIPE
     )
@@ -130,6 +130,17 @@ def trials(wildcards):
     """How many a study has."""
     spec = EXPERIMENTS[wildcards.experiment]["models"][wildcards.model]
     return spec["tuning"]["trials"]
+
+
+def first_trial(wildcards):
+    """The settings of a trial, and the model's options that are tuned."""
+    spec = EXPERIMENTS[wildcards.experiment]["models"][wildcards.model]
+    tuned = {
+        key: spec["model"][key]
+        for key in spec["tuning"]["ranges"]
+        if key in spec["model"]
+    }
+    return json.dumps({**tuned, **spec["trial"]}, sort_keys=True)
 
 
 def atlas(wildcards):

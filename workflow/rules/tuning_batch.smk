@@ -31,7 +31,7 @@ rule ask:
         mem_mb=1000,
         runtime=10,
     params:
-        training=entry("{experiment}", "models", "{model}", "trial"),
+        training=first_trial,
         tuning=lambda wildcards: json.dumps(
             {  # all but the number of trials: more of them change no earlier ones
                 name: EXPERIMENTS[wildcards.experiment]["models"][wildcards.model][

@@ -55,7 +55,18 @@ def add_tracking_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def prepare(args: argparse.Namespace, seed: int, changes: dict[str, Any]) -> tuple:
+def tuned(args: argparse.Namespace, params: dict[str, Any]) -> argparse.Namespace:
+    """A copy of the arguments with tuned settings and options of the model."""
+    from fernn.training.settings import Settings
+
+    known = Settings.__dataclass_fields__
+    training = {name: value for name, value in params.items() if name in known}
+    model = {name: value for name, value in params.items() if name not in known}
+    told = {"model": {**args.model, **model}, "training": {**args.training, **training}}
+    return argparse.Namespace(**{**vars(args), **told})
+
+
+def prepare(args: argparse.Namespace, seed: int) -> tuple:
     """The model and the splits on their device, and the settings.
 
     Raises:
@@ -71,7 +82,7 @@ def prepare(args: argparse.Namespace, seed: int, changes: dict[str, Any]) -> tup
     from fernn.training.settings import settings
 
     keep_freed_memory()
-    chosen = settings({**args.training, **changes}, seed)
+    chosen = settings(args.training, seed)
     spec = require("models", args.model, supplied=["size"])
     splits = [
         open_sequences(path, args.atlas, device()) for path in (args.train, args.val)

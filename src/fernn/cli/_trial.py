@@ -11,6 +11,7 @@ from typing import Any
 
 from fernn.cli import _run
 from fernn.cli._arguments import mapping
+from fernn.errors import UserError
 from fernn.slurm import Countdown
 from fernn.spool import Spool
 
@@ -33,16 +34,23 @@ def add_study_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def points(args: argparse.Namespace) -> list[dict[str, float]]:
-    """The hyperparameters of the first slots; those of trial 0 are as published."""
-    published = {name: args.training[name] for name in args.tuning["ranges"]}
-    return [published, *args.tuning["first"]]
+def points(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """The hyperparameters of the first slots; those of trial 0 are as given.
+
+    Raises:
+        UserError: one that is searched is not given.
+    """
+    given = {**getattr(args, "model", {}), **args.training}
+    for name in args.tuning["ranges"].keys() - given.keys():
+        raise UserError(f"--tuning: {name} is searched, but its first value not given")
+    start = {name: given[name] for name in args.tuning["ranges"]}
+    return [start, *({**start, **point} for point in args.tuning["first"])]
 
 
 def train_briefly(
     args: argparse.Namespace,
     slot: int,
-    params: dict[str, float],
+    params: dict[str, Any],
     lineage: dict,
     left: Countdown,
     on_epoch: Callable[[dict[str, float]], None],
@@ -69,7 +77,8 @@ def train_briefly(
     from fernn.training import tasks
     from fernn.training.rolling import RollingStates
 
-    model, *splits, settings = _run.prepare(args, 0, params)
+    args = _run.tuned(args, params)
+    model, *splits, settings = _run.prepare(args, 0)
     name = f"trial-{slot:02d}"
     place, folder = args.key.rpartition("/")[0], args.study / "trials" / name
     own = argparse.Namespace(key=f"{place}/{name}", shown=args.shown)

@@ -1,4 +1,4 @@
-"""Check the configuration and print the plan it resolves to.
+"""Check the configuration and say in a line what a run of its budget will be.
 
 All mistakes are told at once, each in one line with file, line and column; exit 2.
 """
@@ -9,30 +9,63 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
+
+from fernn.cli._arguments import add_configuration, configuration
+
+WHOLE = 2  # jobs of the workflow about the run as a whole: `all` and `config`
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("files", nargs="*", type=Path, default=[Path("config.yaml")])
-    parser.add_argument("--budget", help="in place of the file's")
+    parser.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="the same as --configfile"
+    )
+    add_configuration(parser)
     parser.add_argument(
         "--merged",
         action="store_true",
         help="read the merged configuration as JSON from standard input;"
         " the files then only tell positions",
     )
-    parser.add_argument(
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument(
+        "--print", action="store_true", help="print the plan it resolves to, as JSON"
+    )
+    shown.add_argument(
         "--schema", action="store_true", help="print the JSON schema and stop"
     )
 
 
 def run(args: argparse.Namespace) -> None:
     """Check, resolve, print."""
-    from fernn.config.resolve import resolve
+    from fernn.config.resolve import resolve_and_tell
     from fernn.config.schema import Config
 
     if args.schema:
         print(json.dumps(Config.model_json_schema(), indent=1, sort_keys=True))
         return
     merged = json.load(sys.stdin) if args.merged else None
-    print(json.dumps(resolve(args.files, args.budget, merged), indent=1))
+    files = configuration([*args.files, *args.configfile])
+    plan, lines = resolve_and_tell(files, args.budget, merged)
+    for line in lines:
+        print(f"fernn: {line}", file=sys.stderr)
+    if args.print:
+        print(json.dumps(plan, indent=1))
+    else:
+        print(f"{', '.join(map(str, files))}: {_summary(plan)}")
+
+
+def _summary(plan: dict[str, Any]) -> str:
+    """The budget, and how much of what it has."""
+    from fernn.estimate.jobs import jobs
+
+    experiments = plan["experiments"].values()
+    models = sum(len(each["models"]) + len(each["baselines"]) for each in experiments)
+    numbers = {
+        "experiment": len(experiments),
+        "model": models,
+        "job": len(jobs(plan)) + WHOLE,
+    }
+    told = [f"{n} {name}{'s' * (n != 1)}" for name, n in numbers.items()]
+    return f"budget {plan['budget']}, {', '.join(told)}"

@@ -36,8 +36,9 @@ def run(args: argparse.Namespace) -> None:
     from fernn.training import tasks
     from fernn.training.rolling import RollingStates
 
-    tuned = json.loads(args.best.read_text())["params"] if args.best else {}
-    model, *splits, settings = _run.prepare(args, args.seed, tuned)
+    chosen = json.loads(args.best.read_text())["params"] if args.best else {}
+    args = _run.tuned(args, chosen)
+    model, *splits, settings = _run.prepare(args, args.seed)
     _require_shares(args.devices, settings.batch)
     data = [args.train, args.val, args.atlas]
     lineage = stamp([*data, args.best] if args.best else data)

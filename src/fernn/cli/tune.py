@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     journal = args.study / f"{_identity(args, lineage)}.journal"
     left = Countdown(slurm.seconds_to_work())
 
-    def objective(trial: Any, params: dict[str, float]) -> float:
+    def objective(trial: Any, params: dict[str, Any]) -> float:
         return _objective(args, trial, params, lineage, left)
 
     slots = work(journal, search, objective)
@@ -57,7 +57,7 @@ def _identity(args: argparse.Namespace, lineage: dict) -> str:
 def _objective(
     args: argparse.Namespace,
     trial: Any,
-    params: dict[str, float],
+    params: dict[str, Any],
     lineage: dict,
     left: Countdown,
 ) -> float:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from fernn.config import rules
+from fernn.config.inherit import Inherited, inherited
 from fernn.config.positions import Source
 from fernn.config.problems import UNKNOWN, Problem, from_pydantic
 from fernn.config.schema import Config
@@ -29,18 +30,33 @@ def checked(raw: dict[str, Any], sources: Iterable[Source]) -> Config:
     Raises:
         UserError: one line for every value that is wrong.
     """
+    whole = inherited(raw)
+    config, shape = None, whole.problems
     try:
-        config = Config.model_validate(raw)
+        config = Config.model_validate(whole.raw)
+    except ValidationError as error:
+        shape = [*shape, *from_pydantic(error)]
+    if config and not shape:
         problems = list(rules.problems(config))
         if not problems:
             return config
-    except ValidationError as error:
-        shape = from_pydantic(error)
-        problems = [*map(_with_hint, shape), *_of_the_rest(raw, shape)]
+    else:
+        rest = _of_the_rest(whole.raw, shape, whole.left_out)
+        problems = [*map(_with_hint, shape), *rest]
+    raise UserError("\n".join(_lines(problems, list(sources), whole)))
+
+
+def _lines(
+    problems: list[Problem], sources: list[Source], whole: Inherited
+) -> Iterable[str]:
+    """One line a value; of an inherited one the same is not told again."""
     first = {problem.path: problem for problem in reversed(problems)}
-    sources = list(sources)
-    lines = [problem.line(sources, raw) for problem in reversed(first.values())]
-    raise UserError("\n".join(lines))
+    lines = dict[tuple, str]()
+    for problem in reversed(first.values()):
+        origin = whole.origin(problem.path)
+        line = problem.line(sources, whole.given, origin)
+        lines.setdefault((origin, problem.message), line)
+    return lines.values()
 
 
 def _with_hint(problem: Problem) -> Problem:
@@ -59,12 +75,15 @@ def _with_hint(problem: Problem) -> Problem:
     return Problem(problem.path, f"{UNKNOWN}; {hint}")
 
 
-def _of_the_rest(raw: dict[str, Any], shape: list[Problem]) -> Iterator[Problem]:
+def _of_the_rest(
+    raw: dict[str, Any], shape: list[Problem], absent: set[str]
+) -> Iterator[Problem]:
     """Problems of the entries whose shape is right.
 
-    Entries that cannot be read are left out, and with them what others say of them.
+    Entries that cannot be read are left out, and with them what others say of them; so
+    are those that are `absent`.
     """
-    rest, left_out = copy.deepcopy(raw), set[str]()
+    rest, left_out = copy.deepcopy(raw), {*absent}
     for problem in shape:
         section, *inner = problem.path
         if problem.message == UNKNOWN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from typing import Annotated, Any, TypeVar
 
@@ -25,7 +26,7 @@ def _distinct(items: list[Item]) -> list[Item]:
     return items
 
 
-def _number(value: Any) -> Any:
+def number(value: Any) -> Any:
     """YAML 1.1, which Snakemake reads, takes 1e-3 for text."""
     try:
         return float(value) if isinstance(value, str) else value
@@ -33,11 +34,30 @@ def _number(value: Any) -> Any:
         return value
 
 
+def _scalar(value: Any) -> Any:
+    """A number, a name, a switch, or nothing."""
+    value = number(value)
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if finite and isinstance(value, bool | int | float | str | None):
+        return value
+    raise ValueError("must be a finite number, text, true, false or null")
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two scalars are equal; true is not 1."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
 UNIQUE = (AfterValidator(_distinct), Field(json_schema_extra={"uniqueItems": True}))
 Count = Annotated[int, Field(ge=1)]
-Real = Annotated[FiniteFloat, BeforeValidator(_number)]
+Real = Annotated[FiniteFloat, BeforeValidator(number)]
 Amount = Annotated[Real, Field(gt=0)]
 Options = dict[str, Any]
+Scalar = Annotated[
+    Any,
+    BeforeValidator(_scalar),
+    Field(json_schema_extra={"type": ["boolean", "number", "string", "null"]}),
+]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 Color = Annotated[str, StringConstraints(pattern="^#[0-9A-Fa-f]{6}$")]
 Names = Annotated[list[str], *UNIQUE]

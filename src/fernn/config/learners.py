@@ -5,20 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from fernn.config import options
-from fernn.config.schema import Budget, Config, Experiment
+from fernn.config.schema import Budget, Config, Experiment, Search
+
+TRAINING = ("clip", "learning_rate", "schedule")  # of a protocol, that can be tuned
 
 
 def options_of(
     config: Config, budget: Budget, experiment: Experiment, name: str
 ) -> dict[str, Any]:
     """A model's options: the budget's sizes, the protocol, then its own entry."""
-    model = config.models[name]
-    protocol = config.protocols[experiment.protocol]
-    decided = {"rollout": protocol.rollout, "initial": protocol.initial}
-    general = {**budget.model_dump(), **budget.options, **decided}
-    wanted = options.names("models", model.kind)
-    given = {key: value for key, value in general.items() if key in wanted}
-    spec = {"kind": model.kind, **given, **(model.model_extra or {})}
+    spec = _given(config, budget, experiment, name)
     if isinstance(spec.get("flow"), dict):
         wanted = options.names("flows", spec["flow"]["kind"])
         sizes = {key: v for key, v in budget.options.items() if key in wanted}
@@ -26,10 +22,22 @@ def options_of(
     return spec
 
 
-def trained(
+def _given(
     config: Config, budget: Budget, experiment: Experiment, name: str
 ) -> dict[str, Any]:
-    """A model with its training settings and what is tuned."""
+    model = config.models[name]
+    protocol = config.protocols[experiment.protocol]
+    decided = {"rollout": protocol.rollout, "initial": protocol.initial}
+    general = {**budget.model_dump(), **budget.options, **decided}
+    wanted = options.names("models", model.kind)
+    given = {key: value for key, value in general.items() if key in wanted}
+    return {"kind": model.kind, **given, **(model.model_extra or {})}
+
+
+def trained(
+    config: Config, budget: Budget, experiment: Experiment, name: str, cost: float
+) -> dict[str, Any]:
+    """A model with its training settings and what is tuned; a step has that `cost`."""
     protocol = config.protocols[experiment.protocol]
     sizes = ("batch", "sequences", "context", "horizon", "long_horizon", "precision")
     training = {key: getattr(budget, key) for key in sizes}
@@ -39,21 +47,53 @@ def trained(
         "clip": protocol.clip,
         "extend_horizon": protocol.extend_horizon,
     }
-    epochs = epochs_of(config, budget, name, budget.epochs)
-    trial_epochs = epochs_of(config, budget, name, budget.tuning.epochs)
+    search = protocol.tuning or config.tuning
+    model = options_of(config, budget, experiment, name)
+    for option in search.ranges.keys() & {*options.names("models", model["kind"])}:
+        model.setdefault(option, options.default("models", model["kind"], option))
+    epochs = epochs_of(budget, cost, budget.epochs)
+    trial_epochs = epochs_of(budget, cost, budget.tuning.epochs)
     return {
-        "model": options_of(config, budget, experiment, name),
+        "model": model,
         "frame_size": budget.frame_size,
         "training": {**training, "epochs": epochs},
         "trial": {**training, "epochs": trial_epochs},
         "tuning": {
-            **(protocol.tuning or config.tuning).model_dump(),
+            **_searched(search, {**model, **training}),
             "trials": budget.tuning.trials,
         },
     }
 
 
-def epochs_of(config: Config, budget: Budget, model: str, epochs: int) -> int:
+def value_of(
+    config: Config, budget: Budget, experiment: Experiment, name: str, option: str
+) -> Any:
+    """An option of a model as trial 0 has it: as it is given, else by default."""
+    kind = config.models[name].kind
+    given = _given(config, budget, experiment, name)
+    return given.get(option, options.default("models", kind, option))
+
+
+def _searched(search: Search, start: dict[str, Any]) -> dict[str, Any]:
+    """The part of a search that a model takes: ranges, and points of the first trials.
+
+    Args:
+        search: of several models.
+        start: options and settings of the model; trial 0.
+    """
+    ranges = {name: span for name, span in search.ranges.items() if name in start}
+    points = [
+        {name: point.get(name, start[name]) for name in ranges}
+        for point in search.first
+        if point.keys() & ranges.keys()
+    ]
+    return {
+        "ranges": {name: span.plain() for name, span in ranges.items()},
+        "first": [{n: ranges[n].typed(v) for n, v in p.items()} for p in points],
+    }
+
+
+def epochs_of(budget: Budget, cost: float, epochs: int) -> int:
     """Epochs of a model, as many as the budget says or as cost the same."""
-    share = config.models[model].cost if budget.match == "compute" else 1.0
+    share = cost if budget.match == "compute" else 1.0
     return max(1, round(epochs / share))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from fernn.config import options
+from fernn.config.costs import costs
 from fernn.config.learners import epochs_of, options_of, trained
 from fernn.config.recipes import axis_of, recipes
 from fernn.config.schema import Budget, Config, Experiment
@@ -60,14 +61,15 @@ def _items(
 def _experiment(
     config: Config, budget: Budget, name: str, experiment: Experiment
 ) -> dict[str, Any]:
-    attrs = _attrs(config, budget, name, experiment)
+    cost = costs(config, budget, experiment)
+    attrs = _attrs(config, budget, name, experiment, cost)
     longest = attrs["long_horizon"]
     axes = {axis: axis_of(config, budget, axis, longest) for axis in experiment.axes}
     return {
         "seeds": budget.seeds,
         "recipes": recipes(config, budget, experiment, axes),
         "models": {
-            model: trained(config, budget, experiment, model)
+            model: trained(config, budget, experiment, model, cost[model])
             for model in experiment.models
         },
         "baselines": {
@@ -105,7 +107,11 @@ def _with_baselines(statistic: str) -> bool:
 
 
 def _attrs(
-    config: Config, budget: Budget, name: str, experiment: Experiment
+    config: Config,
+    budget: Budget,
+    name: str,
+    experiment: Experiment,
+    cost: dict[str, float],
 ) -> dict[str, Any]:
     """What every cube of the experiment tells about itself."""
     protocol = config.protocols[experiment.protocol]
@@ -131,9 +137,9 @@ def _attrs(
                 "kind": config.models[model].kind,
                 "color": config.models[model].color,
                 "baseline": model in experiment.baselines,
-                "cost": config.models[model].cost,
-                "epochs": epochs_of(config, budget, model, budget.epochs)
-                if model in experiment.models
+                "cost": cost.get(model, 1.0),  # a baseline is not trained
+                "epochs": epochs_of(budget, cost[model], budget.epochs)
+                if model in cost
                 else 0,
             }
             for model in (*experiment.models, *experiment.baselines)

@@ -52,14 +52,15 @@ def merge(sources: Iterable[Source]) -> dict[str, Any]:
     """The content of all files; later ones win, key by key, as in the workflow."""
     merged: dict[str, Any] = {}
     for source in sources:
-        _update(merged, _plain(source.content))
+        update(merged, _plain(source.content))
     return merged
 
 
-def _update(base: dict, other: dict) -> None:
+def update(base: dict, other: dict) -> None:
+    """Put a mapping on top of another, key by key; all but mappings is replaced."""
     for key, value in other.items():
         if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _update(base[key], value)
+            update(base[key], value)
         else:
             base[key] = value
 

@@ -44,10 +44,22 @@ class Problem:
     path: tuple[Any, ...]
     message: str
 
-    def line(self, sources: Iterable[Source], merged: Any) -> str:
-        """``file:line:column: key.of.the.value: message``."""
+    def line(
+        self,
+        sources: Iterable[Source],
+        merged: Any,
+        origin: tuple[Any, ...] | None = None,
+    ) -> str:
+        """``file:line:column: key.of.the.value: message``.
+
+        Args:
+            sources: the files.
+            merged: their content.
+            origin: the path of the value where it is inherited from.
+        """
         dotted = ".".join(str(key) for key in self.path)
-        return f"{locate(self.path, sources, merged)}: {dotted}: {self.message}"
+        where = locate(origin or self.path, sources, merged)
+        return f"{where}: {dotted}: {self.message}"
 
 
 def from_pydantic(error: ValidationError, path: tuple[Any, ...] = ()) -> list[Problem]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from fernn.config import costs
 from fernn.config.check import checked
 from fernn.config.plan import plan
 from fernn.config.positions import merge, read
@@ -26,8 +27,25 @@ def resolve(
     Raises:
         UserError: the configuration has mistakes; a line for each.
     """
+    made, _ = resolve_and_tell(files, budget, merged)
+    return made
+
+
+def resolve_and_tell(
+    files: Iterable[Path],
+    budget: str | None = None,
+    merged: dict[str, Any] | None = None,
+) -> tuple[dict[str, Any], list[str]]:
+    """The plan, and a line for each note and warning about what is no mistake.
+
+    Args and errors are those of `resolve`.
+    """
     sources = [read(path) for path in files]
     raw = merge(sources) if merged is None else merged
     if budget:
         raw["budget"] = budget
-    return plan(checked(raw, sources))
+    config = checked(raw, sources)
+    lines = [
+        f"{level}: {each.line(sources, raw)}" for level, each in costs.remarks(config)
+    ]
+    return plan(config), lines

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from fernn.config import (
     axes,
     budgets,
+    costs,
     experiments,
     frames,
     models,
     options,
     protocols,
+    tuning,
 )
 from fernn.config.options import each_known, unknown
 from fernn.config.problems import Problem
@@ -27,12 +29,13 @@ def problems(config: Config) -> Iterator[Problem]:
     sizes = options_of_sizes(config)
     for name, model in config.models.items():
         yield from models.problems(model, ("models", name), sizes)
+    yield from costs.problems(config)
     yield from protocols.problems(config)
     yield from axes.problems(config)
     yield from frames.problems(config)
     for name in config.experiments:
         yield from experiments.problems(config, name)
-    yield from protocols.tuning(config.tuning, ("tuning",))
+    yield from tuning.problems(config)
     yield from _items(config, "figures")
     yield from _items(config, "tables")
     for item, shown in config.paper.items():

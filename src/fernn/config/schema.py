@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, create_model
+from pydantic import ConfigDict, Field, create_model
 
 from fernn.config.fields import (
     Amount,
@@ -15,9 +15,11 @@ from fernn.config.fields import (
     Open,
     Options,
     Real,
+    Scalar,
     Seeds,
     SomeNames,
     Strict,
+    same,
 )
 
 
@@ -38,7 +40,9 @@ class Model(Open):
     label: str
     kind: str = Field(description="a module of fernn.models")
     color: Color | None = Field(None, description="in figures and the tracker, #rrggbb")
-    cost: Amount = Field(1.0, description="of a training step, relative to the largest")
+    cost: Amount | None = Field(
+        None, description="of a training step, relative to others; default: as counted"
+    )
 
 
 class AxisSizes(Open):
@@ -58,18 +62,47 @@ class Axis(AxisSizes):
 
 
 class Range(Strict):
-    """A search interval."""
+    """Where an option is searched: ``low`` and ``high``, or ``choices``."""
 
-    low: Real
-    high: Real
+    low: Real | None = None
+    high: Real | None = None
     log: bool = False
+    integer: bool = Field(False, description="whole numbers, both ends among them")
+    choices: list[Scalar] | None = Field(None, description="in place of low and high")
+
+    def within(self, value: Any) -> bool:
+        """Whether a value is a number between the ends."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return self.low is None or self.high is None or self.low <= value <= self.high
+
+    def holds(self, value: Any) -> bool:
+        """Whether a trial may have a value."""
+        if self.choices is not None:
+            return any(same(value, choice) for choice in self.choices)
+        return self.within(value) and not (self.integer and value % 1)
+
+    def typed(self, value: Any) -> Any:
+        """A value as trials have it: whole, with a point, or a choice."""
+        if self.choices is not None:
+            return value
+        return int(value) if self.integer else float(value)
+
+    def plain(self) -> dict[str, Any]:
+        """What a study is told."""
+        if self.choices is not None:
+            return {"choices": self.choices}
+        ends = {"low": self.typed(self.low), "high": self.typed(self.high)}
+        return {**ends, "log": self.log, **({"integer": True} if self.integer else {})}
 
 
 class Search(Strict):
     """What is tuned. Trial 0 is the protocol as it stands."""
 
-    ranges: dict[str, Range]
-    first: list[dict[str, Real]] = Field([], description="trials 1, 2, …")
+    ranges: dict[str, Range] = Field(description="of options of protocols and models")
+    first: list[dict[str, Scalar]] = Field(
+        [], description="trials 1, 2, …; what one leaves out is as in trial 0"
+    )
 
 
 class Protocol(Strict):
@@ -140,9 +173,20 @@ OwnSizes: Any = create_model(
 )
 
 
+def _complete_or_like(schema: dict[str, Any]) -> None:
+    """Tell editors that a budget like another need not give all sizes."""
+    ways = [{"required": ["like"]}, {"required": schema.pop("required")}]
+    schema["anyOf"] = ways
+
+
 class Budget(Sizes):
     """Sizes. A budget changes no science."""
 
+    model_config = ConfigDict(json_schema_extra=_complete_or_like)
+
+    like: Name | None = Field(
+        None, description="a budget whose sizes it has, but for those given here"
+    )
     experiments: SomeNames
     quick: bool = Field(False, description="measurements of speed are tiny")
     devices: Count = Field(1, description="of one machine, which share a batch")

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, create_trial
 
 from fernn.errors import UserError
 from fernn.storage import atomic
 from fernn.tuning import samplers
+from fernn.tuning.space import distributions
 from fernn.tuning.study import Search, open_study
 
 Ranges = dict[str, dict[str, Any]]
@@ -37,7 +37,7 @@ class Result:
     """
 
     slot: int
-    params: dict[str, float]
+    params: dict[str, Any]
     ranges: Ranges
     errors: list[float]
     failure: str = ""
@@ -66,7 +66,7 @@ def slots(number: int, size: int) -> range:
 
 def ask(
     search: Search, number: int, size: int, results: Iterable[Result]
-) -> dict[int, dict[str, float]]:
+) -> dict[int, dict[str, Any]]:
     """The hyperparameters of a round's slots, a pure function of the arguments.
 
     A round is asked whole: more trials later change no earlier ones. Its slots are told
@@ -90,7 +90,7 @@ def ask(
     study = optuna.create_study(direction="minimize")
     for earlier in known:
         study.add_trial(_ended(earlier))
-    points, space = dict(enumerate(search.points)), _space(search.ranges)
+    points, space = dict(enumerate(search.points)), distributions(search.ranges)
     asked = {}
     for slot in place:
         if slot in points:
@@ -109,10 +109,6 @@ def write_journal(results: Iterable[Result], path: Path) -> None:
             study.add_trial(_ended(result))
 
 
-def _space(ranges: Ranges) -> dict[str, BaseDistribution]:
-    return {name: FloatDistribution(**span) for name, span in sorted(ranges.items())}
-
-
 def _ended(result: Result) -> FrozenTrial:
     told: dict[str, Any] = {"slot": result.slot}
     if result.failure:
@@ -120,7 +116,7 @@ def _ended(result: Result) -> FrozenTrial:
     return create_trial(
         value=result.value,
         params=result.params,
-        distributions=_space(result.ranges),
+        distributions=distributions(result.ranges),
         intermediate_values=dict(enumerate(result.errors, start=1)),
         user_attrs=told,
     )

@@ -20,7 +20,7 @@ class Fixed(optuna.samplers.BaseSampler):
     Enqueued trials would not do: another worker could take one that waits.
     """
 
-    def __init__(self, point: dict[str, float]):
+    def __init__(self, point: dict[str, Any]):
         self.point = point
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict:

@@ -10,7 +10,6 @@ from typing import Any
 
 import optuna
 from optuna import TrialPruned
-from optuna.distributions import FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
@@ -18,8 +17,9 @@ from fernn.errors import ContinueMe, UserError
 from fernn.lease import Lease
 from fernn.training.stopping import stoppable
 from fernn.tuning import journal, samplers
+from fernn.tuning.space import distributions, suggest
 
-Objective = Callable[[Trial, dict[str, float]], float]
+Objective = Callable[[Trial, dict[str, Any]], float]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 DEATHS = 10  # of workers at one point of one trial, before it counts as failed
 NAME = "study"
@@ -32,12 +32,12 @@ class Search:
     Attributes:
         trials: how many; a slot is one place in this number.
         points: hyperparameters of the first slots: trial 0 is the published one.
-        ranges: ``{name: {"low", "high", "log"}}`` for the other slots.
+        ranges: by name, for the other slots; see `fernn.tuning.space`.
         seed: of the study; each slot has a sampler of its own.
     """
 
     trials: int
-    points: list[dict[str, float]]
+    points: list[dict[str, Any]]
     ranges: dict[str, dict[str, Any]]
     seed: int = 0
 
@@ -136,7 +136,7 @@ def _ask(
     earlier: list[FrozenTrial],
 ) -> Trial:
     """A new trial that knows its slot from the first, so that none is ever lost."""
-    space = {k: FloatDistribution(**span) for k, span in sorted(search.ranges.items())}
+    space = distributions(search.ranges)
     known = [trial.params for trial in earlier if trial.params.keys() == space.keys()]
     points = dict(enumerate(search.points))
     if known:
@@ -150,8 +150,7 @@ def _ask(
         storage.get_study_id_from_name(NAME), template_trial=template
     )
     trial = Trial(study, number)
-    for name, span in space.items():
-        trial.suggest_float(name, span.low, span.high, log=span.log)
+    suggest(trial, space)
     return trial
 
 

@@ -1,0 +1,170 @@
+"""Multiplications of a training step, from a model's options alone: no torch is needed.
+
+`fernn estimate` counts the same on torch's tensors without numbers, which takes seconds
+to import; a test compares the two. Here only ratios between models are meant. A layer
+costs one pass forward and two backward, one backward where it sees the input itself.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fernn.config import options
+
+FIRST, INNER = 2, 3  # passes of a layer that sees the input, and of any other
+STAGES = (
+    (1, 1),
+    (2, 2),
+    (2, 1),
+    (4, 2),
+    (4, 1),
+)  # of the 3D-CNN: width, stride in time
+ENCODER = ((5, 4), (3, 2), (3, 1))  # of classifiers: kernel, and h/channels of a layer
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a model sees in one training step.
+
+    Attributes:
+        size: height and width of a frame.
+        observed: frames.
+        predicted: frames, on average; 0 for a classifier.
+    """
+
+    size: int
+    observed: int
+    predicted: float = 0.0
+
+
+def countable(spec: dict[str, Any]) -> bool:
+    """Whether operations of this kind of model, and of its flow, can be counted."""
+    flow = spec.get("flow")
+    known = not isinstance(flow, dict) or flow.get("kind") in [*SLOTS]
+    return spec.get("kind") in MODELS and known
+
+
+def count(spec: dict[str, Any], step: Step) -> float:
+    """Multiplications for one sequence.
+
+    Args:
+        spec: the model's specification in a plan; it must be `countable`.
+        step: what it sees.
+    """
+    kind, pixels = spec["kind"], step.size**2
+    known = options.kinds("models")[kind]
+    named = {name: options.default("models", kind, name) for name in _names(known)}
+    return pixels * MODELS[kind]({**named, **spec}, step)
+
+
+def slots(flow: dict[str, Any], size: int) -> int:
+    """How many velocities V has on frames of ``size × size`` pixels."""
+    if flow.get("velocities") is not None:
+        return len(flow["velocities"])
+    return SLOTS[flow["kind"]](flow, size)
+
+
+def _names(function: Any) -> list[str]:
+    arguments = function.args
+    return [each.arg for each in (*arguments.args, *arguments.kwonlyargs)]
+
+
+def _square(flow: dict[str, Any], size: int) -> int:
+    return size**2 if flow.get("closed") else (2 * flow["max_speed"] + 1) ** 2
+
+
+def _line(flow: dict[str, Any], size: int) -> int:
+    return size if flow.get("closed") else 2 * flow["max_speed"] + 1
+
+
+def _circle(flow: dict[str, Any], size: int) -> int:
+    """Angular velocities that differ modulo 360 degrees."""
+    step = flow.get("step") or 360 // flow["orientations"]
+    if flow.get("closed"):
+        return len(range(0, 360, step))
+    speed = flow["max_speed"]
+    return len({step * index % 360 for index in range(-speed, speed + 1)})
+
+
+SLOTS: dict[str, Callable[[dict[str, Any], int], int]] = {
+    "pan": _line,
+    "rotation": _circle,
+    "translation": _square,
+}
+
+
+def _recurrent(spec: dict[str, Any], step: Step) -> tuple[float, int, int]:
+    """Those of the recurrent convolutions; orientations, and the area of a kernel."""
+    flow, mixing = spec["flow"], spec["mixing"]
+    many, fibre = slots(flow, step.size), flow.get("orientations", 1)
+    area = (spec["kernel"] or _own_kernel(flow)) ** 2
+    heard = many if mixing == "full" else 1
+    if many > 1 and mixing == "lattice":
+        axes = 2 if flow["kind"] == "translation" else 1
+        heard = (2 * spec["mixing_radius"] + 1) ** axes
+    steps = step.observed - 1 + max(step.predicted - (not _fed(spec)), 0)
+    convolved = steps * many * heard
+    moved = flow["kind"] != "rotation" and spec.get("shifts", "flow") == "flow"
+    if moved and mixing == "none" and steps >= 1:
+        convolved -= many - 1  # the first state, equal in all slots, is convolved once
+    return INNER * convolved * area * (fibre * spec["hidden"]) ** 2, fibre, area
+
+
+def _fed(spec: dict[str, Any]) -> bool:
+    """Whether a roll-out is fed a frame, from its first step on."""
+    return spec.get("rollout") in ("repeat", "warped")
+
+
+def _own_kernel(flow: dict[str, Any]) -> int:
+    """The side that a flow's kernels have if no other is given."""
+    if flow["kind"] != "rotation":
+        return 3
+    basis = flow.get("basis") or options.default("flows", "rotation", "basis")
+    return options.constant("flows", "_basis", "KERNELS")[basis]
+
+
+def _forecaster(spec: dict[str, Any], step: Step) -> float:
+    """A lifting, the recurrence, and a decoder for each predicted frame."""
+    recurrent, fibre, area = _recurrent(spec, step)
+    wide, layers = fibre * spec["hidden"], spec["decoder_layers"]
+    inner = fibre * (spec["decoder_hidden"] or spec["hidden"])
+    widths = [wide, *layers * [inner], 1]
+    pairs = itertools.pairwise(widths)
+    decoder = INNER * area * sum(inputs * outputs for inputs, outputs in pairs)
+    lifting = FIRST * area * wide
+    lifted = step.observed + _fed(spec) * step.predicted
+    return lifted * lifting + recurrent + step.predicted * decoder
+
+
+def _classifier(spec: dict[str, Any], step: Step) -> float:
+    """An encoder of three layers for each frame, and the recurrence."""
+    recurrent, *_ = _recurrent(spec, step)
+    encoder, inputs = 0, 1
+    for kernel, part in ENCODER:
+        outputs = spec["hidden"] if part == 1 else max(4, spec["hidden"] // part)
+        passes = FIRST if inputs == 1 else INNER
+        encoder += passes * kernel**2 * inputs * outputs
+        inputs = outputs
+    return step.observed * encoder + recurrent
+
+
+def _conv3d(spec: dict[str, Any], step: Step) -> float:
+    """Five stages of 3×3×3 kernels, of which two stride in time."""
+    width = spec["width"] or max(4, spec["hidden"] // 8)
+    total, inputs, frames = 0, 1, step.observed
+    for factor, stride in STAGES:
+        outputs, frames = width * factor, -(-frames // stride)
+        passes = FIRST if inputs == 1 else INNER
+        total += passes * frames * 3**3 * inputs * outputs
+        inputs = outputs
+    return float(total)
+
+
+MODELS: dict[str, Callable[[dict[str, Any], Step], float]] = {
+    "classifier": _classifier,
+    "conv3d": _conv3d,
+    "forecaster": _forecaster,
+}

@@ -1,0 +1,215 @@
+"""What is tuned, and what of it can be wrong."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from fernn.config import models, options
+from fernn.config.choices import CHOICES
+from fernn.config.fields import Amount, same
+from fernn.config.learners import TRAINING, value_of
+from fernn.config.options import unknown
+from fernn.config.problems import Problem, from_pydantic
+from fernn.config.schema import Config, Protocol, Range, Search
+from fernn.config.sizes import options_of_sizes, sized
+from fernn.errors import nearest
+
+_WHOLE = "; with `integer: true` a range is of whole numbers"
+LENGTH = "a size of the budget; trials of other lengths cannot be compared"
+FRAMES = "a size of the budget; errors of other frames cannot be compared"
+FIXED = {  # why an option cannot be tuned
+    "batch": LENGTH,
+    "sequences": LENGTH,
+    "epochs": LENGTH,
+    "context": FRAMES,
+    "horizon": FRAMES,
+    "long_horizon": FRAMES,
+    "extend_horizon": "what decides which frames are validated",
+    "frame_size": FRAMES,
+    "size": FRAMES,
+    "precision": "a size of the budget; it decides how numbers are rounded",
+    "seed": "what results are averaged over",
+    "seeds": "what results are averaged over",
+    "classes": "given by the data",
+    "flow": "a mapping, and what models are compared by; give each a model of its own",
+    "execution": "about speed alone; the network is the same",
+    "checkpoint": "about memory alone; the network is the same",
+}
+
+
+@dataclass(frozen=True)
+class Users:
+    """A search, its place, and the models that it is for: experiments and models."""
+
+    search: Search
+    path: tuple
+    learners: list[tuple[str, str]]
+
+
+def problems(config: Config) -> Iterator[Problem]:
+    """Of the general search, and of those of protocols."""
+    for users in _all(config):
+        for name, span in users.search.ranges.items():
+            found = [*_shape(span, (*users.path, "ranges", name))]
+            found = found or [*_range(config, users, name, span)]
+            yield from found
+        yield from _first(users)
+    for name, protocol in config.protocols.items():
+        yield from _values(config, protocol, ("protocols", name))
+
+
+def _all(config: Config) -> Iterator[Users]:
+    """Every search; one that no experiment has is for all models."""
+    own = {name for name, each in config.protocols.items() if each.tuning}
+    everywhere = [("", model) for model in config.models]
+    general = _learners(config, config.protocols.keys() - own)
+    yield Users(config.tuning, ("tuning",), general or everywhere)
+    for name in sorted(own):
+        search, path = config.protocols[name].tuning, ("protocols", name, "tuning")
+        assert search is not None
+        yield Users(search, path, _learners(config, {name}) or everywhere)
+
+
+def _learners(config: Config, protocols: set[str]) -> list[tuple[str, str]]:
+    return [
+        (name, model)
+        for name, experiment in config.experiments.items()
+        for model in experiment.models
+        if experiment.protocol in protocols and model in config.models
+    ]
+
+
+def _shape(span: Range, path: tuple) -> Iterator[Problem]:
+    """A range is an interval or a choice."""
+    if span.choices is not None:
+        if span.low is not None or span.high is not None:
+            yield Problem(path, "is given by low and high or by choices, not by both")
+        elif span.log or span.integer:
+            yield Problem(path, "log and integer are of low and high, not of choices")
+        elif len(span.choices) < 2 or _twice(span.choices):
+            yield Problem(path, f"needs two or more that differ, got {span.choices}")
+    elif span.low is None or span.high is None:
+        yield Problem(path, "is given by low and high, or by choices")
+    elif not span.low < span.high or (span.log and span.low <= 0):
+        yield Problem(path, f"is no interval, got {span.low} … {span.high}")
+    elif span.integer and (span.low % 1 or span.high % 1):
+        ends = f"{span.low} … {span.high}"
+        yield Problem(path, f"of whole numbers has whole ends, got {ends}")
+
+
+def _twice(choices: list[Any]) -> bool:
+    pairs = itertools.combinations(choices, 2)
+    return any(same(one, other) for one, other in pairs)
+
+
+def _range(config: Config, users: Users, name: str, span: Range) -> Iterator[Problem]:
+    """Whether there is such an option, and what it makes of the range."""
+    path = (*users.path, "ranges", name)
+    kinds = {config.models[model].kind for _, model in users.learners}
+    known = {*TRAINING}
+    for kind in kinds & options.kinds("models").keys():
+        known |= {*options.names("models", kind)}
+    if name in FIXED:
+        yield Problem(path, f"cannot be tuned: it is {FIXED[name]}")
+    elif name not in known:
+        hint = nearest(name, known - FIXED.keys())
+        yield Problem(path, f"cannot be tuned; {hint}")
+    elif name in TRAINING:
+        for value in _probes(span):
+            yield from _of_training(name, value, path)
+    else:
+        yield from _of_models(config, users, name, span)
+
+
+def _probes(span: Range) -> list[Any]:
+    """Values of a range that stand for all: the ends, and one that is odd or even."""
+    if span.choices is not None:
+        return span.choices
+    assert span.low is not None and span.high is not None
+    if span.integer:
+        return [int(span.low), int(span.low) + 1, int(span.high)]
+    return [span.low, span.high]
+
+
+def _of_training(name: str, value: Any, path: tuple) -> Iterator[Problem]:
+    if name in CHOICES:
+        yield from unknown(name, value, CHOICES[name], path)
+        return
+    try:
+        TypeAdapter(Amount).validate_python(value, strict=True)
+    except ValidationError as error:
+        yield from from_pydantic(error, path)
+
+
+def _of_models(
+    config: Config, users: Users, name: str, span: Range
+) -> Iterator[Problem]:
+    """What models say to values of the range, and whether trial 0 is in it."""
+    path, sizes = (*users.path, "ranges", name), options_of_sizes(config)
+    budget, kinds = config.budgets.get(config.budget), options.kinds("models")
+    for experiment, model in users.learners:
+        entry = config.models[model]
+        if entry.kind not in kinds or name not in options.names("models", entry.kind):
+            continue
+        before = {*models.problems(entry, (), sizes)}
+        for value in _probes(span):
+            tried = entry.model_copy(update={name: value})
+            for each in models.problems(tried, (), sizes):
+                if each not in before:
+                    hint = _WHOLE if isinstance(value, float) and not value % 1 else ""
+                    message = f"does not suit {model!r}: {each.message}{hint}"
+                    yield Problem(path, message)
+        if budget and experiment in budget.experiments:
+            own = sized(config, budget, experiment)
+            value = value_of(config, own, config.experiments[experiment], model, name)
+            if not span.holds(value):
+                where = f"{model!r} in {experiment!r} at budget {config.budget!r}"
+                yield Problem(path, f"does not hold {value!r}, trial 0's of {where}")
+
+
+def _first(users: Users) -> Iterator[Problem]:
+    """The points of the next trials; what one leaves out is as in trial 0."""
+    ranges = users.search.ranges
+    for index, point in enumerate(users.search.first):
+        where = (*users.path, "first", index)
+        if not point:
+            yield Problem(where, "is trial 0 once more; give a value")
+        for name, value in point.items():
+            if name in ranges:
+                yield from _inside(value, ranges[name], (*where, name))
+            else:
+                hint = nearest(name, ranges)
+                yield Problem((*where, name), f"has no range; {hint}")
+
+
+def _values(config: Config, protocol: Protocol, path: tuple) -> Iterator[Problem]:
+    """A protocol's values must be where tuning may find them."""
+    for key, span in (protocol.tuning or config.tuning).ranges.items():
+        if key in TRAINING:
+            yield from _inside(getattr(protocol, key), span, (*path, key))
+        if key == "learning_rate":
+            for model, rate in protocol.learning_rates.items():
+                yield from _inside(rate, span, (*path, "learning_rates", model))
+
+
+def _inside(value: Any, span: Range, path: tuple) -> Iterator[Problem]:
+    if [*_shape(span, path)] or span.holds(value):
+        return
+    if span.choices is not None:
+        message = f"{value!r} is none of the choices in tuning, {span.choices}"
+    else:
+        shown = float(value) if _is_number(value) and not span.integer else value
+        ends = f"{span.typed(span.low)} … {span.typed(span.high)}"
+        message = f"{shown!r} is outside its range {ends} in tuning"
+        if span.within(value):
+            message = f"must be a whole number in tuning, got {value!r}"
+    yield Problem(path, message)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

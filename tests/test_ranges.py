@@ -1,0 +1,181 @@
+"""Any option of a protocol or a model can be tuned, and the chosen value is trained."""
+
+import json
+
+import jaxtyping
+import pytest
+import torch
+
+from copied import ROOT
+from fernn import checkpoint
+from fernn.cli import main
+from fernn.config.check import checked
+from fernn.config.plan import plan
+from fernn.config.positions import merge, read
+from fernn.errors import UserError
+from fernn.storage import read_dataset, write_dataset
+
+SHIPPED = read(ROOT / "config.yaml")
+RATE = {"low": 0.0003, "high": 0.02, "log": True}
+WIDTH = "hidden: { low: 2, high: 16, integer: true }"
+
+
+@pytest.fixture
+def tuned(tmp_path):
+    """What is tuned of each model of an experiment, with ranges added to the shipped."""
+
+    def tuned(ranges, experiment="actions", first=""):
+        file = tmp_path / "mine.yaml"
+        file.write_text(f"tuning: {{ ranges: {{ {ranges} }} {first} }}")
+        sources = [SHIPPED, read(file)]
+        models = plan(checked(merge(sources), sources))["experiments"][experiment]
+        return {name: each["tuning"] for name, each in models["models"].items()}
+
+    return tuned
+
+
+def test_a_model_gets_the_ranges_of_the_options_it_has(tuned):
+    found = tuned(f"{WIDTH}, pooling: {{ choices: [max, mean] }}")
+    width = {"low": 2, "high": 16, "log": False, "integer": True}
+    shared = {"learning_rate": RATE, "hidden": width}
+    assert found["conv3d_pan"]["ranges"] == shared
+    choice = {"pooling": {"choices": ["max", "mean"]}}
+    assert found["grnn_pan"]["ranges"] == {**shared, **choice}
+    start = {"hidden": 8, "pooling": "max"}
+    rates = [{"learning_rate": rate} for rate in (0.005, 0.01)]
+    assert found["grnn_pan"]["first"] == [{**rate, **start} for rate in rates]
+
+
+def test_a_point_is_for_the_models_that_have_its_options(tuned):
+    found = tuned("last: { choices: [1, 6] }", first=", first: [{ last: 1 }]")
+    assert found["conv3d_pan"]["first"] == []
+    assert found["grnn_pan"]["first"] == [{"learning_rate": 0.01, "last": 1}]
+
+
+@pytest.mark.parametrize(
+    ("ranges", "message"),
+    [
+        (
+            "hiden: { low: 2, high: 16 }",
+            "hiden: cannot be tuned; did you mean 'hidden'",
+        ),
+        ("batch: { choices: [4, 8] }", "batch: cannot be tuned: it is a size of the"),
+        ("flow: { choices: [a, b] }", "flow: cannot be tuned: it is a mapping, and"),
+        ("hidden: { low: 2, high: 16 }", "whole number, got 2.0; with `integer: true`"),
+        (
+            "hidden: { low: 9, high: 16, integer: true }",
+            "does not hold 8, trial 0's of",
+        ),
+        ("hidden: { low: 0, high: 16, integer: true }", "must be at least 1, got 0"),
+        ("hidden: { low: 1.5, high: 16, integer: true }", "of whole numbers has whole"),
+        ("kernel: { low: 3, high: 5, integer: true }", "odd and positive, got 4"),
+        ("pooling: { choices: [max, mix] }", "no pooling 'mix'; did you mean 'max'"),
+        ("pooling: { choices: [max] }", "pooling: needs two or more that differ"),
+        ("clip: { choices: [1, 1.0] }", "clip: needs two or more that differ"),
+        ("clip: { low: 0, high: 2 }", "clip: must be above 0, got 0.0"),
+        ("clip: { low: 1 }", "clip: is given by low and high, or by choices"),
+        ("clip: { low: 1, high: 2, choices: [1, 2] }", "or by choices, not by both"),
+        ("clip: { low: 2, high: 1 }", "clip: is no interval, got 2.0 … 1.0"),
+        ("clip: { choices: [2, 3] }", "1.0 is none of the choices in tuning, [2, 3]"),
+        ("schedule: { choices: [constant, one] }", "no schedule 'one'; did you mean"),
+        (
+            f"{WIDTH} }}, first: [{{ hidden: 4.5 }}], {{",
+            "whole number in tuning, got 4.5",
+        ),
+    ],
+)
+def test_a_range_that_cannot_be_is_refused(tuned, ranges, message):
+    if ranges.endswith("{"):  # more than ranges
+        ranges, rest = ranges[: -len(", {")].split(" }, first")
+        with pytest.raises(UserError, match="hidden") as caught:
+            tuned(f"{ranges} }}", "translation", f", first{rest}")
+    else:
+        with pytest.raises(UserError) as caught:
+            tuned(ranges, "translation")
+    assert message in str(caught.value)
+
+
+@pytest.fixture
+def fernn(tmp_path, monkeypatch, atlas, recipe):
+    """Run commands on the tiny data."""
+    monkeypatch.chdir(tmp_path)
+    write_dataset(atlas, "atlas.nc")
+    for split in ("train", "val"):
+        write_dataset(recipe(split=split, pool=split), f"{split}.nc")
+    training = {"batch": 4, "sequences": 12, "epochs": 1, "context": 3, "horizon": 2}
+    training |= {"learning_rate": 0.01}
+    model = {"kind": "forecaster", "flow": {"kind": "translation", "max_speed": 1}}
+    model |= {"hidden": 2, "decoder_layers": 0, "activation": "relu"}
+    data = ["--train", "train.nc", "--val", "val.nc", "--atlas", "atlas.nc"]
+    data += ["--model", json.dumps(model), "--training", json.dumps(training)]
+    jaxtyping.config.update("jaxtyping_disable", True)
+    given = {"tune": [*data, "--study", "."], "train": data}
+    given["trial"] = given["tune"]
+    given["ask"] = ["--training", json.dumps({**model, **training})]
+    yield lambda name, *more: main([name, *given.get(name, []), *map(str, more)])
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+RANGES = {
+    "hidden": {"low": 3, "high": 6, "integer": True, "log": True},
+    "activation": {"choices": ["relu", "tanh"]},
+    "learning_rate": {"low": 0.01, "high": 0.1},
+}
+FIRST = [{"hidden": 5, "activation": "tanh"}]
+
+
+def searched(trials):
+    wide = {**RANGES, "hidden": {**RANGES["hidden"], "low": 2}}
+    return ("--tuning", json.dumps({"ranges": wide, "first": FIRST, "trials": trials}))
+
+
+def in_the_ranges(params):
+    assert type(params["hidden"]) is int and 2 <= params["hidden"] <= 6
+    assert params["activation"] in ("relu", "tanh")
+    assert 0.01 <= params["learning_rate"] <= 0.1
+
+
+def test_the_chosen_options_are_trained_and_evaluated(fernn, tmp_path):
+    """From the study over the best trial and the checkpoint to the evaluation."""
+    assert fernn("tune", *searched(5), "--output", "done.json") == 0
+    chosen = ("--results", "done.json", "--trials", 5, "--output", "best.json")
+    assert fernn("select", *chosen) == 0
+    best = json.loads((tmp_path / "best.json").read_text())
+    points = [trial["params"] for trial in best["trials"]]
+    assert points[0] == {"activation": "relu", "hidden": 2, "learning_rate": 0.01}
+    assert points[1] == {"activation": "tanh", "hidden": 5, "learning_rate": 0.01}
+    assert len({json.dumps(each) for each in points}) > 3
+    for params in points:
+        in_the_ranges(params)
+    # Trial 1, which is not as given, whatever was the best.
+    (tmp_path / "best.json").write_text(json.dumps({**best, "params": points[1]}))
+    run = ("--best", "best.json", "--output", "model.pt")
+    assert fernn("train", *run) == 0
+    model = checkpoint.load("model.pt")
+    assert model.cell.hidden == 5 and model.cell.activation == "tanh"
+    assert checkpoint.describe("model.pt")["spec"]["model"]["hidden"] == 5
+    events = [path.read_text() for path in tmp_path.glob("*.events.jsonl")]
+    assert sum('"hidden": 5' in text for text in events) == 1
+    about = {"statistic": "squared_error", "recipe": "val", "baselines": True}
+    about["spec"] = {"context": 3, "horizon": 2, "batch": 4}
+    axes = ("--axes", json.dumps({"test": about}), "--recipes", "val.nc")
+    told = ("--atlas", "atlas.nc", "--seeds", 0, "--output", "shard.nc")
+    assert fernn("evaluate", "--model", "m", "model.pt", *axes, *told) == 0
+    assert torch.isfinite(
+        torch.tensor(read_dataset("shard.nc", "test/m").mse.values)
+    ).all()
+
+
+def test_a_round_asks_for_options_too(fernn, tmp_path):
+    sizes = ("--round", 0, "--size", 3, "--output", "round-0.json")
+    assert fernn("ask", *searched(3), *sizes) == 0
+    slots = json.loads((tmp_path / "round-0.json").read_text())["slots"]
+    for params in slots.values():
+        in_the_ranges(params)
+    asked = ("--asked", "round-0.json", "--slot", 1, "--output", "trial-1.json")
+    assert fernn("trial", *asked) == 0
+    record = json.loads((tmp_path / "trial-1.json").read_text())
+    assert record["params"]["hidden"] == 5 and record["params"]["activation"] == "tanh"
+    assert (
+        fernn("ask", "--tuning", '{"ranges": {"kernel": {}}, "first": []}', *sizes) == 2
+    )
