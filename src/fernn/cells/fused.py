@@ -7,6 +7,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fernn.cells._checks import check_step
 from fernn.cells._direct import Direct
 from fernn.cells._gather import channels_third, opposite, pixels_last, sources
 from fernn.cells._maximum import MovedMaximum
@@ -48,11 +49,11 @@ class FusedCell(FlowEquivariantCell):
         margin = self.kernel // 2
         backwards = opposite(flow.velocities)
         tables = {
-            "ahead": sources(flow.velocities, flow.size, margin),
-            "back": sources(backwards, flow.size, margin),
-            "moved": sources(flow.velocities, flow.size, 0),
-            "unmoved": sources(backwards, flow.size, 0),
-            "spread": sources(flow.velocities, flow.size, 0, shared=True),
+            "ahead": sources(flow.velocities, flow.frame, margin),
+            "back": sources(backwards, flow.frame, margin),
+            "moved": sources(flow.velocities, flow.frame, 0),
+            "unmoved": sources(backwards, flow.frame, 0),
+            "spread": sources(flow.velocities, flow.frame, 0, shared=True),
         }
         for name, table in tables.items():
             self.register_buffer(name, table, persistent=False)
@@ -70,6 +71,7 @@ class FusedCell(FlowEquivariantCell):
 
     def forward(self, drive: Drive | None, state: State | None) -> State:
         """See `FlowEquivariantCell.forward`."""
+        check_step(self, drive, state)
         return self._step(drive, state, pool=False)[0]
 
     def forward_with_maximum(
@@ -100,7 +102,7 @@ class FusedCell(FlowEquivariantCell):
     def layer(self, role: Role, inputs: int, outputs: int) -> nn.Module:
         """See `FlowEquivariantCell.layer`; all roles are the same on the torus."""
         assert isinstance(self.flow, Translation)
-        return TorusConv2d(inputs, outputs, self.kernel, self.flow.size)
+        return TorusConv2d(inputs, outputs, self.kernel, self.flow.frame)
 
     def convolution(self, state: State) -> Convolution:
         """How the slots are convolved."""
