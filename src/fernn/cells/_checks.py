@@ -27,7 +27,7 @@ def check_lift(cell: FlowEquivariantCell, video: Any) -> None:
     Raises:
         UserError: the video is another than the cell was built for.
     """
-    check_video(video, cell.channels, next(cell.parameters()), cell.flow)
+    check_video(video, cell.channels, _weight_of(cell), cell.flow)
 
 
 def check_video(
@@ -75,26 +75,41 @@ def check_step(cell: FlowEquivariantCell, drive: Any, state: Any) -> None:
     """
     if drive is None and state is None:
         raise UserError("a step needs a lifted frame or a state, got neither")
-    slots, hidden = len(cell.flow.velocities), cell.hidden * cell.flow.fibre
-    weight = next(cell.parameters())
-    for name, given in (("lifted frame", drive), ("state", state)):
-        if given is None:
-            continue
-        if not isinstance(given, Tensor):
-            raise UserError(_no_tensor(name, given))
-        shape, shared = given.shape, given is drive
-        fits = given.ndim == 5 and shape[2] == hidden
-        if not fits or not (shape[1] == slots or (shared and shape[1] == 1)):
-            raise UserError(_wrong_step(name, tuple(shape), slots, hidden))
-        objection = cell.flow.frame_objection(shape[3], shape[4])
-        if objection:
-            raise UserError(objection)
-        _check_numbers(f"{name}s", given, weight)
-    if drive is not None and state is not None and len(drive) != len(state):
-        raise UserError(
-            f"a batch of {len(drive)} lifted frames does not fit one of {len(state)}"
-            " states"
-        )
+    weight, slots = _weight_of(cell), len(cell.flow.velocities)
+    if drive is not None:
+        _check_part(cell, "lifted frame", drive, (1, slots), weight)
+    if state is not None:
+        _check_part(cell, "state", state, (slots,), weight)
+        if drive is not None and drive.shape[0] != state.shape[0]:
+            raise UserError(
+                f"a batch of {len(drive)} lifted frames does not fit one of"
+                f" {len(state)} states"
+            )
+
+
+def _check_part(
+    cell: FlowEquivariantCell,
+    name: str,
+    given: Any,
+    slots: tuple[int, ...],
+    weight: Tensor,
+) -> None:
+    """See `check_step`; `slots` are the numbers of them that are allowed."""
+    if not isinstance(given, Tensor):
+        raise UserError(_no_tensor(name, given))
+    shape, hidden = given.shape, cell.hidden * cell.flow.fibre
+    if len(shape) != 5 or shape[2] != hidden or shape[1] not in slots:
+        raise UserError(_wrong_step(name, tuple(shape), slots, hidden))
+    objection = cell.flow.frame_objection(shape[3], shape[4])
+    if objection:
+        raise UserError(objection)
+    _check_numbers(f"{name}s", given, weight)
+
+
+def _weight_of(cell: FlowEquivariantCell) -> Tensor:
+    """One that a step uses: the first of all parameters takes longer to find."""
+    weight = getattr(cell.conv_h, "weight", None)
+    return next(cell.parameters()) if weight is None else weight
 
 
 def check_flow(flow: Any) -> None:
@@ -171,12 +186,14 @@ def _wrong_axes(shape: tuple[int, ...], channels: int | None) -> str:
     return message
 
 
-def _wrong_step(name: str, shape: tuple[int, ...], slots: int, hidden: int) -> str:
-    wanted = slots if name == "state" or slots == 1 else f"1 or {slots}"
+def _wrong_step(
+    name: str, shape: tuple[int, ...], slots: tuple[int, ...], hidden: int
+) -> str:
+    allowed = " or ".join(str(number) for number in sorted(set(slots)))
     message = (
-        f"a {name} is (batch, {wanted} slots, {hidden} hidden, height, width),"
+        f"a {name} is (batch, {allowed} slots, {hidden} hidden, height, width),"
         f" got {shape}"
     )
     if name == "state":
         return message
-    return f"{message}; lift a video: for drive in cell.lift(video)"
+    return f"{message}; lift a video first: for drive in cell.lift(video)"
