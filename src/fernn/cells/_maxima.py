@@ -32,14 +32,14 @@ class MovedMaxima(torch.autograd.Function):
         ahead: Int[Tensor, " ahead"],
     ) -> Maxima:
         """`velocities` in pixels per step, `ahead` the numbers of steps."""
-        batch, slots, size, _, hidden = state.shape
-        shape = batch, len(ahead), size, size, hidden
+        batch, slots, height, width, hidden = state.shape
+        shape = batch, len(ahead), height, width, hidden
         maxima = state.new_empty(shape)
         counts = torch.empty(shape, dtype=torch.uint8, device=state.device)
-        grid, wide = _launch(size, batch * len(ahead), hidden)
+        grid, wide = _launch(height * width, batch * len(ahead), hidden)
         _forward[grid](
             state, velocities, ahead, maxima, counts,
-            size, slots, len(ahead), hidden, PIXELS=PIXELS, WIDE=wide,
+            height, width, slots, len(ahead), hidden, PIXELS=PIXELS, WIDE=wide,
         )  # fmt: skip
         ctx.save_for_backward(state, velocities, ahead, maxima, counts)
         return maxima
@@ -49,46 +49,46 @@ class MovedMaxima(torch.autograd.Function):
     def backward(ctx, gradient: Maxima):
         """The gradient of the state."""
         state, velocities, ahead, maxima, counts = ctx.saved_tensors
-        batch, slots, size, _, hidden = state.shape
+        batch, slots, height, width, hidden = state.shape
         shares = (gradient / counts).to(state.dtype).contiguous()
         result = torch.empty_like(state)
-        grid, wide = _launch(size, batch * slots, hidden)
+        grid, wide = _launch(height * width, batch * slots, hidden)
         double = state.dtype == torch.float64
         _backward[grid](
             state, velocities, ahead, maxima, shares, result,
-            size, slots, len(ahead), hidden, PIXELS=PIXELS, WIDE=wide,
+            height, width, slots, len(ahead), hidden, PIXELS=PIXELS, WIDE=wide,
             SUM=tl.float64 if double else tl.float32,
         )  # fmt: skip
         return result, None, None
 
 
-def _launch(size: int, images: int, hidden: int) -> tuple[tuple[int, int], int]:
+def _launch(area: int, images: int, hidden: int) -> tuple[tuple[int, int], int]:
     """The grid, pixels of one image after the other, and channels of a block."""
     wide = max(16, triton.next_power_of_2(hidden))
-    return (triton.cdiv(size * size, PIXELS), images), wide
+    return (triton.cdiv(area, PIXELS), images), wide
 
 
 @triton.jit
 def _forward(
     state, velocities, ahead, maxima, counts,
-    size, slots, aheads, hidden,
+    height, width, slots, aheads, hidden,
     PIXELS: tl.constexpr, WIDE: tl.constexpr,
 ):  # fmt: skip
     """Some pixels of one sample after one number of steps."""
     pixel = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
     channel = tl.arange(0, WIDE)
     image = tl.program_id(1).to(tl.int64)
-    area = size * size
+    area = height * width
     steps = tl.load(ahead + image % aheads)
     mask = (pixel < area)[:, None] & (channel < hidden)[None]
-    row, column = pixel // size, pixel % size
+    row, column = pixel // width, pixel % width
     largest = tl.full((PIXELS, WIDE), float("-inf"), state.dtype.element_ty)
     count = tl.zeros((PIXELS, WIDE), tl.int32)
     for slot in range(slots):
-        rows = tl.load(velocities + 2 * slot) * steps % size
-        columns = tl.load(velocities + 2 * slot + 1) * steps % size
-        source = (row - rows + 2 * size) % size * size
-        source += (column - columns + 2 * size) % size
+        rows = tl.load(velocities + 2 * slot) * steps % height
+        columns = tl.load(velocities + 2 * slot + 1) * steps % width
+        source = (row - rows + height) % height * width
+        source += (column - columns + width) % width
         first = (image // aheads * slots + slot) * area
         places = ((first + source) * hidden)[:, None] + channel[None]
         values = tl.load(state + places, mask, 0)
@@ -105,25 +105,26 @@ def _forward(
 @triton.jit
 def _backward(
     state, velocities, ahead, maxima, shares, result,
-    size, slots, aheads, hidden,
+    height, width, slots, aheads, hidden,
     PIXELS: tl.constexpr, WIDE: tl.constexpr, SUM: tl.constexpr,
 ):  # fmt: skip
     """Some pixels of one slot of one sample."""
     pixel = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
     channel = tl.arange(0, WIDE)
     image = tl.program_id(1).to(tl.int64)
-    area = size * size
+    area = height * width
     slot = image % slots
     mask = (pixel < area)[:, None] & (channel < hidden)[None]
-    row, column = pixel // size, pixel % size
+    row, column = pixel // width, pixel % width
     own = ((image * area + pixel) * hidden)[:, None] + channel[None]
     values = tl.load(state + own, mask, 0)
     total = tl.zeros((PIXELS, WIDE), SUM)
     for index in range(aheads):
         steps = tl.load(ahead + index)
-        rows = tl.load(velocities + 2 * slot) * steps % size
-        columns = tl.load(velocities + 2 * slot + 1) * steps % size
-        target = (row + rows + size) % size * size + (column + columns + size) % size
+        rows = tl.load(velocities + 2 * slot) * steps % height
+        columns = tl.load(velocities + 2 * slot + 1) * steps % width
+        target = (row + rows + height) % height * width
+        target += (column + columns + width) % width
         first = (image // slots * aheads + index) * area
         places = ((first + target) * hidden)[:, None] + channel[None]
         largest = tl.load(maxima + places, mask, 0)

@@ -171,6 +171,6 @@ def _shares(state, maximum, gradient):
 def _read(state, table, side):
     """Moved and padded by a table, as images whose channels lie last in memory."""
     rows = state.flatten(1, 3).index_select(1, table)
-    wide = state.shape[2] + side - 1
-    images = rows.view(-1, wide, wide, state.shape[-1])
+    tall, wide = state.shape[2] + side - 1, state.shape[3] + side - 1
+    images = rows.view(-1, tall, wide, state.shape[-1])
     return images.permute(0, 3, 1, 2)
