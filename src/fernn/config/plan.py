@@ -23,8 +23,8 @@ def plan(config: Config) -> dict[str, Any]:
         name: _experiment(config, own, name, config.experiments[name])
         for name, own in sizes.items()
     }
-    figures = _items(config.figures, experiments)
-    tables = _items(config.tables, experiments)
+    shown = [*experiments, *([BENCH] if budget.bench else [])]
+    figures, tables = _items(config.figures, shown), _items(config.tables, shown)
     return {
         "budget": config.budget,
         "sources": {own.source: config.sources[own.source] for own in sizes.values()},
@@ -47,15 +47,20 @@ def plan(config: Config) -> dict[str, Any]:
     }
 
 
-def _items(
-    items: dict[str, list[str]], experiments: dict[str, Any]
-) -> dict[str, list[str]]:
+def _items(items: dict[str, list[str]], experiments: list[str]) -> dict[str, list[str]]:
     """Figures or tables with the cubes this budget has; none without any."""
     kept = {
-        name: [cube for cube in cubes if cube.split("/")[0] in (*experiments, BENCH)]
+        name: [cube for cube in cubes if cube.split("/")[0] in experiments]
         for name, cubes in items.items()
     }
     return {name: cubes for name, cubes in kept.items() if cubes}
+
+
+def unshown(plan: dict[str, Any]) -> list[str]:
+    """The experiments of which no figure and no table of the plan shows a cube."""
+    items = [*plan["figures"].values(), *plan["tables"].values()]
+    shown = {cube.split("/")[0] for cubes in items for cube in cubes}
+    return [name for name in plan["experiments"] if name not in shown]
 
 
 def _experiment(

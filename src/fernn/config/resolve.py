@@ -8,7 +8,7 @@ from typing import Any
 
 from fernn.config import costs
 from fernn.config.check import checked
-from fernn.config.plan import plan
+from fernn.config.plan import plan, unshown
 from fernn.config.positions import merge, read
 
 
@@ -48,4 +48,13 @@ def resolve_and_tell(
     lines = [
         f"{level}: {each.line(sources, raw)}" for level, each in costs.remarks(config)
     ]
-    return plan(config), lines
+    made = plan(config)
+    names = unshown(made)
+    if names:
+        lines.append(
+            f"note: no figure or table shows {', '.join(names)}; list their cubes,"
+            " such as "
+            f"{names[0]}/{next(iter(made['experiments'][names[0]]['axes']), 'axis')},"
+            " in `figures` or `tables`"
+        )
+    return made, lines

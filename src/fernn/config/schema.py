@@ -188,6 +188,7 @@ class Budget(Sizes):
         None, description="a budget whose sizes it has, but for those given here"
     )
     experiments: SomeNames
+    bench: bool = Field(False, description="measure this machine for figures of speed")
     quick: bool = Field(False, description="measurements of speed are tiny")
     devices: Count = Field(1, description="of one machine, which share a batch")
     evaluate: Literal["model", "experiment"] = Field(

@@ -1,12 +1,13 @@
-"""Angular velocities never seen in training are forecast as well, if they are in V.
+"""Forecast error at each angular velocity of the test digits.
 
-Error (prediction clipped to [0, 1]) at each angular velocity of the test digits,
-averaged over sequences and the frames of the trained horizon; geometric mean over
-seeds, with the 95 % interval of its logarithm (Student's t) as a band. Grey: the
-velocities of the training data. Full markers: velocities in the model's V. Rotations
-by other than quarter turns interpolate, so that errors differ a little within V, too.
-A line has a gap where a seed diverged, and where there is no error at all, as of a
-frame at rest that is copied.
+V is the set of velocities that a model has a part of its hidden state for. The error is
+of predictions clipped to [0, 1], averaged over sequences and the frames of the trained
+horizon; the line is the geometric mean over seeds, the band the 95 % interval of its
+logarithm (Student's t). Grey: the velocities of the training data. Full markers:
+velocities in the model's V; where full markers outside the grey area are as low as
+those within, the model generalises to velocities it never saw. Rotations by other than
+quarter turns interpolate, which by itself makes errors differ a little within V. A line
+has a gap where a seed diverged and where the error is zero.
 """
 
 from __future__ import annotations

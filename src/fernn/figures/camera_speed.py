@@ -1,9 +1,9 @@
-"""With a closed V, the camera may pan at any speed.
+"""Accuracy of action classifiers at each speed of the camera.
 
-Share of test clips named right against the speed of the camera, the larger of its
+Share of test clips named right, against the speed of the camera, the larger of its
 components along rows and columns; clips are of persons never seen. Thin lines are
-seeds, bold lines their mean; the band is the speeds of training, the dotted line
-chance.
+seeds, bold lines their mean; the band marks the speeds of training, the dotted line
+chance. A flat line outside the band means that a model generalises to those speeds.
 """
 
 from __future__ import annotations

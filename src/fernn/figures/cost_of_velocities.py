@@ -1,4 +1,4 @@
-"""Time and memory grow with the number of velocities.
+"""Time and memory of a training step against the number of velocities in V.
 
 A training step on one thread of a processor, for V a square of velocities; V = {0} is
 the G-RNN. `auto` is what a user gets, `naive` a loop over the slots as one first writes

@@ -1,10 +1,11 @@
-"""A FERNN is flow equivariant slot by slot; a G-RNN is not at all.
+"""Equivariance error of the hidden state and of the forecast, flow by flow.
 
 A dot is one flow ν̂ of the input, a bar the median over the flows of one speed. Left:
 the hidden state of the flowed input against the flowed and permuted hidden state, in
-the worst slot ν for which ν and ν − ν̂ are both in V; for a FERNN, rounding. Right: the
-forecast of the flowed input against the flowed forecast, median over frames; only
-approximate for a FERNN, since pooling over a finite V loses slots at its edge, more of
+the worst slot ν for which ν and ν − ν̂ are both in V (a slot is the part of the state
+that moves with one velocity of V); by the paper's theorem a FERNN's error is rounding.
+Right: the forecast of the flowed input against the flowed forecast, median over frames;
+no theorem makes it zero, since pooling over a finite V loses slots at its edge, more of
 them the faster the flow. Open dots: ν̂ is not in the model's V.
 """
 

@@ -1,10 +1,10 @@
-"""A moving input permutes the slots of a FERNN; it smears the state of a G-RNN.
+"""The hidden state while a still and a moving copy of one digit are observed.
 
-The hidden state (mean over channels, first seed) while a still and a moving copy of one
-digit are observed. The G-RNN has one state, which trails behind the moving digit. The
-FERNN has a slot for each velocity: the moving digit finds in slot ν what the still one
-finds in slot ν − ν̂ (arrows), shifted with the digit. On the right, the moving state
-shifted back minus the still state it should equal, and its relative error.
+Mean over channels, first seed. The G-RNN has one state. The FERNN has one for each
+velocity ν of V, called a slot. By the paper's theorem slot ν of the moving digit equals
+slot ν − ν̂ of the still one (arrows), shifted with the digit. On the right, the moving
+state shifted back minus the still state that the theorem sets it equal to, and the
+relative error.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Forecasts stay accurate far beyond the trained length.
+"""Error of each predicted frame, up to lengths beyond those of training.
 
-Error of each predicted frame (prediction clipped to [0, 1]). Left: mean over test
+Predictions are clipped to [0, 1]. Left: mean over test
 sequences; thin lines are seeds, bold lines their geometric mean, bands (from three
 seeds on) the 95 % t-interval of the logarithm. Right: median over sequences and seeds,
 which a few diverging roll-outs cannot move. Vertical lines: the trained horizon, and

@@ -1,4 +1,4 @@
-"""A flow is a transformation that goes on.
+"""A static transformation of a sequence, and a flow of it.
 
 A resting test digit (top). Transformed statically, every frame is moved by the same g;
 under a flow with velocity ν̂, frame t is moved by ψ_t(ν̂), that is t times as far, and

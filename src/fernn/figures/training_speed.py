@@ -1,9 +1,8 @@
-"""Flow equivariance speeds up training.
+"""Validation error against optimiser updates and against compute.
 
-Validation error while training, against optimiser updates (left) and against compute
-(right), where an update counts what it costs relative to the reference model. Thin
-lines are seeds, bold lines their geometric mean; grey lines are copies of the last
-frame, which learn nothing.
+Left: against optimiser updates. Right: against compute, in which an update counts what
+it costs relative to the reference model. Thin lines are seeds, bold lines their
+geometric mean; grey lines are copies of the last frame, which learn nothing.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""Velocities never seen in training are forecast as well, if they are in V.
+"""Forecast error at each velocity of the test digits.
 
-Error (prediction clipped to [0, 1]) at each velocity of the test digits, averaged over
-sequences, the frames of the trained horizon, and seeds, in thousandths. White outline:
-the velocities of the training data; dashed outline: the velocities V of the model. The
-mark beside the colour bar is the error of copying the last observed frame.
+Predictions are clipped to [0, 1]; errors are means over sequences, the frames of the
+trained horizon, and seeds, in thousandths. White outline: the velocities of the
+training data. Dashed outline: V, the velocities that the model has a part of its hidden
+state for. A model generalises to velocities it never saw where cells between the two
+outlines are as light as those inside the white one. The mark beside the colour bar is
+the error of copying the last observed frame.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""When slots must hear each other: digits that change their velocity (Table 4).
+"""Forecasting error on digits that change their velocity (the paper's Table 4).
 
 Mean squared error of predictions clipped to [0, 1] over the predicted frames: mean ±
 standard deviation over seeds, then apart for sequences whose digits keep their
