@@ -86,7 +86,7 @@ def long_run(
     """Train to the end of the schedule; the weights are written to ``model.pt``."""
     epochs = max(EPOCHS, math.ceil(steps * sizes.batch / DRAWN))
     made = settings(sizes, form, steps, rate, epochs)
-    states = RollingStates(folder / "states", {"settings": vars(made)})
+    states = RollingStates(output / "states", {"settings": vars(made)})
     states.folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     curve: list[dict] = []
