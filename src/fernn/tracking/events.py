@@ -24,7 +24,7 @@ from fernn.spool import read_lines
 CHUNK = 2**18
 LONGEST = 2**26  # bytes of a line
 LONG = 200  # characters of a name
-WORD = r"\w[\w .,:+=@()'\x22-]*"  # begins with no dot, has no slash
+WORD = r"\w[\w .,+=@()'\x22-]*"  # begins with no dot, has no slash and no colon
 
 
 def _printable(text: str) -> str:

@@ -68,8 +68,8 @@ class Folder:
         path = self.results / ".results-id"
         if not path.exists():
             storage.write_text(f"{uuid.uuid4().hex[:8]}\n", path)
-        name = path.read_bytes()[:100].strip().decode("ascii", "replace")
-        if not re.fullmatch(r"[\w-]+", name):
+        name = path.read_bytes()[:200].strip().decode("ascii", "replace")
+        if not re.fullmatch(r"[0-9A-Za-z_-]{1,64}", name):
             raise UserError(f"{path} holds no name, but {name!r}; delete it")
         return name
 
