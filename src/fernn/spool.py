@@ -64,7 +64,8 @@ class Spool:
     It contacts nothing, and a number that is not finite is kept like any other.
 
     Args:
-        path: the file, ``events.jsonl`` in the folder of the run.
+        path: the file, ``events.jsonl`` in the folder of the run; a link is replaced,
+            as it is by every other output.
         resume: go on with an existing file; otherwise it is removed.
         sync_every: seconds between calls of `fsync`, which also happens at a status
             and on closing.
@@ -75,11 +76,11 @@ class Spool:
     ) -> None:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if not resume:
+        if not resume or self.path.is_symlink():
             self.path.unlink(missing_ok=True)
         if self.path.exists():
             mend(self.path)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
         self._file = os.open(self.path, flags, 0o666)
         self._sync_every = sync_every
         self._synced = time.monotonic()

@@ -6,10 +6,12 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+import xarray as xr
 
 from attacks.spools import SECRET, Place, artifact, metrics, run
-from fernn.cli import main
+from fernn.cli import _items, main
 from fernn.errors import UserError
+from fernn.reproduction._collect import path_of
 from fernn.spool import NAME, Spool
 from fernn.tracking import offsets
 from fernn.tracking.folder import Folder
@@ -32,7 +34,7 @@ def place(tmp_path):
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_a_file_of_the_tracker_that_is_a_link_is_refused(place, name, capsys):
+def test_a_file_of_the_tracker_that_is_a_link_is_refused(place, name):
     place.spool("a", run(), metrics())
     link = place.results / name
     link.parent.mkdir(exist_ok=True)
@@ -248,3 +250,49 @@ def test_a_file_name_that_is_no_text_is_written_readably(tmp_path):
 def test_the_lock_is_held_on_a_file_of_its_own(place):
     with Folder(place.results).lock():
         assert (place.results / "mlflow/lock").read_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["OUT/a.journal", "../outside/a.journal", "link.journal"]
+)
+def test_select_opens_no_journal_elsewhere(place, name, capsys):
+    """It would be mended: its torn end cut off, a study appended."""
+    (place.outside / "a.journal").write_text("torn")
+    place.before = place.canaries()
+    place.results.mkdir()
+    (place.results / "link.journal").symlink_to(place.outside / "a.journal")
+    record = place.results / "worker-0.json"
+    record.write_text(json.dumps({"journal": name.replace("OUT", str(place.outside))}))
+    options = ["--trials=1", f"--output={place.results}/best.json"]
+    assert main(["select", f"--results={record}", *options]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "name no journal beside them" in told
+    assert place.canaries() == place.before
+
+
+def test_a_plan_reads_no_cube_elsewhere(tmp_path):
+    assert path_of(tmp_path, "translation/lengths").parent.parent.name == "cubes"
+    for cube in ("../../a", "/a", "a/../../b", "", "a//b"):
+        with pytest.raises(UserError, match="names no cube"):
+            path_of(tmp_path, cube)
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_job_whose_spool_is_a_link_writes_a_file_of_its_own(place, resume):
+    place.results.mkdir()
+    path = place.results / "events.jsonl"
+    path.symlink_to(place.outside / "mine.txt")
+    with Spool(path, resume=resume) as spool:
+        spool.metrics(0, {"a": 1.0})
+    assert place.canaries() == place.before and not path.is_symlink()
+    with Spool(path) as spool:  # the converse: a file is gone on with
+        spool.metrics(1, {"a": 1.0})
+    assert path.read_text().count("\n") == 2
+
+
+@pytest.mark.parametrize("attribute", ["../../outside", "", "a/b", ".a"])
+def test_a_cube_with_a_strange_experiment_names_no_file(attribute):
+    attrs = {"experiment": attribute, "budget": "demo", "title": "a", "models": "{}"}
+    with pytest.raises(UserError, match="experiment of a cube is no name"):
+        _items._require_names([xr.Dataset(attrs=attrs)])
+    _items._require_names([xr.Dataset(attrs=attrs | {"experiment": "translation"})])
