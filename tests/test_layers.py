@@ -55,7 +55,7 @@ HOMES = {  # a library: the only parts that import it
     "pooch": "data",
     "sklearn": "data",
     "av": "data",
-    "pydantic": "config",
+    "pydantic": "config tracking",
     "lightning_fabric": "training",
     "snakemake": "",
     "snakemake_interface_logger_plugins": "",
