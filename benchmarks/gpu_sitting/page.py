@@ -61,8 +61,8 @@ def _run(sitting: dict[str, Any], output: Path) -> list[str]:
         f"FERNN-V2 trained once ({run['form']}; {run['steps']} steps of 32 sequences,"
         f" one-cycle to {run['rate']}, symmetric kernels, one seed): validation error"
         f" {last['validation_error']:.3g} after {last['seconds']:.0f} seconds,"
-        " validations included. Validation sequences show digits that training does not"
-        f" show. The published test error is {PUBLISHED['FERNN-V2']:.2g} after 50 epochs"
+        " validations included. Validation sequences show digits that training does"
+        f" not. The published test error is {PUBLISHED['FERNN-V2']:.2g} after 50 epochs"
         " of 54,000 sequences with the roll-out `repeat`.",
     ]
     if "test" in sitting:
@@ -87,7 +87,7 @@ def _draw(curve: list[dict[str, Any]], path: Path) -> None:
     for name, error in PUBLISHED.items():
         axes.axhline(error, color="0.6", linewidth=0.8, linestyle="--")
         axes.annotate(f"{name}, published test error", (seconds[-1], error), (0, 2),
-                      textcoords="offset points", ha="right", color="0.4", size=8)  # fmt: skip
+                      textcoords="offset points", ha="right", color="0.4")  # fmt: skip
     axes.set(xlabel="seconds of training", ylabel="mean squared error", xlim=(0, None))
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import pkgutil
@@ -17,6 +18,7 @@ from fernn.lease import hold
 from fernn.storage import FULL
 
 CONTINUE_ME = 75
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)  # the user may mend the mode
 
 
 def commands() -> dict[str, ModuleType]:
@@ -63,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 141
     except OSError as error:
+        if error.errno in REFUSED and error.filename:
+            return _tell(f"{error.filename}: {str(error.strerror).lower()}", 2)
         if error.errno not in FULL:
             raise
         where = f"{error.filename}: " if error.filename else ""
