@@ -15,6 +15,7 @@ demo: $(VENV)/installed ## run the workflow at budget demo, about twelve minutes
 
 BUDGET ?= demo
 report: $(VENV)/installed ## make results/$(BUDGET)/report.html from finished results
+	@test -d results/$(BUDGET)/cubes || { echo "make report: no results of budget $(BUDGET) yet; make them with: snakemake --cores $(CORES) --config budget=$(BUDGET)" >&2; exit 2; }
 	@snakemake --cores 1 --config budget=$(BUDGET) --report results/$(BUDGET)/report.html --quiet all
 	@echo "report: results/$(BUDGET)/report.html    tracker: make ui"
 

@@ -30,6 +30,10 @@ COMMAND = re.compile(
     r"Command '.*' ((?:returned|died)[^\n]*)",
     re.DOTALL,
 )
+# An error as `brief` tells it: of a command that an interrupt may have ended.
+ENDED = re.compile(r", line \d+: the command (returned|died)")
+# What the workflow says when it goes on after an earlier run.
+DONE_BEFORE = re.compile(r"continues: (\d+) of \d+ jobs are done")
 MISSING_OUTPUT = re.compile(r"Job (\d+) +completed successfully, but some output files")
 
 
@@ -48,6 +52,12 @@ def missing_output(message: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def done_before(message: str) -> int | None:
+    """How many jobs earlier runs have done, if the message tells."""
+    found = DONE_BEFORE.match(message)
+    return int(found[1]) if found else None
+
+
 def is_news(message: str, *, began: bool, failed: bool, stopping: bool) -> bool:
     """Whether to tell a message.
 
@@ -62,5 +72,5 @@ def is_news(message: str, *, began: bool, failed: bool, stopping: bool) -> bool:
         or message.startswith(CHATTER)
         or (began and message.startswith(SUMMED_UP))
         or (not failed and message.startswith(WHERE))
-        or (stopping and INTERRUPTED.search(message))
+        or (stopping and (INTERRUPTED.search(message) or ENDED.search(message)))
     )

@@ -13,6 +13,8 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+from snakemake.logging import logger
+
 # Jobs find the `fernn` that belongs to this Snakemake; a conda environment wins.
 os.environ |= {
     "PATH": os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
@@ -287,6 +289,14 @@ def watch():
 def resign(path, lease):
     if path.exists() and path.read_bytes() == lease:
         path.unlink()
+
+
+def continues(dag):
+    """Tell that earlier runs have done some of the jobs; the display counts on."""
+    jobs = list(dag.jobs)
+    done = sum(not dag.needrun(job) for job in jobs)
+    if done:
+        logger.info(f"continues: {done} of {len(jobs)} jobs are done")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import ModuleType
 
+from fernn.cli._streams import guard
 from fernn.errors import ContinueMe, Damaged, UserError, nearest
 from fernn.lease import hold
 from fernn.storage import FULL
@@ -50,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     75 says that the work is saved and the same command goes on.
     """
-    argv = sys.argv[1:] if argv is None else argv
+    if argv is None:
+        guard()
+        argv = sys.argv[1:]
     try:
         _require_command(argv)
         args = parser().parse_args(argv)
