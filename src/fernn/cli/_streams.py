@@ -35,7 +35,7 @@ class Droppable:
             self._mute()
 
     def _mute(self) -> None:
-        """Lead the descriptor to nowhere, so that what is buffered does not fail again."""
+        """Lead the descriptor to nowhere, so that its buffer does not fail again."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stream.fileno())
         os.close(nowhere)
