@@ -24,7 +24,7 @@ from matplotlib.lines import Line2D
 from fernn.evaluation import aggregate, velocities
 from fernn.figures import _looks, _parts, _style
 
-AXES = ("velocity",)
+SHOWS = {"velocity": {"statistic": "squared_error", "draw": "grid", "unit": "degrees"}}
 COMPONENT = "velocity_degrees"
 
 
@@ -33,10 +33,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A panel for each `velocity` cube (the paper's Fig. 5, rotation).
 
     Raises:
-        UserError: a cube of another axis, or of velocities that are no rotations.
+        UserError: a cube of another statistic, or of velocities that are no rotations.
     """
-    aggregate.require(cubes, AXES)
-    velocities.require_components(cubes, ["degrees"])
+    aggregate.require(cubes, SHOWS)
     figure = Figure(figsize=(_style.PAGE, 2.6))
     panels = figure.subplots(1, len(cubes), sharey=True, squeeze=False)[0]
     looks = _looks.looks(cubes)

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from fernn.evaluation import aggregate, velocities
 from fernn.figures import _looks, _parts, _style
 
-AXES = ("camera",)
+SHOWS = {"camera": {"statistic": "classification"}}
 
 
 @_style.theme
@@ -27,9 +27,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A panel for each `camera` cube (the paper's Fig. 6).
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     rows = -(-len(cubes) // 2)
     figure = Figure(figsize=(_style.PAGE, 0.5 + 2.2 * rows))
     grid = figure.subplots(rows, min(2, len(cubes)), squeeze=False, sharey=True)

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from fernn.evaluation import aggregate
 from fernn.figures import _parts, _style
 
-AXES = ("velocities",)
+SHOWS = {"velocities": {"measurement": "velocities"}}
 COLORS = {"auto": "#0072B2", "naive": "#D55E00"}
 PANELS = (("step_time", "time of a training step (ms)"), ("memory", "memory (MiB)"))
 
@@ -30,9 +30,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """Two panels for each cube of `fernn bench velocities` (the paper's Fig. 11).
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     figure = Figure(figsize=(_style.PAGE, 0.35 + 2.3 * len(cubes)))
     grid = figure.subplots(len(cubes), len(PANELS), squeeze=False)
     for row, cube in zip(grid, cubes, strict=True):

@@ -23,7 +23,7 @@ from matplotlib.lines import Line2D
 from fernn.evaluation import aggregate, velocities
 from fernn.figures import _looks, _parts, _style
 
-AXES = ("equivariance",)
+SHOWS = {"equivariance": {"statistic": "equivariance_error", "unit": "pixels"}}
 FLOOR = 1e-18  # an error of exactly 0 is drawn here
 ROUNDING = 1e-6  # relative errors up to this are rounding, of float32 or float64
 ROOM = 0.75  # over which the dots of one speed are spread, in speeds
@@ -34,9 +34,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A row of two panels for each `equivariance` cube.
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     figure = Figure(figsize=(_style.PAGE, 0.4 + 2.2 * len(cubes)))
     grid = figure.subplots(len(cubes), 2, squeeze=False)
     looks = _looks.looks(cubes, baselines=False)

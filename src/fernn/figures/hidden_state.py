@@ -20,7 +20,7 @@ from matplotlib.patches import Rectangle
 from fernn.evaluation import aggregate
 from fernn.figures import _parts, _slots, _style
 
-AXES = ("hidden_state",)
+SHOWS = {"hidden_state": {"statistic": "hidden_state", "unit": "pixels"}}
 FRAMES = 4  # shown, the last ones
 PITCH = 1.12  # from cell to cell, in cells
 LEFT, ARROWS, RIGHT, ABOVE = 1.9, 1.9, 0.9, 0.85  # margins and arrows, in cells
@@ -43,9 +43,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     The G-RNN stands above the model with the most velocities.
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     blocks = [_slots.collect(cube, FRAMES) for cube in cubes]
     tall = [ABOVE + PITCH + sum(map(_height, block)) for block in blocks]
     inches = _style.PAGE / WIDTH * sum(tall) + 0.3 * len(cubes)

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from fernn.evaluation import aggregate
 from fernn.figures import _looks, _parts, _style
 
-AXES = ("length",)
+SHOWS = {"length": {"statistic": "squared_error", "draw": "sampled", "longer": True}}
 ENOUGH = 3  # seeds for an interval: with two, t = 12.7 and the band is the panel
 
 
@@ -28,9 +28,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A row of two panels for each `length` cube (the paper's Fig. 4).
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     figure = Figure(figsize=(_style.PAGE, 0.45 + 2.1 * len(cubes)))
     grid = figure.subplots(len(cubes), 2, sharey="row", squeeze=False)
     looks = _looks.looks(cubes)

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from fernn.evaluation import aggregate
 from fernn.figures import _parts, _style
 
-AXES = ("footage",)
+SHOWS = {"footage": {"statistic": "footage", "draw": "grid"}}
 SHOWN = 8  # frames of a strip, at most
 
 
@@ -25,9 +25,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """Strips at rest and at the largest velocity of each cube (the paper's Fig. 10).
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     panels = [_strips(cube) for cube in cubes]
     rows = sum(len(strips) for strips in panels)
     figure = Figure(figsize=(_style.PAGE, 0.3 * len(cubes) + 0.42 * rows))

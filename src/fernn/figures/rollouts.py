@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from fernn.evaluation import aggregate
 from fernn.figures import _looks, _parts, _style
 
-AXES = ("rollouts",)
+SHOWS = {"rollouts": {"statistic": "frames"}}
 SAMPLES = 2  # shown at most, of each cube
 OBSERVED = 3  # of the frames before the forecast
 MULTIPLES = (0, 0.5, 1, 2, 4, 7, 14)  # shown frames, in trained horizons
@@ -33,9 +33,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A block of strips for each of the first samples of each `rollouts` cube.
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     blocks, titles = [], []
     for cube in cubes:
         for sample in range(min(SAMPLES, cube.sizes["sample"])):

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from fernn.evaluation import aggregate
 from fernn.figures import _parts, _style
 
-AXES = ("hidden_state",)
+SHOWS = {"hidden_state": {"statistic": "hidden_state", "unit": "pixels"}}
 PITCH = 1.08  # from cell to cell, in cells
 LEFT, ABOVE = 1.75, 0.25  # margins, in cells
 FRAMES = 6  # shown at most
@@ -34,9 +34,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """Three strips for each `hidden_state` cube (the paper's Fig. 1).
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     shown = [_frames(cube) for cube in cubes]
     tall, wide = ABOVE + 3 * PITCH, LEFT + max(map(len, shown)) * PITCH
     inches = _style.PAGE * tall / wide + 0.25

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from fernn.evaluation import aggregate
 from fernn.figures import _looks, _parts, _style
 
-AXES = ("curves",)
+SHOWS = {"curves": {"statistic": "curves"}}
 
 
 @_style.theme
@@ -25,9 +25,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A row of two panels for each `curves` cube (the paper's Fig. 3).
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     figure = Figure(figsize=(_style.PAGE, 0.35 + 2.1 * len(cubes)))
     grid = figure.subplots(len(cubes), 2, sharey="row", squeeze=False)
     looks = _looks.looks(cubes)

@@ -27,7 +27,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from fernn.evaluation import aggregate, velocities
 from fernn.figures import _looks, _outline, _parts, _style
 
-AXES = ("velocity",)
+SHOWS = {"velocity": {"statistic": "squared_error", "draw": "grid", "unit": "pixels"}}
 CMAP = "crest"  # light is good
 UNIT = 1e-3  # of the printed errors
 BASELINE = "copy_last"
@@ -47,10 +47,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A row of heat maps for each `velocity` cube (the paper's Fig. 5), one a model.
 
     Raises:
-        UserError: a cube of another axis, or of velocities that are no translations.
+        UserError: a cube of another statistic or of rotations.
     """
-    aggregate.require(cubes, AXES)
-    velocities.require_components(cubes, ["rows", "columns"])
+    aggregate.require(cubes, SHOWS)
     grids = [error_grid(cube) for cube in cubes]
     looks = _looks.looks(cubes, baselines=False)
     norm = _norm(grids, looks)

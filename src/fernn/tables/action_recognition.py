@@ -20,7 +20,7 @@ from fernn.evaluation import aggregate, significance, velocities
 from fernn.tables import _published
 from fernn.tables._verdict import verdict
 
-AXES = ("camera",)
+SHOWS = {"camera": {"statistic": "classification"}}
 TESTS = ("difference", "low", "high", "p", "p_mcnemar")
 NOTE = (
     "difference, low, high: accuracy minus the G-RNN's, over all velocities; 95 %"
@@ -32,15 +32,17 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     """A row for each experiment and model; NaN in the tests of the reference.
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
-    table = pd.DataFrame([row for cube in cubes for row in _rows(cube)])
+    aggregate.require(cubes, SHOWS)
+    names = aggregate.names(cubes, SHOWS)
+    rows = [_rows(cube, called) for cube, called in zip(cubes, names, strict=True)]
+    table = pd.DataFrame([row for part in rows for row in part])
     table.attrs["notes"] = [NOTE, _published.ACTIONS_SOURCE, _published.EVIDENCE]
     return table
 
 
-def _rows(cube: xr.Dataset) -> list[dict]:
+def _rows(cube: xr.Dataset, called: str) -> list[dict]:
     names = list(aggregate.models(cube))
     tests = _tests(cube, names)
     rows = []
@@ -52,7 +54,7 @@ def _rows(cube: xr.Dataset) -> list[dict]:
         published = _published.accuracy(cube.attrs, about)
         rows.append(
             {
-                "experiment": cube.attrs["experiment"],
+                "experiment": called,
                 "source": cube.attrs.get("source", ""),
                 "model": about["label"],
                 "seeds": seeds.size,

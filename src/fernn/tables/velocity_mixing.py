@@ -20,7 +20,20 @@ import xarray as xr
 from fernn.evaluation import aggregate, significance
 from fernn.tables._errors import clipped, last_frames
 
-AXES = ("in_distribution", "length")
+SHOWS = {
+    "in_distribution": {
+        "statistic": "squared_error",
+        "draw": "sampled",
+        "longer": False,
+        "changing": True,
+    },
+    "length": {
+        "statistic": "squared_error",
+        "draw": "sampled",
+        "longer": True,
+        "changing": True,
+    },
+}
 MULTIPLES = (2, 4)  # of the trained horizon
 TESTS = ("difference", "low", "high", "p")
 NOTE = (
@@ -35,19 +48,19 @@ NOTE = (
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each experiment and model; NaN where the axis has no cube.
+    """A row for each experiment and model; NaN where a role has no cube.
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     rows: dict[tuple[str, str], dict] = {}
-    for cube in cubes:
-        tests = _tests(cube) if cube.attrs["axis"] == "in_distribution" else {}
+    for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True):
+        role = aggregate.role(cube, SHOWS)
+        tests = _tests(cube) if role == "in_distribution" else {}
         for name, about in aggregate.models(cube).items():
-            key = cube.attrs["experiment"], name
-            row = rows.setdefault(key, _empty(cube, about))
-            if cube.attrs["axis"] == "length":
+            row = rows.setdefault((called, name), _empty(cube, called, about))
+            if role == "length":
                 ends = last_frames(cube, name, MULTIPLES)
                 row |= {column: float(error.mean()) for column, error in ends}
             else:
@@ -57,8 +70,8 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     return table
 
 
-def _empty(cube: xr.Dataset, about: dict) -> dict:
-    head = {"experiment": cube.attrs["experiment"], "model": about["label"]}
+def _empty(cube: xr.Dataset, called: str, about: dict) -> dict:
+    head = {"experiment": called, "model": about["label"]}
     head |= {"seeds": cube.sizes["seed"], "parameters": about["parameters"]}
     lengths = [f"length_{multiple}x" for multiple in MULTIPLES]
     values = ("mse_mean", "mse_std", "steady", "changing", *TESTS, *lengths)
