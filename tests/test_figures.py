@@ -6,6 +6,7 @@ import argparse
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,24 @@ def test_a_cube_of_another_statistic_is_refused_and_the_caption_is_there(package
     title, _, caption = (module.__doc__ or "").partition("\n\n")
     assert title.endswith(".")
     assert caption.strip()
+
+
+# Words of titles that tell a result: "forecasts stay accurate".
+CLAIMS = "is may must stay grow speeds smears permutes goes well"
+CLAIM = re.compile(rf"\b({CLAIMS.replace(' ', '|')})\b")
+
+
+@pytest.mark.parametrize(("package", "name"), KINDS)
+def test_a_caption_tells_what_is_drawn_in_words_that_it_explains(package, name):
+    """It is written before the data are known: results are in the picture alone."""
+    module = modules.load(package, name)
+    caption = " ".join((module.__doc__ or "").split())
+    title = caption.partition(". ")[0]
+    assert not CLAIM.search(title), title
+    if re.search(r"\bV\b", caption):
+        assert re.search(r"keeps? a state for|for each of its velocities V", caption)
+    if re.search(r"\bslots?\b", caption):
+        assert re.search(r"is a slot\b|called a slot\b", caption)
 
 
 @pytest.mark.parametrize(("package", "name"), KINDS)

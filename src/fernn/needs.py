@@ -19,8 +19,8 @@ from typing import Any
 
 Shows = Mapping[str, Mapping[str, Any]]
 
-# Cubes that differ in these can still be drawn where they are listed: these choose among
-# roles, and decide what is shown without being listed.
+# Cubes that differ in these can still be drawn where they are listed: these choose
+# among roles, and decide what is shown without being listed.
 LOOSE = ("changing", "longer")
 
 

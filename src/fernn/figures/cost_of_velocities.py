@@ -1,10 +1,11 @@
-"""Time and memory of a training step against the number of velocities in V.
+"""Time and memory of a training step against the number of velocities.
 
-A training step on one thread of a processor, for V a square of velocities; V = {0} is
-the G-RNN. `auto` is what a user gets, `naive` a loop over the slots as one first writes
-it. Dots are rounds, in which all took turns, lines go through the medians; at the end
-of each is how many times as much the largest V costs as V = {0}. Memory is what the
-steps add to a fresh process.
+V are the velocities that a model keeps a state for; here V is a square of velocities,
+and V = {0} is the G-RNN. `auto` is the implementation that the library chooses, `naive`
+a loop over the velocities. Times are of the processor, on one thread. Dots are rounds,
+in which all took turns, lines go through the medians; at the end of each is how many
+times as much the largest V costs as V = {0}. Memory is what the steps add to a fresh
+process.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Error of each predicted frame, up to lengths beyond those of training.
+"""Forecasting error of each predicted frame, up to roll-outs longer than in training.
 
-Predictions are clipped to [0, 1]. Left: mean over test
-sequences; thin lines are seeds, bold lines their geometric mean, bands (from three
+The error is the mean squared error of the prediction clipped to [0, 1]. Left: mean over
+test sequences; thin lines are seeds, bold lines their geometric mean, bands (from three
 seeds on) the 95 % t-interval of the logarithm. Right: median over sequences and seeds,
-which a few diverging roll-outs cannot move. Vertical lines: the trained horizon, and
-the longest roll-out seen in training.
+which a few diverging roll-outs do not move. Vertical lines: the trained horizon, and
+the longest roll-out of the training. A baseline whose error is exactly 0 is named in
+the legend only.
 """
 
 from __future__ import annotations

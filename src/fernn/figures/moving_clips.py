@@ -1,7 +1,8 @@
-"""The same actions, filmed by a camera at rest and by a moving one.
+"""Test clips filmed by a camera at rest and by a moving one.
 
-One test clip of each row's class, every frame that the models see; the flow of the
-camera carries the picture along.
+One clip of each class, its name on the left, with the frames that the models see. Left:
+the camera is at rest. Right: the same clip at the largest velocity of the test set, by
+which the camera moves the picture from frame to frame.
 """
 
 from __future__ import annotations

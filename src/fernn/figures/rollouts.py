@@ -1,10 +1,10 @@
-"""What the forecasts look like.
+"""Forecasts of test sequences, frame by frame.
 
-Film strips of unseen test sequences: the last observed frames and the true future,
-copies of the last frame for comparison, then each model's forecast (first seed) and,
-below it, its absolute error (from white, 0, to dark red, 1). Numbers above the columns
-are frames relative to the last observed one; frames beyond the longest roll-out of the
-training stand apart.
+The first strip has the last observed frames and the true future. Below it are the
+forecasts of the baselines, then each model's forecast (first seed) and under it its
+absolute error, from white, 0, to dark red, 1. Numbers above the columns are frames
+relative to the last observed one, which is 0. *As in training*: up to the longest
+roll-out of the training; *beyond*: longer ones.
 """
 
 from __future__ import annotations

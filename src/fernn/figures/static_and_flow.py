@@ -1,9 +1,10 @@
-"""A static transformation of a sequence, and a flow of it.
+"""A static transformation and a flow of one test digit.
 
-A resting test digit (top). Transformed statically, every frame is moved by the same g;
-under a flow with velocity ν̂, frame t is moved by ψ_t(ν̂), that is t times as far, and
-frame 0 not at all. Here g = ψ_T(ν̂) for the last frame, where both agree. Outlines are
-where the frame above has the digit; the torus is turned to have its path in the middle.
+Top: the digit at rest. Middle: transformed statically, every frame is moved by the same
+g. Bottom: under a flow ψ with velocity ν̂, frame t is moved by ψ_t(ν̂), that is t times
+as far as by ψ_1(ν̂), and frame 0 not at all. Here g = ψ_T(ν̂) for the last frame T, in
+which the two rows agree. Outlines show where the frame above has the digit. The frame
+is a torus, turned so that the path is in the middle.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Validation error against optimiser updates and against compute.
+"""Validation error during training.
 
-Left: against optimiser updates. Right: against compute, in which an update counts what
-it costs relative to the reference model. Thin lines are seeds, bold lines their
-geometric mean; grey lines are copies of the last frame, which learn nothing.
+Left: against optimiser updates. Right: against compute, for which an update counts its
+cost relative to the reference model (`cost` in config.yaml). Thin lines are seeds, bold
+lines their geometric mean. Grey lines: baselines, which are not trained; one whose
+error is exactly 0 is named in the legend only.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""Forecast error at each velocity of the test digits.
+"""Forecasting error at each velocity of the test digits.
 
-Predictions are clipped to [0, 1]; errors are means over sequences, the frames of the
-trained horizon, and seeds, in thousandths. White outline: the velocities of the
-training data. Dashed outline: V, the velocities that the model has a part of its hidden
-state for. A model generalises to velocities it never saw where cells between the two
-outlines are as light as those inside the white one. The mark beside the colour bar is
-the error of copying the last observed frame.
+White outline: the velocities of the training data. Dashed outline: V, the velocities
+that the model keeps a state for. The error is the mean squared error of the prediction
+clipped to [0, 1], averaged over sequences, the frames of the trained horizon, and
+seeds, in thousandths; ∞ where a seed diverged. A model generalises to velocities that
+it never saw where cells between the two outlines are as light as those inside the white
+one. The mark beside the colour bar is the error of copying the last observed frame,
+averaged over all velocities of the first row's test set.
 """
 
 from __future__ import annotations

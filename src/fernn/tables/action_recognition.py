@@ -1,10 +1,11 @@
 """Accuracy on clips of persons never seen, under a moving camera (the paper's Table 2).
 
-Share of test clips that are named right: at the velocities of training, mean ± standard
-deviation over seeds, and at faster ones. Each model is compared with the G-RNN on the
-same clips at all velocities: the difference with its 95 % interval, persons drawn
-again, and McNemar's test on whether most seeds, velocities and start frames of a clip
-are right. p-values are corrected for the number of models by Holm's method.
+Share of test clips whose action is named correctly: at the velocities of the training
+data, mean ± standard deviation over seeds, and at faster ones. Each model is compared
+with the G-RNN on the same clips at all velocities: the difference with its 95 %
+interval, persons drawn again, and McNemar's test on whether most seeds, velocities and
+start frames of a clip are right. p-values are corrected for the number of models by
+Holm's method.
 """
 
 from __future__ import annotations

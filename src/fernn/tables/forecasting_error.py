@@ -1,8 +1,8 @@
-"""Forecasting error on test sequences as in training (the paper's Table 1).
+"""Forecasting error on test sequences drawn as in training (the paper's Table 1).
 
 Mean squared error over the predicted frames of the test sequences: mean ± standard
-deviation over seeds, and the median over sequences and then seeds, beside the
-published value. A value is reproduced if it lies within twice the combined standard
+deviation over seeds, and the median over sequences and then seeds, beside the published
+value. The verdict *reproduced* stands for a value within twice the combined standard
 deviation of the published one, or within 10 % of it.
 """
 

@@ -1,9 +1,11 @@
-"""Error as in training, at longer roll-outs, and at other velocities.
+"""Forecasting error as in training, at longer roll-outs, and at other velocities.
 
-All errors are of predictions clipped to [0, 1]. ``k×`` stands for the last frames, as
-many as the trained horizon, of a roll-out k times as long. Velocities are those of the
-training data, those unseen in training but in the model's V, and those unseen and
-outside V; means are over sequences, the frames of the trained horizon, and seeds.
+All errors are mean squared errors of predictions clipped to [0, 1]. ``k×`` stands for
+the last frames, as many as the trained horizon, of a roll-out k times as long. V are
+the velocities that a model keeps a state for. Velocities are *seen*, those of the
+training data, *unseen*, those that are not but are in V, and *outside*, those in
+neither; a baseline has no V, and all that it has not seen is unseen. Means are over
+sequences, the frames of the trained horizon, and seeds.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ MULTIPLES = (1, 4, 7)  # of the trained horizon
 NOTE = (
     "Mean squared error of predictions clipped to [0, 1]. 1x, 4x, 7x: the last frames,"
     " as many as the trained horizon, of roll-outs of that many horizons; median: over"
-    " sequences, then seeds. Velocities: seen in training; unseen, in the model's V;"
-    " unseen, outside V."
+    " sequences, then seeds. Velocities: seen in training; unseen, but in V, the"
+    " velocities that the model keeps a state for; outside, neither."
 )
 
 

@@ -1,9 +1,10 @@
-"""Moving MNIST in the units of its field, beside what OpenSTL publishes.
+"""Moving MNIST in the units of its field, beside the numbers of OpenSTL.
 
-Two digits of 28×28 pixels glide in a frame of 64×64 and are reflected by its walls; 10
-frames are observed and 10 predicted. Errors are sums over the pixels of a frame, means
-over frames and sequences, and mean ± standard deviation over seeds. SSIM has a Gaussian
-window of 11×11 and, as PSNR, predictions clipped to [0, 1].
+In the field's data two digits of 28×28 pixels glide in a frame of 64×64 and are
+reflected by its walls; 10 frames are observed and 10 predicted. Errors are sums over
+the pixels of a frame, means over frames and sequences, and mean ± standard deviation
+over seeds. SSIM has a Gaussian window of 11×11 and, as PSNR, predictions clipped to [0,
+1].
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ FIELD = {"frame_size": 64, "digits": 2, "context": 10, "horizon": 10}
 NOTE = (
     "Ours are not the field's files: digits that overlap are added and cut off at 1, a"
     " step beyond a wall is reflected, and test digits are never seen in training. Our"
-    " models live on a torus: they see no wall, and only find that a digit has turned."
+    " models' frames are a torus, which has no walls."
 )
 
 

@@ -1,11 +1,12 @@
-"""Forecasting error on digits that change their velocity (the paper's Table 4).
+"""Forecasting error where digits change their velocity (the paper's Table 4).
 
-Mean squared error of predictions clipped to [0, 1] over the predicted frames: mean ±
-standard deviation over seeds, then apart for sequences whose digits keep their
-velocities up to the last of these frames and for those in which one changes. The
-difference is that of a model with mixed slots, or more channels, from the smallest one
-with the same V, on the sequences that change. No published numbers of this table were
-found.
+A model keeps a state, called a slot, for each of its velocities V; in a mixed model the
+slots exchange information in every step. Mean squared error of predictions clipped to
+[0, 1] over the predicted frames: mean ± standard deviation over seeds, then apart for
+*steady* sequences, whose digits keep their velocities up to the last of these frames,
+and *changing* ones. The difference is that of a model with mixed slots, or more
+channels, from the smallest one with the same V, on the changing sequences. The paper's
+numbers of this table are not known.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ NOTE = (
     " difference, low, high, p: from the smallest model with the same V, changing"
     " sequences, means over these seeds; 95 % interval and p-value of a paired t-test"
     " over sequences, corrected (Holm). 2x, 4x: the last frames, as many as the trained"
-    " horizon, of roll-outs of that many horizons. Mixing adds parameters: a wider"
-    " model of about as many shows what they do by themselves."
+    " horizon, of roll-outs of that many horizons. A mixed model has more parameters"
+    " than one that is not; a wider one has about as many."
 )
 
 

@@ -1,4 +1,4 @@
-"""A model should keep the ink.
+"""The ink of each model's predictions, relative to that of the truth.
 
 A bar for each model.
 """
