@@ -7,6 +7,7 @@ import pytest
 from fernn.config.check import checked
 from fernn.config.plan import plan
 from fernn.config.positions import merge, read
+from fernn.config.resolve import resolve_and_tell
 
 SHIPPED = read(Path(__file__).parents[1] / "config.yaml")
 BUDGETS = list(SHIPPED.content["budgets"])
@@ -239,6 +240,29 @@ def test_an_experiment_that_no_list_names_is_shown_wherever_it_fits(resolved):
         "generalization",
         "velocity_mixing",
     }
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_what_no_figure_and_no_table_shows_is_told(budget):
+    def told(change):
+        raw = {**merge([SHIPPED]), "budget": budget}
+        change(raw)
+        _, lines = resolve_and_tell([], merged=raw)
+        return [line for line in lines if "no figure or table" in line]
+
+    assert told(lambda raw: None) == []
+
+    def hidden(raw):  # pictures of rotations' states cannot be drawn
+        own(raw, dataset=raw["experiments"]["rotation_slow"]["dataset"])
+        raw["experiments"]["own"] |= {"models": ["grnn_turn"], "axes": ["hidden_state"]}
+        raw["axes"]["noise"] = raw["axes"]["in_distribution"]
+        raw["experiments"]["translation"]["axes"] += ["noise"]
+        sizes = raw["budgets"]["demo"]["sizes"]
+        raw["budgets"][budget]["sizes"]["own"] = sizes["rotation_slow"]
+        raw["budgets"][budget]["experiments"] = ["translation", "own"]
+
+    cubes = "translation/noise, own/hidden_state"
+    assert told(hidden) == [f"note: no figure or table shows {cubes}"]
 
 
 def test_lists_decide_of_what_they_name(resolved):

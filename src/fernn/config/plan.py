@@ -47,17 +47,6 @@ def plan(config: Config) -> dict[str, Any]:
     }
 
 
-def unshown(plan: dict[str, Any]) -> list[str]:
-    """The cubes of experiments that no figure and no table of the plan shows."""
-    shown = {c for group in GROUPS for cubes in plan[group].values() for c in cubes}
-    made = [
-        f"{name}/{axis}"
-        for name, experiment in plan["experiments"].items()
-        for axis in experiment["axes"]
-    ]
-    return [cube for cube in made if cube not in shown]
-
-
 def _experiment(
     config: Config, budget: Budget, name: str, experiment: Experiment
 ) -> dict[str, Any]:

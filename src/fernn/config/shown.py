@@ -48,13 +48,7 @@ def items(
         bench: whether the budget has measurements.
     """
     there = [*sizes, *([BENCH] if bench else [])]
-    named = {
-        cube.split("/")[0]
-        for each in GROUPS
-        for cubes in getattr(config, each).values()
-        for cube in cubes
-    }
-    found = {}
+    named, found = _named(config), {}
     for name, cubes in getattr(config, group).items():
         listed = [c for c in cubes if c.split("/")[0] in there]
         added = sizes if ALL in cubes else [each for each in sizes if each not in named]
@@ -69,3 +63,26 @@ def items(
         ]
         found[name] = [*dict.fromkeys([*listed, *fitting])]
     return {name: cubes for name, cubes in found.items() if cubes}
+
+
+def unshown(config: Config, plan: dict[str, Any]) -> list[str]:
+    """The cubes that no figure and no table of the plan shows.
+
+    Not those of a test set that is shown of other experiments and that a list leaves
+    out: a list has chosen.
+    """
+    shown = {c for group in GROUPS for cubes in plan[group].values() for c in cubes}
+    known, named = {cube.split("/")[1] for cube in shown}, _named(config)
+    return [
+        f"{name}/{axis}"
+        for name, experiment in plan["experiments"].items()
+        for axis in experiment["axes"]
+        if f"{name}/{axis}" not in shown and (name not in named or axis not in known)
+    ]
+
+
+def _named(config: Config) -> set[str]:
+    """The experiments that any list names."""
+    groups = [getattr(config, group) for group in GROUPS]
+    lists = [cubes for items in groups for cubes in items.values()]
+    return {cube.split("/")[0] for cubes in lists for cube in cubes}
