@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/fernn"
 
 LOW = "errors ask lineage processes holders lease storage modules json_lines spool"
-LOW += " progress devices packing slurm velocities allocator"
+LOW += " progress devices packing slurm velocities allocator needs"
 SUMMARIES = "evaluation.aggregate evaluation.velocities"
 BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "errors": "",
@@ -37,7 +37,7 @@ BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "figures": f"{LOW} {SUMMARIES}",
     "tables": f"{LOW} {SUMMARIES} evaluation.significance",
     "tracking": LOW,
-    "config": "errors",
+    "config": "errors needs",
     "heads": f"{LOW} tracking",
     "estimate": f"{LOW} flows cells models data training evaluation config",
     "reproduction": f"{LOW} {SUMMARIES} tables",

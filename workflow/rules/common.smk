@@ -74,6 +74,17 @@ def entry(*keys):
     return look_up
 
 
+def described(wildcards):
+    """What a cube tells about itself: its experiment, and how it was measured."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    axis = wildcards.axis
+    how = {
+        "statistic": experiment["axes"][axis]["statistic"],
+        "draw": experiment["recipes"].get(axis, {}).get("draw"),
+    }
+    return json.dumps({**experiment["attrs"], **how}, sort_keys=True)
+
+
 def tags(experiment, model):
     """Those of a model's runs in the tracker."""
     about = EXPERIMENTS[experiment]["attrs"]

@@ -55,7 +55,7 @@ rule combine:
         mem_mb=lambda wildcards, attempt: 4000 * 2 ** (attempt - 1),
         runtime=20,
     params:
-        attrs=entry("{experiment}", "attrs"),
+        attrs=described,
     shell:
         "fernn combine --shards {input.shards:q} --axis {wildcards.axis}"
         " --attrs {params.attrs:q} --output {output.cube:q} 2> {log:q}"

@@ -8,8 +8,9 @@ from typing import Any
 
 from fernn.config import costs
 from fernn.config.check import checked
-from fernn.config.plan import plan, unshown
+from fernn.config.plan import plan
 from fernn.config.positions import merge, read
+from fernn.config.shown import unshown
 
 
 def resolve(
@@ -49,12 +50,7 @@ def resolve_and_tell(
         f"{level}: {each.line(sources, raw)}" for level, each in costs.remarks(config)
     ]
     made = plan(config)
-    names = unshown(made)
-    if names:
-        lines.append(
-            f"note: no figure or table shows {', '.join(names)}; list their cubes,"
-            " such as "
-            f"{names[0]}/{next(iter(made['experiments'][names[0]]['axes']), 'axis')},"
-            " in `figures` or `tables`"
-        )
+    cubes = unshown(config, made)
+    if cubes:
+        lines.append(f"note: no figure or table shows {', '.join(cubes)}")
     return made, lines

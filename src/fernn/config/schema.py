@@ -200,6 +200,12 @@ class Budget(Sizes):
     )
 
 
+CUBES = (
+    "cubes, as experiment/axis; `all`: those that fit. An experiment that no list names"
+    " is added to every list that is not empty and that it fits"
+)
+
+
 class Config(Strict):
     """The whole file."""
 
@@ -214,8 +220,8 @@ class Config(Strict):
     axes: dict[Name, Axis]
     tuning: Search
     budgets: dict[Name, Budget]
-    figures: dict[str, Names] = Field(description="cubes, as experiment/axis")
-    tables: dict[str, Names] = Field(description="cubes, as experiment/axis")
+    figures: dict[str, Names] = Field(description=f"of each, the {CUBES}")
+    tables: dict[str, Names] = Field(description=f"of each, the {CUBES}")
     paper: dict[Name, SomeNames] = Field(
         {}, description="its items: the figures and tables here that show each"
     )

@@ -1,13 +1,13 @@
-"""Forecast error at each angular velocity of the test digits.
+"""Forecasting error at each angular velocity of the test digits.
 
-V is the set of velocities that a model has a part of its hidden state for. The error is
-of predictions clipped to [0, 1], averaged over sequences and the frames of the trained
-horizon; the line is the geometric mean over seeds, the band the 95 % interval of its
-logarithm (Student's t). Grey: the velocities of the training data. Full markers:
-velocities in the model's V; where full markers outside the grey area are as low as
-those within, the model generalises to velocities it never saw. Rotations by other than
-quarter turns interpolate, which by itself makes errors differ a little within V. A line
-has a gap where a seed diverged and where the error is zero.
+V are the velocities that a model keeps a state for. Full markers: velocities in its V;
+open markers: others. Grey band: the velocities of the training data. A model
+generalises to velocities that it never saw where full markers outside the band are as
+low as those inside. The error is the mean squared error of the prediction clipped to
+[0, 1], averaged over sequences and the frames of the trained horizon; lines are
+geometric means over seeds, bands the 95 % interval of the logarithm (Student's t).
+Rotations by other than quarter turns interpolate the picture. A line has a gap where a
+seed diverged, and where the error is 0, which a logarithmic axis cannot show.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from matplotlib.lines import Line2D
 from fernn.evaluation import aggregate, velocities
 from fernn.figures import _looks, _parts, _style
 
-AXES = ("velocity",)
+SHOWS = {"velocity": {"statistic": "squared_error", "draw": "grid", "unit": "degrees"}}
 COMPONENT = "velocity_degrees"
 
 
@@ -33,10 +33,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A panel for each `velocity` cube (the paper's Fig. 5, rotation).
 
     Raises:
-        UserError: a cube of another axis, or of velocities that are no rotations.
+        UserError: a cube of another statistic, or of velocities that are no rotations.
     """
-    aggregate.require(cubes, AXES)
-    velocities.require_components(cubes, ["degrees"])
+    aggregate.require(cubes, SHOWS)
     figure = Figure(figsize=(_style.PAGE, 2.6))
     panels = figure.subplots(1, len(cubes), sharey=True, squeeze=False)[0]
     looks = _looks.looks(cubes)
