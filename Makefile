@@ -7,7 +7,7 @@ PORT ?= 5000
 BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo report test test-slurm test-faults ui lint docs bench bench-gpu help clean
+.PHONY: demo report test test-slurm test-faults ui lint docs bench bench-gpu gpu-sitting help clean
 
 demo: $(VENV)/installed ## run the workflow at budget demo, about twelve minutes on two cores
 	snakemake --cores $(CORES) --config budget=demo -- all paper
@@ -47,6 +47,10 @@ bench: $(VENV)/installed ## measure speed and memory, write docs/benchmarks.md
 
 bench-gpu: $(VENV)/installed ## the same on a GPU, in one sitting or several, docs/benchmarks-gpu.md
 	fernn bench gpu --output docs/benchmarks-gpu.md
+
+MINUTES ?= 11
+gpu-sitting: $(VENV)/installed ## equality, rates and a training at the published size on one GPU
+	PYTHONPATH=benchmarks python -m gpu_sitting --minutes $(MINUTES)
 
 # The versions that were tested; `pip install fernn` alone takes what pyproject admits.
 $(VENV)/installed: pyproject.toml envs/constraints.txt
