@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from fernn.json_lines import mend
 from fernn.training.stopping import postponed
+from fernn.tuning.healing import checked, heal
+
+NAME = "study"  # each journal has one
 
 
 class MendingLock(JournalFileOpenLock):
@@ -46,8 +50,26 @@ class MendingLock(JournalFileOpenLock):
             super().release()
 
 
+class CheckedBackend(JournalFileBackend):
+    """Optuna's journal file, each line with a checksum."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append operations."""
+        super().append_logs([checked(log) for log in logs])
+
+
 def storage(path: Path) -> JournalStorage:
-    """The storage in a journal file, made if there is none."""
+    """The storage in a journal file, made if there is none; damaged lines are left out.
+
+    A worker that has the journal open while another finds damage in it ends with an
+    error, and its trial is tried again.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-    return JournalStorage(JournalFileBackend(str(path), lock_obj=MendingLock(path)))
+    lock = MendingLock(path)
+    lock.acquire()
+    try:
+        heal(path, NAME)
+    finally:
+        lock.release()
+    return JournalStorage(CheckedBackend(str(path), lock_obj=lock))

@@ -17,12 +17,12 @@ from fernn.errors import ContinueMe, UserError
 from fernn.lease import Lease
 from fernn.training.stopping import stoppable
 from fernn.tuning import journal, samplers
+from fernn.tuning.journal import NAME
 from fernn.tuning.space import distributions, suggest
 
 Objective = Callable[[Trial, dict[str, Any]], float]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 DEATHS = 10  # of workers at one point of one trial, before it counts as failed
-NAME = "study"
 
 
 @dataclass(frozen=True)
