@@ -1,7 +1,8 @@
 # make demo: the paper in miniature.   make test: the tests.   make help: the rest.
 PYTHON ?= python3
 VENV ?= .venv
-CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+# nproc would count the threads that OMP_NUM_THREADS allows, not the cores.
+CORES ?= $(shell env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 PORT ?= 5000
 BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -14,6 +15,7 @@ demo: $(VENV)/installed ## run the workflow at budget demo, about twelve minutes
 
 BUDGET ?= demo
 report: $(VENV)/installed ## make results/$(BUDGET)/report.html from finished results
+	@test -d results/$(BUDGET)/cubes || { echo "make report: no results of budget $(BUDGET) yet; make them with: snakemake --cores $(CORES) --config budget=$(BUDGET)" >&2; exit 2; }
 	@snakemake --cores 1 --config budget=$(BUDGET) --report results/$(BUDGET)/report.html --quiet all
 	@echo "report: results/$(BUDGET)/report.html    tracker: make ui"
 

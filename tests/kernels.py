@@ -6,6 +6,7 @@ from triton.compiler import ASTSource, compile
 from triton.runtime.jit import JITFunction
 
 from fernn.cells._implicit import convolve
+from fernn.cells._maxima import MovedMaxima
 from fernn.flows._fused import FusedConvolution
 from fernn.flows._tables import Tables
 
@@ -16,6 +17,7 @@ TYPES = {
     torch.float32: "*fp32",
     torch.bfloat16: "*bf16",
     torch.int32: "*i32",
+    torch.uint8: "*u8",
 }
 
 
@@ -47,6 +49,9 @@ for dtype, rounded in [*exact, (torch.float32, True)]:
     state = torch.zeros(2, 9, 4, 4, 128, dtype=dtype)
     offsets = torch.zeros(9, 2, dtype=torch.int32)
     convolve(state, torch.zeros(128, 128, 3, 3), offsets, state, True)
+    steps = torch.arange(1, 4, dtype=torch.int32)
+    moving = state.clone().requires_grad_()
+    MovedMaxima.apply(moving, offsets, steps).sum().backward()
     for basis, side, hidden in (("gauss", 5, 32), ("rings", 3, 3)):
         tables = Tables(basis, side, 36)
         signal = torch.zeros(2, 36 * hidden, 5, 5, dtype=dtype, requires_grad=True)

@@ -47,8 +47,25 @@ MODELS = {
 TRAINED = [name for name, about in MODELS.items() if not about["baseline"]]
 
 
+MEASURED = {  # axis: its statistic and draw
+    "in_distribution": ("squared_error", "sampled"),
+    "length": ("squared_error", "sampled"),
+    "velocity": ("squared_error", "grid"),
+    "rollouts": ("frames", "sampled"),
+    "hidden_state": ("hidden_state", "flowed"),
+    "equivariance": ("equivariance_error", "flowed"),
+    "curves": ("curves", None),
+    "camera": ("classification", "grid"),
+    "footage": ("footage", "grid"),
+    "image_quality": ("image_quality", "sampled"),
+}
+
+
 def attrs(axis: str, **changes) -> dict:
+    statistic, draw = MEASURED[axis]
     about = {
+        "statistic": statistic,
+        **({"draw": draw} if draw else {}),
         "experiment": "translation",
         "title": "Digits in translation",
         "axis": axis,

@@ -170,7 +170,10 @@ def test_all_mistakes_are_told_at_once_where_they_stand(told):
         ("axes: {hidden_state: {flows: [[1]]}}", "must be [rows, columns]"),
         ("axes: {equivariance: {draw: sampled}}", "needs flowed, got sampled"),
         ("axes: {val: {statistic: curves}}", "is the name of a split"),
-        ("figures: {training_speed: [translation/length]}", "shows curves, not length"),
+        (
+            "figures: {training_speed: [translation/length]}",
+            "shows curves, not squared_error (draw sampled",
+        ),
         ("figures: {cost_of_velocities: [bench/velocity]}", "'bench/velocities'"),
         ("paper: {table_1: [forecasting_eror]}", "did you mean 'forecasting_error'"),
         ("tuning: {first: [{learning_rate: 1}]}", "1.0 is outside its range 0.0003"),

@@ -75,7 +75,7 @@ def test_the_action_has_a_sign(forecaster):
 @pytest.mark.parametrize("rollout", ROLLOUTS)
 @pytest.mark.parametrize("pooling", ["max", "mean"])
 def test_roll_outs_flow_on_a_closed_set(forecaster, rollout, pooling):
-    """`warped`, `shifted` and `free` are exact where V is closed; `repeat` is not."""
+    """All but `repeat` are exact where V is closed."""
     model = forecaster(flow=CLOSED, rollout=rollout, pooling=pooling, size=5)
     flow, frames, nu = model.cell.flow, video(4, size=5), (1, -2)
     predicted = model(frames, 5)
@@ -114,3 +114,20 @@ def test_only_a_constant_first_state_is_flow_equivariant(forecaster):
         moving = last(flowed(flow, frames, nu), first)[:, slot]
         expected = flow.act(last(frames, first)[:, source], nu, 2)
         assert (error(moving, expected) < EXACT) == exact
+
+
+def test_advect_begins_as_free_and_has_the_period_of_the_torus(forecaster):
+    """The first frame bit for bit; then every slot only flows, so frame S + 1 is 1."""
+    models = {
+        rollout: forecaster(flow=CLOSED, rollout=rollout, size=5)
+        for rollout in ("advect", "free")
+    }
+    models["free"].load_state_dict(models["advect"].state_dict())
+    frames = video(4, size=5)
+    advected, free = (models[name](frames, 6) for name in ("advect", "free"))
+    assert torch.equal(advected[:, 0], free[:, 0])
+    assert torch.equal(advected[:, 5], advected[:, 0])
+    assert error(free[:, 5], free[:, 0]) > 1e-3
+    assert error(advected[:, 1], advected[:, 0]) > 1e-3
+    still = forecaster(flow=SINGLE, rollout="advect")(video(4), 3)
+    assert torch.equal(still[:, 2], still[:, 0])  # V = {0} has no motion

@@ -6,6 +6,7 @@ import argparse
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,7 @@ KINDS += [("fernn.tables", name) for name in TABLES]
 def make(module) -> list[xr.Dataset]:
     if hasattr(module, "COMPONENT"):
         return [mock_cubes.turning()]
-    return [mock_cubes.BUILDERS[axis]() for axis in module.AXES]
+    return [mock_cubes.BUILDERS[axis]() for axis in module.SHOWS]
 
 
 def rendered(figure, kind) -> bytes:
@@ -90,15 +91,71 @@ def test_every_figure_draws_a_new_model_and_a_diverged_seed(name):
 
 
 @pytest.mark.parametrize(("package", "name"), KINDS)
-def test_a_cube_of_another_axis_is_refused_and_the_caption_is_there(package, name):
+def test_a_cube_of_another_statistic_is_refused_and_the_caption_is_there(package, name):
     module = modules.load(package, name)
-    wrong = "curves" if "curves" not in module.AXES else "length"
+    wrong = "curves" if "curves" not in module.SHOWS else "length"
+    statistic = mock_cubes.MEASURED[wrong][0]
     run = module.draw if package == "fernn.figures" else module.tabulate
-    with pytest.raises(UserError, match=f"has axis '{wrong}'; needed: "):
+    with pytest.raises(UserError, match=f"is of {statistic}.*; needed: "):
         run([mock_cubes.BUILDERS[wrong]()])
     title, _, caption = (module.__doc__ or "").partition("\n\n")
     assert title.endswith(".")
     assert caption.strip()
+
+
+# Words of titles that tell a result: "forecasts stay accurate".
+CLAIMS = "is may must stay grow speeds smears permutes goes well"
+CLAIM = re.compile(rf"\b({CLAIMS.replace(' ', '|')})\b")
+
+
+@pytest.mark.parametrize(("package", "name"), KINDS)
+def test_a_caption_tells_what_is_drawn_in_words_that_it_explains(package, name):
+    """It is written before the data are known: results are in the picture alone."""
+    module = modules.load(package, name)
+    caption = " ".join((module.__doc__ or "").split())
+    title = caption.partition(". ")[0]
+    assert not CLAIM.search(title), title
+    if re.search(r"\bV\b", caption):
+        assert re.search(r"keeps? a state for|for each of its velocities V", caption)
+    if re.search(r"\bslots?\b", caption):
+        assert re.search(r"is a slot\b|called a slot\b", caption)
+
+
+@pytest.mark.parametrize(("package", "name"), KINDS)
+def test_a_cube_is_shown_by_what_it_measures_and_not_by_its_name(package, name):
+    module = modules.load(package, name)
+    if "velocities" in module.SHOWS:
+        pytest.skip("the cube of a measurement is found by its name")
+    run = module.draw if package == "fernn.figures" else module.tabulate
+    cubes = make(module)
+    renamed = [c.assign_attrs(axis=f"my_{c.attrs['axis']}") for c in cubes]
+    items = [run(each) for each in (cubes, renamed)]
+    if package == "fernn.figures":
+        items = [rendered(item, "pdf") for item in items]
+        assert items[0] == items[1]
+    else:
+        assert items[0].equals(items[1])
+
+
+def test_two_cubes_of_an_experiment_are_told_apart():
+    cubes = [mock_cubes.length(), mock_cubes.length().assign_attrs(axis="noisy")]
+    module = modules.load("fernn.figures", "length_generalization")
+    titles = [axes.get_title() for axes in module.draw(_parts.apart(cubes)).axes[::2]]
+    assert titles == [f"Digits in translation, {n} (demo)" for n in ("length", "noisy")]
+    (alone,) = _parts.apart(cubes[:1])
+    assert _parts.title(alone) == "Digits in translation (demo)"
+    table = modules.load("fernn.tables", "generalization").tabulate(cubes)
+    called = ["translation/length", "translation/noisy"]
+    assert list(table["experiment"].unique()) == called
+    one = modules.load("fernn.tables", "generalization").tabulate(cubes[:1])
+    assert set(one["experiment"]) == {"translation"}
+
+
+def test_a_cube_that_tells_no_statistic_is_refused():
+    cube = mock_cubes.length()
+    del cube.attrs["statistic"]
+    with pytest.raises(UserError, match="translation/length tells no statistic"):
+        modules.load("fernn.figures", "length_generalization").draw([cube])
 
 
 def test_short_numbers():
@@ -132,7 +189,7 @@ def test_commands_write_lineage_and_tell_mistakes(tmp_path, monkeypatch):
         (figure, "lenght_generalization", "length.nc", "f.pdf", "did you mean"),
         (figure, "length_generalization", "absent.nc", "f.pdf", "no such file"),
         (figure, "length_generalization", "length.nc", "f.svg", "is one of"),
-        (figure, "rollouts", "length.nc", "f.pdf", "needed: rollouts"),
+        (figure, "rollouts", "length.nc", "f.pdf", "needed: frames"),
         (table, "generalisation", "length.nc", "t.csv", "did you mean"),
         (table, "generalization", "length.nc", "t.docx", "is one of"),
     ):

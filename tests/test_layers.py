@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src/fernn"
 
 LOW = "errors ask lineage processes holders lease storage modules json_lines spool"
-LOW += " progress devices packing slurm velocities allocator"
+LOW += " progress devices packing slurm velocities allocator needs"
 SUMMARIES = "evaluation.aggregate evaluation.velocities"
 BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "errors": "",
@@ -37,7 +37,7 @@ BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "figures": f"{LOW} {SUMMARIES}",
     "tables": f"{LOW} {SUMMARIES} evaluation.significance",
     "tracking": LOW,
-    "config": "errors",
+    "config": "errors needs",
     "heads": f"{LOW} tracking",
     "estimate": f"{LOW} flows cells models data training evaluation config",
     "reproduction": f"{LOW} {SUMMARIES} tables",
@@ -55,7 +55,7 @@ HOMES = {  # a library: the only parts that import it
     "pooch": "data",
     "sklearn": "data",
     "av": "data",
-    "pydantic": "config",
+    "pydantic": "config tracking",
     "lightning_fabric": "training",
     "snakemake": "",
     "snakemake_interface_logger_plugins": "",
@@ -142,6 +142,15 @@ def test_the_logger_of_the_workflow_is_light():
     assert own <= libraries
     heavy = {*HOMES, "fernn", "torch", "xarray", "numpy", "pandas"}
     assert not libraries & (heavy - own)
+
+
+def test_the_executor_takes_from_the_package_how_slurm_is_asked():
+    """The head of a run imports it: no library that takes seconds."""
+    files = sorted((ROOT / "src/snakemake_slurm_fernn").glob("*.py"))
+    names = {name for file in files for name in imports(file.read_text())}
+    own = {name for name in names if name.split(".")[0] == "fernn"}
+    assert own == {"fernn.ask.ask", "fernn.slurm.seconds"}
+    assert not {name.split(".")[0] for name in names} & {*HOMES, "torch", "xarray"}
 
 
 def test_the_workflow_knows_only_the_command_line():

@@ -4,13 +4,15 @@ import logging
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from snakemake_logger_plugin_fernn import logs, messages
-from snakemake_logger_plugin_fernn.wording import duration, stopwatch, title
+from snakemake_logger_plugin_fernn.wording import duration, places, stopwatch, title
 
 SNAKEFILE = """
 rule all:
@@ -33,8 +35,8 @@ rule last:
 def start(tmp_path):
     """Start Snakemake on the six jobs."""
 
-    def run(*options, bad="none", **streams):
-        (tmp_path / "Snakefile").write_text(SNAKEFILE.replace("BAD", bad))
+    def run(*options, bad="none", more="", **streams):
+        (tmp_path / "Snakefile").write_text(SNAKEFILE.replace("BAD", bad) + more)
         command = [sys.executable, "-m", "snakemake", "--logger", "fernn", "-c2"]
         return subprocess.Popen([*command, *options], cwd=tmp_path, **streams)
 
@@ -72,6 +74,42 @@ def test_a_failed_job_shows_the_end_of_its_log(snakemake):
     assert "each n 2 failed" in lines and "    line of 2" in lines
     assert "    7\n" in lines and "    6\n" not in lines  # fifteen lines of 21
     assert "failed: each n 2; 3/6 jobs done" in lines
+
+
+def test_a_continued_run_counts_from_what_is_done(start, tmp_path):
+    more = "\nfrom snakemake.logging import logger\n\nonstart:\n"
+    more += '    logger.info("continues: 3 of 9 jobs are done")\n'
+    process = start(more=more, stderr=subprocess.PIPE, text=True)
+    lines = process.communicate(timeout=60)[1]
+    assert process.returncode == 0 and "continues: 3 of 9 jobs are done" in lines
+    assert "4/9 jobs" in lines and "9/9 jobs" in lines and "1/6 jobs" not in lines
+    assert "6 jobs in" in lines
+
+
+def test_an_interrupt_is_no_failure_and_the_same_command_goes_on(start):
+    """The job ends by itself, with a code of its own, before Snakemake says why."""
+    slow = "\nrule slow:\n    output: 'slow.txt'\n"
+    slow += "    shell: \"trap 'exit 3' INT; echo begun >&2; sleep 30 & wait\"\n"
+    process = start(
+        "slow", more=slow, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    lines = ""
+    while "begun" not in lines:
+        lines += process.stderr.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    lines += process.communicate(timeout=60)[1]
+    assert process.returncode != 0
+    assert "exit status" not in lines and "failed" not in lines
+    assert "the same command goes on from here" in lines
+
+
+def test_the_end_names_what_was_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    results = Path("results/demo")
+    told = places(results)
+    assert "figures: results/demo/figures" in told and "fernn ui" in told
+    (tmp_path / "Makefile").touch()
+    assert "report: make report BUDGET=demo   tracker: make ui" in places(results)
 
 
 def test_a_dry_run_lists_the_jobs_as_ever(snakemake):

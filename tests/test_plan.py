@@ -7,6 +7,7 @@ import pytest
 from fernn.config.check import checked
 from fernn.config.plan import plan
 from fernn.config.positions import merge, read
+from fernn.config.resolve import resolve_and_tell
 
 SHIPPED = read(Path(__file__).parents[1] / "config.yaml")
 BUDGETS = list(SHIPPED.content["budgets"])
@@ -167,6 +168,149 @@ def test_figures_show_the_cubes_the_budget_has(resolved):
     assert resolved("demo", change)["figures"] == {}
     assert shown["demo"] == {"figure_3": {"figures": [], "tables": []}}
     assert shown["paper"]["figure_3"]["figures"] == ["training_speed"]
+
+
+OWN = {
+    "title": "Own",
+    "dataset": {"kind": "flowing_digits", "flow": "translation", "max_speed": 1},
+    "models": ["grnn", "fernn_v1"],
+    "protocol": "exact",
+    "axes": ["as_trained", "far", "everywhere", "learning"],
+}
+RENAMED = {
+    "as_trained": "in_distribution",
+    "far": "length",
+    "everywhere": "velocity",
+    "learning": "curves",
+}
+
+
+def own(raw, **changes):
+    """Add an experiment that no list names, on test sets of names of its own."""
+    raw["experiments"]["own"] = {**OWN, **changes}
+    raw["axes"] |= {name: raw["axes"][known] for name, known in RENAMED.items()}
+    raw["budgets"]["demo"]["experiments"] = ["translation", "own"]
+
+
+def shown(made):
+    """The cubes of an own experiment, by the figures and tables that show them."""
+    items = {**made["figures"], **made["tables"]}
+    found = {
+        name: [cube.removeprefix("own/") for cube in cubes if cube.startswith("own/")]
+        for name, cubes in items.items()
+    }
+    return {name: axes for name, axes in found.items() if axes}
+
+
+def test_an_experiment_that_no_list_names_is_shown_wherever_it_fits(resolved):
+    expected = {
+        "training_speed": ["learning"],
+        "length_generalization": ["far"],
+        "velocity_generalization": ["everywhere"],
+        "forecasting_error": ["as_trained"],
+        "generalization": ["as_trained", "far", "everywhere"],
+    }
+    assert shown(resolved("demo", own)) == expected
+    figures = resolved("demo", own)["figures"]
+    assert figures["training_speed"] == ["translation/curves", "own/learning"]
+
+    def alone(raw):  # and without any experiment that is listed
+        own(raw)
+        raw["budgets"]["demo"]["experiments"] = ["own"]
+
+    assert shown(resolved("demo", alone)) == expected
+
+    def turning(raw):
+        own(raw, dataset=raw["experiments"]["rotation_slow"]["dataset"])
+        raw["experiments"]["own"]["models"] = ["grnn_turn"]
+        turned = {"options": {"orientations": 8, "step": 45, "max_offset": 2}}
+        raw["budgets"]["demo"]["sizes"]["own"] = turned | {"frame_size": 15}
+
+    rest = {k: v for k, v in expected.items() if k != "velocity_generalization"}
+    turned = rest | {"angular_generalization": ["everywhere"]}
+    assert shown(resolved("demo", turning)) == turned
+
+    def changing(raw):
+        own(raw, dataset=raw["experiments"]["collisions"]["dataset"])
+        raw["experiments"]["own"]["dataset"]["motion"] = {"kind": "glide", "share": 0.1}
+        raw["experiments"]["own"]["axes"] = ["as_trained"]
+
+    assert shown(resolved("demo", changing)).keys() == {
+        "forecasting_error",
+        "generalization",
+        "velocity_mixing",
+    }
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_what_no_figure_and_no_table_shows_is_told(budget):
+    def told(change):
+        raw = {**merge([SHIPPED]), "budget": budget}
+        change(raw)
+        _, lines = resolve_and_tell([], merged=raw)
+        return [line for line in lines if "no figure or table" in line]
+
+    assert told(lambda raw: None) == []
+
+    def hidden(raw):  # pictures of rotations' states cannot be drawn
+        own(raw, dataset=raw["experiments"]["rotation_slow"]["dataset"])
+        raw["experiments"]["own"] |= {"models": ["grnn_turn"], "axes": ["hidden_state"]}
+        raw["axes"]["noise"] = raw["axes"]["in_distribution"]
+        raw["experiments"]["translation"]["axes"] += ["noise"]
+        sizes = raw["budgets"]["demo"]["sizes"]
+        raw["budgets"][budget]["sizes"]["own"] = sizes["rotation_slow"]
+        raw["budgets"][budget]["experiments"] = ["translation", "own"]
+
+    cubes = "translation/noise, own/hidden_state"
+    assert told(hidden) == [f"note: no figure or table shows {cubes}"]
+
+
+def test_lists_decide_of_what_they_name(resolved):
+    def listed(raw):
+        own(raw)
+        raw["figures"]["training_speed"] = ["own/learning"]
+
+    assert shown(resolved("demo", listed)) == {"training_speed": ["learning"]}
+
+    def every(raw):
+        listed(raw)
+        raw["figures"]["length_generalization"] = ["own/far", "all"]
+
+    made = resolved("demo", every)
+    far = ["own/far", "translation/length"]
+    assert made["figures"]["length_generalization"] == far
+
+    def never(raw):
+        own(raw)
+        raw["figures"]["training_speed"] = []
+
+    assert "training_speed" not in resolved("demo", never)["figures"]
+
+
+def test_a_test_set_may_be_renamed(resolved):
+    before = resolved("smoke")["figures"]
+
+    def renamed(raw):
+        raw["axes"]["longer"] = raw["axes"].pop("length")
+        for experiment in raw["experiments"].values():
+            if "length" in experiment["axes"]:
+                names = ["longer" if a == "length" else a for a in experiment["axes"]]
+                experiment["axes"] = names
+        for budget in raw["budgets"].values():
+            for sizes in (budget, *budget["sizes"].values()):
+                if "length" in sizes.get("axes", {}):
+                    sizes["axes"] = sizes["axes"] | {"longer": sizes["axes"]["length"]}
+                    del sizes["axes"]["length"]
+        for group in ("figures", "tables"):
+            for name, cubes in raw[group].items():
+                raw[group][name] = [c.replace("/length", "/longer") for c in cubes]
+
+    after = resolved("smoke", renamed)["figures"]
+    assert after == {
+        name: [cube.replace("/length", "/longer") for cube in cubes]
+        for name, cubes in before.items()
+    }
+    assert "translation/longer" in after["length_generalization"]
 
 
 def test_every_item_of_the_paper_is_there(resolved):

@@ -1,6 +1,7 @@
 """Any option of a protocol or a model can be tuned, and the chosen value is trained."""
 
 import json
+from typing import Any
 
 import jaxtyping
 import pytest
@@ -157,7 +158,7 @@ def test_the_chosen_options_are_trained_and_evaluated(fernn, tmp_path):
     (tmp_path / "best.json").write_text(json.dumps({**best, "params": points[1]}))
     run = ("--best", "best.json", "--output", "model.pt")
     assert fernn("train", *run) == 0
-    model = checkpoint.load("model.pt")
+    model: Any = checkpoint.load("model.pt")
     assert model.cell.hidden == 5 and model.cell.activation == "tanh"
     assert checkpoint.describe("model.pt")["spec"]["model"]["hidden"] == 5
     events = [path.read_text() for path in tmp_path.glob("*.events.jsonl")]

@@ -85,8 +85,8 @@ def test_the_cost_of_v_is_a_ratio_of_each_round():
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "cost_of_velocities"])
 def test_every_model_has_a_number_of_all_its_seeds(name):
     group = "figures" if name in modules.names("fernn.figures") else "tables"
-    axes = modules.load(f"fernn.{group}", name).AXES
-    cube = mock_cubes.BUILDERS[axes[0]]()
+    roles = modules.load(f"fernn.{group}", name).SHOWS
+    cube = mock_cubes.BUILDERS[next(iter(roles))]()
     found = list(modules.load("fernn.reproduction", name).numbers([cube]))
     assert {number.model for number in found} == {"G-RNN", "FERNN-V1", "FERNN-V2"}
     assert {number.seeds for number in found} == {cube.sizes["seed"]}

@@ -25,7 +25,7 @@ from copied import ROOT, environment
 from faults.commands import MODEL, RECIPE, TRAINING
 from fernn import checkpoint
 from fernn.cli import main
-from fernn.data.sources import _files
+from fernn.data.sources import _files, _limits
 from fernn.errors import UserError
 from fernn.lineage import sha256
 from fernn.tracking import client, server
@@ -188,7 +188,7 @@ def test_no_source_unpickles_evaluates_or_unpacks_to_a_folder():
 
 
 def test_a_download_is_bounded_also_when_it_is_unpacked(monkeypatch):
-    monkeypatch.setattr(_files, "LIMIT", 1000)
+    monkeypatch.setattr(_limits, "LIMIT", 1000)
     bomb = gzip.compress(bytes(1001))
     assert len(bomb) < 100
     with pytest.raises(UserError, match="unpacks to more than 1000 bytes"):

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from faults.tracker import check, count, require_complete, wait_until, write, writer
-from fernn.tracking import bring, client, folder
+from fernn.tracking import client, events, folder
 from fernn.tracking.folder import Folder
 from fernn.tracking.sync import Syncer
 from fernn.tracking.view import View
@@ -63,7 +63,7 @@ def test_a_spool_that_belongs_to_no_run_fails_the_check(tmp_path, database, caps
 
 
 def test_a_line_longer_than_a_stretch_stops_nothing(tmp_path, database, monkeypatch):
-    monkeypatch.setattr(bring, "CHUNK", 1000)
+    monkeypatch.setattr(events, "CHUNK", 1000)
     made = writer(tmp_path)
     write(made, range(100))
     made._append("of a later version", text="x" * 10_000)

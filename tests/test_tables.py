@@ -24,7 +24,7 @@ from fernn.tables import (
 @pytest.mark.parametrize("name", modules.names("fernn.tables"))
 def test_every_table_has_a_row_for_each_model_in_three_formats(name, tmp_path):
     module = modules.load("fernn.tables", name)
-    cubes = [mock_cubes.BUILDERS[axis]() for axis in module.AXES]
+    cubes = [mock_cubes.BUILDERS[axis]() for axis in module.SHOWS]
     table = module.tabulate(cubes)
     labels = [about["label"] for about in aggregate.models(cubes[0]).values()]
     assert table["model"].tolist()[: len(labels)] == labels
@@ -121,7 +121,7 @@ def test_velocities_by_hand():
     # trained at speed 0, V reaches 2: (0, 0) is seen, (0, 1) unseen, (0, 3) outside V
     moves = ((0, 0), (0, 1), (0, 1), (0, 3))
     values = [[[1, 1, 90], [2, 2, 90], [4, 4, 90], [8, 8, 90]]]
-    cube = errors(values, moves, axis="velocity", horizon=2, max_speed=0)
+    cube = errors(values, moves, draw="grid", horizon=2, max_speed=0)
     grid = velocities.by_velocity(cube, cube["squared_error"][0, 0, :, 0])
     assert grid.values.tolist() == [[1, 3, 8]]  # mean of 2 and 4
     row = generalization.tabulate([cube]).iloc[0]

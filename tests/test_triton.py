@@ -96,3 +96,27 @@ def test_not_a_number_stays(monkeypatch):
     monkeypatch.setattr("fernn.flows._kernels.find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs the package: pip install triton"):
         cell(None, state)
+
+
+@pytest.mark.parametrize(
+    ("velocities", "size", "hidden"),
+    [(square(2), 5, 3), (UNEVEN, 7, 20), (square(1), (4, 9), 16)],
+)
+def test_maxima_of_moved_states_are_those_of_torch(velocities, size, hidden):
+    """Forward and backward; ties, of which a rectified state has many, share."""
+    cell = FusedCell(Translation(velocities, size), hidden=hidden).double()
+    torch.manual_seed(0)
+    shape = 2, len(velocities), hidden, *cell.flow.frame
+    state = torch.randn(shape, dtype=torch.float64).relu().requires_grad_()
+    steps = [1, 2, 3, 9]
+    expected = torch.stack(cell.moved_maxima(state, 4, steps))
+    found = torch.stack(cell.maxima_by_kernels(state, steps))
+    assert torch.equal(found, expected)
+    weight = torch.randn_like(found)
+    ours, theirs = (
+        torch.autograd.grad((maxima * weight).sum(), state)[0]
+        for maxima in (found, expected)
+    )
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+    backwards = torch.stack(cell.maxima_by_kernels(state, [-1, -2, -3, -9]))
+    assert not torch.allclose(backwards, found)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
 class UserError(Exception):
@@ -25,6 +27,11 @@ class Damaged(UserError):
 
 class ContinueMe(Exception):
     """The work is saved, and the same command goes on; the CLI exits with 75."""
+
+
+def shown(value: Any) -> str:
+    """A value for a message: on one line, cut where it is long."""
+    return textwrap.shorten(repr(value), 80, placeholder=" …")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -45,6 +45,14 @@ def commit() -> str:
     return head.stdout.strip() + ("+changes" if changed.stdout.strip() else "")
 
 
+def _version() -> str:
+    """The installed version; ``unknown`` of a source tree that is not installed."""
+    try:
+        return metadata.version("fernn")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
 def stamp(inputs: Iterable[Path | str]) -> dict:
     """The lineage of an artefact made from these files.
 
@@ -55,6 +63,6 @@ def stamp(inputs: Iterable[Path | str]) -> dict:
     hashes = {Path(os.path.relpath(path)).as_posix(): sha256(path) for path in inputs}
     return {
         "commit": commit(),
-        "version": metadata.version("fernn"),
+        "version": _version(),
         "inputs": dict(sorted(hashes.items())),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,26 +13,40 @@ from typing import Any, Self
 
 from fernn.json_lines import mend, plain
 
+# The names that keys are made of: a letter, a digit or an underscore, then more.
+NAME = re.compile(r"\w[\w .+=-]{0,119}")
 
-def read_events(
+_NO_EVENT = (ValueError, LookupError, TypeError, AttributeError)
+_NO_EVENT += (OverflowError, RecursionError)  # 10^400; thousands of brackets
+
+
+def read_lines(
     path: Path | str, offset: int = 0, end: int | None = None
-) -> tuple[list[dict], int]:
-    """The events in the whole lines from a byte offset on, and the offset after them.
+) -> tuple[list[bytes], int]:
+    """The whole lines from a byte offset on, and the offset after them.
 
     Reads to the end of the file, or at most to the byte `end`. A last line without its
-    end is left for the next call. Values of metrics are floats, NaN and infinities
-    included. A whole line that is no event is told as the event ``unreadable`` with
-    its ``text``, and does not hide the lines after it.
+    end is left for the next call.
     """
     with Path(path).open("rb") as file:
         file.seek(offset)
         text = file.read(-1 if end is None else end - offset)
     text = text[: text.rfind(b"\n") + 1]
-    lines = text.split(b"\n")[:-1]
-    return [parse(line) for line in lines], offset + len(text)
+    return text.split(b"\n")[:-1], offset + len(text)
 
 
-def parse(line: bytes) -> dict:
+def read_events(path: Path | str) -> tuple[list[dict], int]:
+    """The events of a spool as its job wrote them, and the offset after them.
+
+    Values of metrics are floats, NaN and infinities included. A whole line that is no
+    event is told as the event ``unreadable`` with its ``text``, and does not hide the
+    lines after it. `fernn.tracking.events` looks closer.
+    """
+    lines, offset = read_lines(path)
+    return [_parse(line) for line in lines], offset
+
+
+def _parse(line: bytes) -> dict:
     """The event in a line, or the event ``unreadable``."""
     try:
         event = json.loads(line)
@@ -39,7 +54,7 @@ def parse(line: bytes) -> dict:
             values = event["values"]
             event["values"] = {name: float(value) for name, value in values.items()}
         return event
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except _NO_EVENT:
         return {"event": "unreadable", "text": line.decode("utf-8", "replace")}
 
 
@@ -49,7 +64,8 @@ class Spool:
     It contacts nothing, and a number that is not finite is kept like any other.
 
     Args:
-        path: the file, ``events.jsonl`` in the folder of the run.
+        path: the file, ``events.jsonl`` in the folder of the run; a link is replaced,
+            as it is by every other output.
         resume: go on with an existing file; otherwise it is removed.
         sync_every: seconds between calls of `fsync`, which also happens at a status
             and on closing.
@@ -60,11 +76,11 @@ class Spool:
     ) -> None:
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if not resume:
+        if not resume or self.path.is_symlink():
             self.path.unlink(missing_ok=True)
         if self.path.exists():
             mend(self.path)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
         self._file = os.open(self.path, flags, 0o666)
         self._sync_every = sync_every
         self._synced = time.monotonic()
@@ -147,7 +163,8 @@ class Spool:
     def _append(self, event: str, **fields: Any) -> None:
         entry = plain({"event": event, "time": time.time(), **fields})
         line = json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n"
-        text = line.encode("utf-8", "backslashreplace")
+        # No UTF-8 has half a pair, which a name of a file can hold.
+        text = line.encode("utf-8", "replace")
         written = os.write(self._file, text)
         if written < len(text):  # a full disk takes part of a line: try the rest once
             os.write(self._file, text[written:])

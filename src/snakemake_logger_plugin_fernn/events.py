@@ -8,11 +8,17 @@ from typing import Any
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from snakemake_logger_plugin_fernn import messages
+from snakemake_logger_plugin_fernn import interrupts, messages
 from snakemake_logger_plugin_fernn.logs import tails
 from snakemake_logger_plugin_fernn.progress import Job, Run
 from snakemake_logger_plugin_fernn.view import View, at_start, in_run
-from snakemake_logger_plugin_fernn.wording import duration, ending, moment, title
+from snakemake_logger_plugin_fernn.wording import (
+    duration,
+    ending,
+    moment,
+    places,
+    title,
+)
 
 
 class Events:
@@ -58,6 +64,9 @@ class Events:
         counted = "progress" not in self._quiet or self.run.failed
         if self.run.began is not None and counted:
             self.view.say(words, mood)
+            results = self.run.results
+            if mood == "good" and results and (results / "figures").is_dir():
+                self.view.say(places(results))
 
     def _plan(self, record: logging.LogRecord) -> None:
         totals = dict(getattr(record, "stats", None) or {})
@@ -89,7 +98,7 @@ class Events:
             self.view.finished(job, record.created)
 
     def _fail(self, record: logging.LogRecord) -> None:
-        if self._stopping:  # whoever stopped the run needs no logs
+        if self._stopping or interrupts.came():  # whoever stopped the run needs no logs
             self.run.stop(getattr(record, "jobid", -1))
             return
         now = record.created
@@ -122,6 +131,9 @@ class Events:
         except (KeyError, AttributeError):  # fields are lacking
             text = record.getMessage()
         self._stopping = self._stopping or text.startswith(messages.STOPPING)
+        before = messages.done_before(text)
+        if before is not None:
+            self.run.go_on(before)
         lost = messages.missing_output(text)
         if lost is not None:
             self.run.fail(lost, f"job {lost}")
@@ -129,7 +141,7 @@ class Events:
             text,
             began=self.run.began is not None,
             failed=bool(self.run.failed),
-            stopping=self._stopping,
+            stopping=self._stopping or interrupts.came(),
         )
         if news:
             self.view.say(text, record.levelname.lower())

@@ -22,7 +22,7 @@ SUMMED_UP = (
 # The file of the whole log is of interest only if something went wrong.
 WHERE = "Complete log(s):"
 STOPPING = "Terminating processes on user request"
-INTERRUPTED = "died with <Signals.SIGINT"
+INTERRUPTED = re.compile(r"died with <Signals\.(SIGINT|SIGTERM)")
 
 # Snakemake repeats the whole command; the rule's place and the exit code say enough.
 COMMAND = re.compile(
@@ -30,6 +30,10 @@ COMMAND = re.compile(
     r"Command '.*' ((?:returned|died)[^\n]*)",
     re.DOTALL,
 )
+# An error as `brief` tells it: of a command that an interrupt may have ended.
+ENDED = re.compile(r", line \d+: the command (returned|died)")
+# What the workflow says when it goes on after an earlier run.
+DONE_BEFORE = re.compile(r"continues: (\d+) of \d+ jobs are done")
 MISSING_OUTPUT = re.compile(r"Job (\d+) +completed successfully, but some output files")
 
 
@@ -48,6 +52,12 @@ def missing_output(message: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def done_before(message: str) -> int | None:
+    """How many jobs earlier runs have done, if the message tells."""
+    found = DONE_BEFORE.match(message)
+    return int(found[1]) if found else None
+
+
 def is_news(message: str, *, began: bool, failed: bool, stopping: bool) -> bool:
     """Whether to tell a message.
 
@@ -55,12 +65,12 @@ def is_news(message: str, *, began: bool, failed: bool, stopping: bool) -> bool:
         message: What Snakemake says.
         began: Jobs have been announced, so that a last line will sum up.
         failed: Jobs have failed.
-        stopping: Somebody pressed Ctrl-C, which ends commands too.
+        stopping: Somebody pressed Ctrl-C or sent SIGTERM, which ends commands too.
     """
     return not (
         message in ("", "None")
         or message.startswith(CHATTER)
         or (began and message.startswith(SUMMED_UP))
         or (not failed and message.startswith(WHERE))
-        or (stopping and INTERRUPTED in message)
+        or (stopping and (INTERRUPTED.search(message) or ENDED.search(message)))
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from snakemake_logger_plugin_fernn import earlier
 from snakemake_logger_plugin_fernn.estimate import Estimator, Left
@@ -26,7 +27,8 @@ class Job:
 class Snapshot:
     """A run at one moment.
 
-    `running` holds each job, the seconds it has run and those its rule takes.
+    `running` holds each job, the seconds it has run and those its rule takes; `done`
+    and `total` count the jobs that earlier runs have done, `before`, as well.
     """
 
     running: Sequence[tuple[Job, float, float | None]]
@@ -35,6 +37,7 @@ class Snapshot:
     failed: Sequence[str]
     seconds: float
     left: Left
+    before: int = 0
 
 
 @dataclass
@@ -44,6 +47,8 @@ class Run:
     began: float | None = None
     total: int = 0
     done: int = 0
+    before: int = 0
+    results: Path | None = None
     failed: dict[int, str] = field(default_factory=dict)
     _running: dict[int, Job] = field(default_factory=dict)
     _estimator: Estimator = field(default_factory=lambda: Estimator({}))
@@ -62,6 +67,11 @@ class Run:
             self.total = sum(totals.values())
             self._estimator = Estimator(totals, TARGET, self._capacity)
 
+    def go_on(self, before: int) -> None:
+        """So many jobs were done by earlier runs."""
+        with self._lock:
+            self.before = before
+
     def start(
         self, key: int, job: Job, needs: Mapping[str, float], benchmark: str | None
     ) -> None:
@@ -70,6 +80,7 @@ class Run:
         known = earlier.means(folder) if folder else {}
         with self._lock:
             self._learned = self._learned or folder is not None
+            self.results = folder.parent if folder else self.results
             self._estimator.learn(known)
             self._estimator.start(key, job.rule, job.started, needs)
             self._running[key] = job
@@ -105,9 +116,10 @@ class Run:
             ]
             return Snapshot(
                 running,
-                self.done,
-                max(self.total, self.done),
+                self.before + self.done,
+                self.before + max(self.total, self.done),
                 list(self.failed.values()),
                 now - (self.began or now),
                 self._estimator.left(now),
+                self.before,
             )

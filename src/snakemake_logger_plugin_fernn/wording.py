@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from snakemake_logger_plugin_fernn.progress import Snapshot
 
@@ -64,13 +65,27 @@ def time_left(run: Snapshot, now: float) -> str:
     )
 
 
+def places(results: Path) -> str:
+    """Where to look at what a finished run has made, below ``results/{budget}``."""
+    budget = results.name
+    make = Path("Makefile").is_file()
+    report = f"snakemake --config budget={budget} --report report.html"
+    found = {
+        "figures": str(results / "figures"),
+        "report": f"make report BUDGET={budget}" if make else report,
+        "tracker": "make ui" if make else "fernn ui",
+    }
+    return "   ".join(f"{what}: {where}" for what, where in found.items())
+
+
 def ending(run: Snapshot) -> tuple[str, str]:
     """How a run ended, in words, and whether that is good, a warning or an error."""
     took = duration(run.seconds)
     if not run.failed:
         if run.done == run.total:
-            return f"{run.total} jobs in {took}", "good"
-        return f"stopped: {run.done}/{run.total} jobs done in {took}", "warning"
+            return f"{run.total - run.before} jobs in {took}", "good"
+        words = f"stopped: {run.done}/{run.total} jobs done in {took}; the same command"
+        return f"{words} goes on from here", "warning"
     names = ", ".join(run.failed[:NAMED])
     more = len(run.failed) - NAMED
     names += f" and {more} more" if more > 0 else ""

@@ -77,9 +77,9 @@ class Cluster:
         return ask("squeue", "--noheader", "--format=%A").split()
 
     def clear(self) -> None:
-        """Cancel everything, and have both nodes back."""
-        for node in ("node1", "node2"):
-            self.do("revive", node)
+        """Cancel everything, and have the controller and both nodes back."""
+        for name in ("controller", "node1", "node2"):
+            self.do("revive", name)
         end = time.monotonic() + 60
         while living := self.living():
             ask("scancel", *living)
@@ -276,6 +276,91 @@ def test_f23_a_job_is_never_listed(flow, cluster, undisturbed):
     require_as_if_nothing_was(flow, undisturbed)
 
 
+def test_f30_the_controller_is_away(flow, cluster, undisturbed):
+    """For half a minute, in which the job ends; it is waited for, and is told."""
+    head = start_training(flow)
+    assert cluster.do("kill", "controller").returncode == 0
+    flow.wait_until(lambda: AWAY in flow.log.read_text())
+    time.sleep(30)
+    assert (flow.folder / MODEL).exists() and head.poll() is None
+    assert cluster.do("revive", "controller").returncode == 0
+    before = time.monotonic()
+    assert head.wait(LIMIT) == 0, flow.told()
+    print(f"F30: over {time.monotonic() - before:.0f} s after it was back")
+    require_told_and_one_job(flow, cluster, undisturbed)
+
+
+def test_f30_squeue_fails_for_a_while(flow, cluster, undisturbed):
+    """For 15 s, as under load: five times in a second is enough to the plugin."""
+    fails = install_liar(flow, "Q1")  # no answer, exit code 1
+    head = start_training(flow)
+    fails.touch()
+    flow.wait_until(lambda: AWAY in flow.log.read_text())
+    time.sleep(15)
+    fails.unlink()
+    before = time.monotonic()
+    assert head.wait(LIMIT) == 0, flow.told()
+    print(f"F30 squeue: over {time.monotonic() - before:.0f} s after it was back")
+    require_told_and_one_job(flow, cluster, undisturbed)
+
+
+AWAY, BACK = "Slurm does not answer: waiting", "Slurm answers again"
+
+
+def require_told_and_one_job(flow, cluster, undisturbed):
+    told = flow.log.read_text()
+    print("\n".join(line for line in told.splitlines() if "Slurm" in line))
+    assert told.count(AWAY) == told.count(BACK) == 1 and RETRIED not in told
+    (job,) = cluster.jobs(flow)
+    assert said(job) == "COMPLETED" and repeated(flow.path(RUN)) == 0
+    require_as_if_nothing_was(flow, undisturbed)
+
+
+def test_f30_jobs_are_submitted_once_the_controller_is_back(flow, cluster, undisturbed):
+    """A submission that fails would use up a retry."""
+    assert cluster.do("kill", "controller").returncode == 0
+    head = flow.start(MODEL)
+    flow.wait_until(lambda: AWAY in flow.log.read_text())
+    time.sleep(15)
+    assert cluster.do("revive", "controller").returncode == 0
+    assert head.wait(LIMIT) == 0, flow.told()
+    require_told_and_one_job(flow, cluster, undisturbed)
+
+
+def test_f30_stopped_while_the_controller_is_away(flow, cluster, undisturbed):
+    """Ends at once; the same command finds the job that it could not cancel."""
+    head = start_training(flow)
+    with held(flow):
+        assert cluster.do("kill", "controller").returncode == 0
+        flow.wait_until(lambda: AWAY in flow.log.read_text())
+        before = time.monotonic()
+        head.send_signal(signal.SIGTERM)
+        code = head.wait(60)
+        print(f"F30 SIGTERM: exit {code} after {time.monotonic() - before:.0f} s")
+        told = flow.log.read_text()
+        assert code == 1 and "1 Slurm job(s) go on, Slurm does not cancel them" in told
+        assert cluster.do("revive", "controller").returncode == 0
+        flow.wait_until(cluster.living, 60)
+    assert flow.run(MODEL) == 0, flow.told()
+    assert said(cluster.jobs(flow)[-1]) == "COMPLETED"
+    assert repeated(flow.path(RUN)) == 0
+    require_as_if_nothing_was(flow, undisturbed)
+
+
+def test_a_partition_too_short_is_told_at_the_start(flow, cluster):
+    """Slurm takes such jobs, and never starts them."""
+    ask("scontrol", "update", "PartitionName=gpu", "MaxTime=5")
+    try:
+        assert flow.run(MODEL) == 2
+    finally:
+        ask("scontrol", "update", "PartitionName=gpu", "MaxTime=INFINITE")
+    told = flow.log.read_text().splitlines()
+    (line,) = [line for line in told if "Slurm would never start" in line]
+    print(line)
+    assert "partition gpu allows 5 minutes, its jobs ask: train for 720" in line
+    assert not cluster.jobs(flow)
+
+
 def test_f3_preemption(flow, cluster, undisturbed):
     """Somebody more important wants the nodes: saved, and continued after them."""
     head = start_training(flow, "--set-resources", "train:slurm_partition=spare")
@@ -402,6 +487,29 @@ def test_f28_ctrl_c_cancels_the_jobs(flow, cluster, undisturbed):
     assert head.wait(240) and not (flow.folder / MODEL).exists()
     back = time.monotonic() - before
     print(f"F28: no job after {cancelled:.0f} s, back after {back:.0f} s")
+    assert flow.run(MODEL) == 0, flow.told()
+    assert [*map(said, cluster.jobs(flow))] == ["CANCELLED", "COMPLETED"]
+    assert repeated(flow.path(RUN)) == 0
+    require_as_if_nothing_was(flow, undisturbed)
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "PENDING"])
+def test_f28_sigterm_cancels_the_jobs(flow, cluster, undisturbed, state):
+    """To Snakemake alone; it does not wait for a job that cannot start."""
+    if state == "RUNNING":
+        head = start_training(flow)
+    else:
+        ask("scontrol", "update", "PartitionName=gpu", "State=DOWN")
+        head = flow.start(MODEL)
+        flow.wait_until(lambda: [*map(said, cluster.jobs(flow))] == [state])
+    before = time.monotonic()
+    head.send_signal(signal.SIGTERM)
+    code = head.wait(60)
+    print(f"F28 SIGTERM {state}: exit {code} after {time.monotonic() - before:.0f} s")
+    flow.wait_until(lambda: not cluster.living(), 60)
+    ask("scontrol", "update", "PartitionName=gpu", "State=UP")
+    assert code == 1 and "1 Slurm job(s) cancelled" in flow.log.read_text()
+    assert not flow.path(".head.lease").exists()
     assert flow.run(MODEL) == 0, flow.told()
     assert [*map(said, cluster.jobs(flow))] == ["CANCELLED", "COMPLETED"]
     assert repeated(flow.path(RUN)) == 0

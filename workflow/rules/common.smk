@@ -13,6 +13,8 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+from snakemake.logging import logger
+
 # Jobs find the `fernn` that belongs to this Snakemake; a conda environment wins.
 os.environ |= {
     "PATH": os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
@@ -70,6 +72,17 @@ def entry(*keys):
         return json.dumps(node, sort_keys=True)
 
     return look_up
+
+
+def described(wildcards):
+    """What a cube tells about itself: its experiment, and how it was measured."""
+    experiment = EXPERIMENTS[wildcards.experiment]
+    axis = wildcards.axis
+    how = {
+        "statistic": experiment["axes"][axis]["statistic"],
+        "draw": experiment["recipes"].get(axis, {}).get("draw"),
+    }
+    return json.dumps({**experiment["attrs"], **how}, sort_keys=True)
 
 
 def tags(experiment, model):
@@ -289,6 +302,14 @@ def resign(path, lease):
         path.unlink()
 
 
+def continues(dag):
+    """Tell that earlier runs have done some of the jobs; the display counts on."""
+    jobs = list(dag.jobs)
+    done = sum(not dag.needrun(job) for job in jobs)
+    if done:
+        logger.info(f"continues: {done} of {len(jobs)} jobs are done")
+
+
 @contextmanager
 def as_head():
     """Make this process the one head of the budget, before Snakemake locks its files.
@@ -306,7 +327,10 @@ def as_head():
             raise SystemExit(done.returncode)
         atexit.register(resign, HEAD.absolute(), HEAD.read_bytes())
         if hasattr(workflow.executor_settings, "jobname_prefix"):
+            from snakemake_slurm_fernn.executor import Executor
+
             workflow.executor_settings.jobname_prefix = done.stdout.strip()
+            workflow.executor_plugin.executor = Executor
     yield
 
 

@@ -17,6 +17,7 @@ rule evaluate:
         f"results/{BUDGET}/logs/evaluate/{{experiment}}.{{part}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/evaluate/{{experiment}}.{{part}}.tsv"
+    priority: 30
     conda:
         "../../envs/fernn.yaml"
     threads: 1
@@ -46,6 +47,7 @@ rule combine:
         f"results/{BUDGET}/logs/combine/{{experiment}}.{{axis}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/combine/{{experiment}}.{{axis}}.tsv"
+    priority: 40
     localrule: beside("combine")
     conda:
         "../../envs/fernn.yaml"
@@ -53,7 +55,7 @@ rule combine:
         mem_mb=lambda wildcards, attempt: 4000 * 2 ** (attempt - 1),
         runtime=20,
     params:
-        attrs=entry("{experiment}", "attrs"),
+        attrs=described,
     shell:
         "fernn combine --shards {input.shards:q} --axis {wildcards.axis}"
         " --attrs {params.attrs:q} --output {output.cube:q} 2> {log:q}"
@@ -66,6 +68,7 @@ rule bench:
         f"results/{BUDGET}/logs/bench/{{measurement}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/bench/{{measurement}}.tsv"
+    priority: -10
     localrule: beside("bench")
     conda:
         "../../envs/fernn.yaml"

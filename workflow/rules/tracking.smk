@@ -26,4 +26,5 @@ rule track:
 
 
 onstart:
+    continues(workflow.dag)
     watch()

@@ -19,7 +19,7 @@ rule train:
         f"results/{BUDGET}/logs/train/{{experiment}}.{{model}}.{{seed}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/train/{{experiment}}.{{model}}.{{seed}}.tsv"
-    priority: 5
+    priority: 20
     conda:
         "../../envs/fernn.yaml"
     threads: 1

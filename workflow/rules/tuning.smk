@@ -56,6 +56,7 @@ rule select:
         f"results/{BUDGET}/logs/select/{{experiment}}.{{model}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/select/{{experiment}}.{{model}}.tsv"
+    priority: 15
     localrule: beside("select")
     conda:
         "../../envs/fernn.yaml"

@@ -24,6 +24,7 @@ rule ask:
         f"results/{BUDGET}/logs/ask/{{experiment}}.{{model}}.{{round}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/ask/{{experiment}}.{{model}}.{{round}}.tsv"
+    priority: 15
     localrule: True
     conda:
         "../../envs/fernn.yaml"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fernn.cells import mixing as _mixing
+from fernn.cells._checks import check_flow
 from fernn.cells._choice import choose, tell
 from fernn.cells.comoving import ComovingCell
 from fernn.cells.compiled import CompiledCell
@@ -71,6 +72,7 @@ def build(
     """
     if execution not in EXECUTIONS:
         raise UserError(f"no execution {execution!r}; {nearest(execution, EXECUTIONS)}")
+    check_flow(flow)
     kernel = flow.kernel if kernel is None else kernel
     options |= {"hidden": hidden, "kernel": kernel}
     if mixing != "none":

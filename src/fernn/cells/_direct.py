@@ -29,17 +29,23 @@ class Direct(Convolution):
 
     def forward(self, state: State, weight: Tensor) -> State:
         """Every slot moved by its velocity and convolved."""
-        return _convolve(gather(state, self.ahead, state.shape[1]), weight)
+        return _convolve(_padded(state, self.ahead, weight), weight)
 
     def backward(self, gradient: State, weight: Tensor) -> State:
         """The gradient of the state: the same with all turned round."""
         turned = weight.flip(-2, -1).transpose(0, 1)
-        return _convolve(gather(gradient, self.back, gradient.shape[1]), turned)
+        return _convolve(_padded(gradient, self.back, weight), turned)
 
     def weight_gradient(self, state: State, gradient: State, weight: Tensor) -> Tensor:
         """The gradient of the weight; of `weight` only the shape is read."""
-        padded = images(gather(state, self.ahead, state.shape[1]))
+        padded = images(_padded(state, self.ahead, weight))
         return kernel_gradient(images(gradient), padded, weight)
+
+
+def _padded(
+    state: State, table: Tensor, weight: Tensor
+) -> Float[Tensor, "batch velocity tall wide _"]:
+    return gather(state, table, state.shape[1], weight.shape[-1] // 2)
 
 
 def _convolve(

@@ -12,26 +12,30 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fernn.flows import Velocity
+from fernn.flows import Frame, Velocity
+
+WORD = 16  # bytes of the largest number that torch copies
 
 
 def sources(
-    velocities: Sequence[Velocity], size: int, margin: int, shared: bool = False
+    velocities: Sequence[Velocity], frame: Frame, margin: int, shared: bool = False
 ) -> Int[Tensor, " rows"]:
     """For each slot and padded pixel, the row of the flattened state it comes from.
 
     Args:
         velocities: the shift of each slot, pixels.
-        size: height and width, pixels.
+        frame: height and width, pixels.
         margin: width of the wrapped border, pixels.
         shared: the state has one slot, which every shift reads.
     """
-    places = torch.arange(-margin, size + margin)
+    height, width = frame
+    down = torch.arange(-margin, height + margin)
+    along = torch.arange(-margin, width + margin)
     tables = []
     for slot, (rows, columns) in enumerate(velocities):
-        row, column = (places - rows) % size, (places - columns) % size
-        first = 0 if shared else slot * size * size
-        tables.append((first + row[:, None] * size + column).flatten())
+        row, column = (down - rows) % height, (along - columns) % width
+        first = 0 if shared else slot * height * width
+        tables.append((first + row[:, None] * width + column).flatten())
     return torch.cat(tables)
 
 
@@ -44,11 +48,24 @@ def gather(
     state: Float[Tensor, "batch slot height width hidden"],
     table: Int[Tensor, " rows"],
     slots: int,
+    margin: int = 0,
 ) -> Float[Tensor, "batch velocity tall wide hidden"]:
     """Read rows of `hidden` numbers from the places a table of `sources` names."""
-    rows = state.flatten(1, 3).index_select(1, table)
-    side = round((len(table) // slots) ** 0.5)
-    return rows.view(len(state), slots, side, side, -1)
+    batch, _, height, width, hidden = state.shape
+    rows = _select(state.flatten(1, 3), table)
+    return rows.view(batch, slots, height + 2 * margin, width + 2 * margin, hidden)
+
+
+def _select(rows: Tensor, table: Int[Tensor, " rows"]) -> Tensor:
+    """The rows of each sample that a table names; the same bits on every device.
+
+    A GPU moves a number per thread, so it is given the largest there are, 16 bytes.
+    """
+    wide = WORD // rows.element_size()
+    if rows.device.type != "cuda" or rows.shape[-1] % wide:
+        return rows.index_select(1, table)
+    words = rows.view(torch.complex128).index_select(1, table)
+    return words.view(rows.dtype)
 
 
 def images(

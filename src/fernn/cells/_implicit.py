@@ -34,15 +34,15 @@ def convolve(
         state: contiguous.
         weight: of the convolution, rounded to the state's precision.
         offsets: rows and columns of the torus from an output pixel back to the first
-            place its kernel reads, in ``[0, size)``.
+            place its kernel reads, from zero to less than its height and width.
         drive: added, of one slot for all or of each; None adds nothing.
         rectify: whether negative numbers become zero.
     """
-    batch, slots, size, _, hidden = state.shape
+    batch, slots, height, width, hidden = state.shape
     to, side = weight.shape[0], weight.shape[-1]
     taps = rearrange(weight.to(state.dtype), "o i a b -> (a b) i o").contiguous()
-    result = state.new_empty(batch, slots, size, size, to)
-    pixels = batch * slots * size * size
+    result = state.new_empty(batch, slots, height, width, to)
+    pixels = batch * slots * height * width
     double = state.dtype == torch.float64
     exact = double or not torch.backends.cudnn.allow_tf32
     # Products without tensor cores keep their factors in registers: these are too few
@@ -51,7 +51,8 @@ def convolve(
     wide, deep = _block(to), _block(hidden, most=32 if exact and single else 64)
     _convolve[(triton.cdiv(pixels, PIXELS), triton.cdiv(to, wide))](
         state, taps, offsets, state if drive is None else drive.contiguous(), result,
-        pixels, size, slots, hidden, to, 0 if drive is None else drive.shape[1],
+        pixels, height, width, slots, hidden, to,
+        0 if drive is None else drive.shape[1],
         SIDE=side, DRIVEN=drive is not None, RECTIFY=rectify,
         PIXELS=PIXELS, WIDE=wide, DEEP=deep,
         SUM=tl.float64 if double else tl.float32,
@@ -69,7 +70,7 @@ def _block(channels: int, most: int = 128) -> int:
 @triton.jit
 def _convolve(
     state, taps, offsets, drive, result,
-    pixels, size, slots, hidden, to, drive_slots,
+    pixels, height, width, slots, hidden, to, drive_slots,
     SIDE: tl.constexpr, DRIVEN: tl.constexpr, RECTIFY: tl.constexpr,
     PIXELS: tl.constexpr, WIDE: tl.constexpr, DEEP: tl.constexpr,
     SUM: tl.constexpr, PRODUCTS: tl.constexpr,
@@ -78,14 +79,14 @@ def _convolve(
     pixel = tl.program_id(0).to(tl.int64) * PIXELS + tl.arange(0, PIXELS)
     channel = tl.program_id(1) * WIDE + tl.arange(0, WIDE)
     inside, written = pixel < pixels, channel < to
-    area = size * size
+    area = height * width
     image, place = pixel // area, pixel % area
     slot = image % slots
-    row = place // size + size - tl.load(offsets + 2 * slot, inside, 0)
-    column = place % size + size - tl.load(offsets + 2 * slot + 1, inside, 0)
+    row = place // width + height - tl.load(offsets + 2 * slot, inside, 0)
+    column = place % width + width - tl.load(offsets + 2 * slot + 1, inside, 0)
     total = tl.zeros((PIXELS, WIDE), SUM)
     for tap in range(SIDE * SIDE):
-        read = (row + tap // SIDE) % size * size + (column + tap % SIDE) % size
+        read = (row + tap // SIDE) % height * width + (column + tap % SIDE) % width
         source = (image * area + read) * hidden
         for first in range(0, hidden, DEEP):
             depth = first + tl.arange(0, DEEP)

@@ -21,7 +21,7 @@ from torch import Tensor
 from fernn.cells._direct import kernel_gradient
 from fernn.cells._gather import opposite
 from fernn.cells._step import Convolution
-from fernn.flows import Velocity
+from fernn.flows import Frame, Velocity
 
 OUT, IN = 4, 6  # rows of a tile's outputs and inputs
 CACHE = 2**23  # bytes of tiles that are worked on at once
@@ -112,25 +112,27 @@ def _chunks(
     state: State, velocities: tuple[Velocity, ...]
 ) -> Iterator[tuple[slice, Tiles]]:
     """Images and their transformed tiles, as many at a time as fit in the cache."""
-    batch, slots, size, _, hidden = state.shape
-    count = -(-size // OUT)
-    image = IN * count * (size + 2) * hidden * state.element_size()
+    batch, slots, height, width, hidden = state.shape
+    count = -(-height // OUT)
+    image = IN * count * (width + 2) * hidden * state.element_size()
     step = batch * slots
     if state.device.type == "cpu":
         step = _fitting(max(1, CACHE // image), slots)
     matrix = state.new_tensor(INPUT)
-    rows = state.view(batch * slots, size * size, hidden)
+    rows = state.view(batch * slots, height * width, hidden)
     # One piece of memory for all chunks: a new one each costs as much as the sums.
-    read = state.new_empty(IN * step * count * (size + 2), hidden)
+    read = state.new_empty(IN * step * count * (width + 2), hidden)
     tiles = torch.empty_like(read)
     for first in range(0, batch * slots, step):
         images = min(step, batch * slots - first)
         chunk = slice(first, first + images)
-        table = _sources(velocities, size, first % slots, images, state.device)
+        table = _sources(
+            velocities, (height, width), first % slots, images, state.device
+        )
         inputs, outputs = read[: len(table)], tiles[: len(table)]
         torch.index_select(rows[chunk].flatten(0, 1), 0, table, out=inputs)
         torch.mm(matrix, inputs.view(IN, -1), out=outputs.view(IN, -1))
-        yield chunk, outputs.view(IN, images, count, size + 2, hidden)
+        yield chunk, outputs.view(IN, images, count, width + 2, hidden)
 
 
 def _fitting(most: int, slots: int) -> int:
@@ -143,7 +145,7 @@ def _fitting(most: int, slots: int) -> int:
 @functools.lru_cache(maxsize=256)
 def _sources(
     velocities: tuple[Velocity, ...],
-    size: int,
+    frame: Frame,
     slot: int,
     images: int,
     device: torch.device,
@@ -152,19 +154,20 @@ def _sources(
 
     Args:
         velocities: V.
-        size: height and width, pixels.
+        frame: height and width, pixels.
         slot: of the first image; the others follow, sample after sample.
         images: how many.
         device: of the table.
     """
+    height, width = frame
     number = torch.arange(images, device=device)
     shifts = torch.tensor(velocities, device=device)[(slot + number) % len(velocities)]
-    start = torch.arange(0, size, OUT, device=device) - 1
+    start = torch.arange(0, height, OUT, device=device) - 1
     places = torch.arange(IN, device=device)[:, None, None] + start
-    row = (places - shifts[:, :1]) % size  # place × image × tile
-    column = (torch.arange(-1, size + 1, device=device) - shifts[:, 1:]) % size
-    first = (number * size)[:, None] + row
-    return (first[..., None] * size + column[:, None]).flatten()
+    row = (places - shifts[:, :1]) % height  # place × image × tile
+    column = (torch.arange(-1, width + 1, device=device) - shifts[:, 1:]) % width
+    first = (number * height)[:, None] + row
+    return (first[..., None] * width + column[:, None]).flatten()
 
 
 def _write(products: list[Tensor], out: Images) -> None:

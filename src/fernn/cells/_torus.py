@@ -9,6 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from fernn.cells._direct import Direct
 from fernn.cells._gather import channels_third, gather, pixels_last, sources
+from fernn.flows import Frame
 
 
 class TorusConv2d(nn.Conv2d):
@@ -20,14 +21,14 @@ class TorusConv2d(nn.Conv2d):
         channels: of the input.
         hidden: channels of the output.
         kernel: its side, odd.
-        size: height and width, pixels.
+        frame: height and width, pixels.
     """
 
     table: Tensor
 
-    def __init__(self, channels: int, hidden: int, kernel: int, size: int):
+    def __init__(self, channels: int, hidden: int, kernel: int, frame: Frame):
         super().__init__(channels, hidden, kernel, bias=False)
-        table = sources([(0, 0)], size, kernel // 2)
+        table = sources([(0, 0)], frame, kernel // 2)
         self.register_buffer("table", table, persistent=False)
 
     def forward(

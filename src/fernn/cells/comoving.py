@@ -7,6 +7,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from fernn.cells._checks import check_lift
 from fernn.cells.flow_equivariant import FlowEquivariantCell
 from fernn.flows import Flow
 
@@ -39,6 +40,7 @@ class ComovingCell(FlowEquivariantCell):
         ahead: int = 0,
     ) -> Float[Tensor, "time batch velocity hidden height width"]:
         """See `FlowEquivariantCell.lift`; every slot has its own."""
+        check_lift(self, video)
         flow, size = self.flow, len(video)
         moved = [
             torch.stack(

@@ -49,11 +49,11 @@ class CompiledCell(FusedCell):
         )  # fmt: skip
         return channels_third(stepped), maximum.movedim(-1, 1) if pool else None
 
-    def moved_maximum(self, state: State, time: int) -> Pooled:
+    def moved_maximum(self, state: State, time: int, ahead: int = 1) -> Pooled:
         """See `FlowEquivariantCell.moved_maximum`."""
         if state.device.type == "meta":
-            return super().moved_maximum(state, time)
-        tables = self.moved, self.unmoved
+            return super().moved_maximum(state, time, ahead)
+        tables = self.tables_ahead(ahead)
         return CompiledMaximum.apply(pixels_last(state), *tables).movedim(-1, 1)
 
 
@@ -171,6 +171,6 @@ def _shares(state, maximum, gradient):
 def _read(state, table, side):
     """Moved and padded by a table, as images whose channels lie last in memory."""
     rows = state.flatten(1, 3).index_select(1, table)
-    wide = state.shape[2] + side - 1
-    images = rows.view(-1, wide, wide, state.shape[-1])
+    tall, wide = state.shape[2] + side - 1, state.shape[3] + side - 1
+    images = rows.view(-1, tall, wide, state.shape[-1])
     return images.permute(0, 3, 1, 2)

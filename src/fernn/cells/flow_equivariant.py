@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -9,9 +10,11 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fernn.cells._checks import check_flow, check_lift, check_step
 from fernn.cells._initial import INITIALS, begin
 from fernn.errors import UserError, nearest
 from fernn.flows import Flow
+from fernn.velocities import whole
 
 Role = Literal["lifting", "convolution", "projection", "ordinary"]
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
@@ -54,6 +57,7 @@ class FlowEquivariantCell(nn.Module):
         initial: str = "random",
     ):
         super().__init__()
+        check_flow(flow)
         kernel = flow.kernel if kernel is None else kernel
         objection = self.objection(flow)
         if objection:
@@ -63,6 +67,10 @@ class FlowEquivariantCell(nn.Module):
             raise UserError(f"no activation {activation!r}; {hint}")
         if initial not in INITIALS:
             raise UserError(f"no initial {initial!r}; {nearest(initial, INITIALS)}")
+        message = "channels, hidden and kernel must be whole numbers"
+        channels, hidden, kernel = (
+            whole(number, message) for number in (channels, hidden, kernel)
+        )
         if min(channels, hidden, kernel) < 1 or kernel % 2 == 0:
             raise UserError(
                 "channels and hidden must be positive and the kernel odd,"
@@ -104,7 +112,12 @@ class FlowEquivariantCell(nn.Module):
             video: frames that follow each other.
             first: the time of the first of them.
             ahead: steps of its own flow by which each slot finds them moved.
+
+        Raises:
+            UserError: the video has other axes, channels or sizes than the cell was
+                built for, or another type or device than its weights.
         """
+        check_lift(self, video)
         lifted = self.conv_u(rearrange(video, "b t c h w -> (b t) c h w"))
         drives = rearrange(lifted, "(b t) c h w -> t b 1 c h w", b=len(video))
         slots = len(self.flow.velocities)
@@ -123,7 +136,12 @@ class FlowEquivariantCell(nn.Module):
         Args:
             drive: the lifted input, one for all slots or one for each; None is zero.
             state: None is the zero state, the only constant the flow leaves alone.
+
+        Raises:
+            UserError: one of them has other axes or sizes than the cell's, another type
+                or device than its weights, or both are None.
         """
+        check_step(self, drive, state)
         if state is None:
             assert drive is not None
             return self._activate(drive).expand(
@@ -178,10 +196,22 @@ class FlowEquivariantCell(nn.Module):
         return stepped, self.lab(stepped, time).amax(1)
 
     def moved_maximum(
-        self, state: Float[Tensor, "batch velocity hidden height width"], time: int
+        self,
+        state: Float[Tensor, "batch velocity hidden height width"],
+        time: int,
+        ahead: int = 1,
     ) -> Float[Tensor, "batch hidden height width"]:
-        """The maximum over V of the state one step ahead, see `lab`."""
-        return self.lab(state, time, ahead=1).amax(1)
+        """The maximum over V of the state some steps ahead, see `lab`."""
+        return self.lab(state, time, ahead).amax(1)
+
+    def moved_maxima(
+        self,
+        state: Float[Tensor, "batch velocity hidden height width"],
+        time: int,
+        ahead: Sequence[int],
+    ) -> list[Float[Tensor, "batch hidden height width"]]:
+        """`moved_maximum` for each of several numbers of steps."""
+        return [self.moved_maximum(state, time, steps) for steps in ahead]
 
     def _activate(self, signal: Tensor) -> Tensor:
         return ACTIVATIONS[self.activation](signal)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fernn.cells._checks import check_step
 from fernn.cells._direct import Direct
 from fernn.cells._gather import channels_third, opposite, pixels_last, sources
 from fernn.cells._maximum import MovedMaximum
 from fernn.cells._step import Convolution, Step
 from fernn.cells._torus import Move, TorusConv2d
 from fernn.cells.flow_equivariant import FlowEquivariantCell, Role
-from fernn.flows import Flow
+from fernn.flows import Flow, Frame, Velocity
 from fernn.flows.translation import Translation
 
 State = Float[Tensor, "batch velocity hidden height width"]
@@ -48,11 +54,11 @@ class FusedCell(FlowEquivariantCell):
         margin = self.kernel // 2
         backwards = opposite(flow.velocities)
         tables = {
-            "ahead": sources(flow.velocities, flow.size, margin),
-            "back": sources(backwards, flow.size, margin),
-            "moved": sources(flow.velocities, flow.size, 0),
-            "unmoved": sources(backwards, flow.size, 0),
-            "spread": sources(flow.velocities, flow.size, 0, shared=True),
+            "ahead": sources(flow.velocities, flow.frame, margin),
+            "back": sources(backwards, flow.frame, margin),
+            "moved": sources(flow.velocities, flow.frame, 0),
+            "unmoved": sources(backwards, flow.frame, 0),
+            "spread": sources(flow.velocities, flow.frame, 0, shared=True),
         }
         for name, table in tables.items():
             self.register_buffer(name, table, persistent=False)
@@ -70,6 +76,7 @@ class FusedCell(FlowEquivariantCell):
 
     def forward(self, drive: Drive | None, state: State | None) -> State:
         """See `FlowEquivariantCell.forward`."""
+        check_step(self, drive, state)
         return self._step(drive, state, pool=False)[0]
 
     def forward_with_maximum(
@@ -100,7 +107,7 @@ class FusedCell(FlowEquivariantCell):
     def layer(self, role: Role, inputs: int, outputs: int) -> nn.Module:
         """See `FlowEquivariantCell.layer`; all roles are the same on the torus."""
         assert isinstance(self.flow, Translation)
-        return TorusConv2d(inputs, outputs, self.kernel, self.flow.size)
+        return TorusConv2d(inputs, outputs, self.kernel, self.flow.frame)
 
     def convolution(self, state: State) -> Convolution:
         """How the slots are convolved."""
@@ -114,7 +121,52 @@ class FusedCell(FlowEquivariantCell):
         slots = len(self.flow.velocities)
         return channels_third(Move.apply(state, table, self.unmoved, slots))
 
-    def moved_maximum(self, state: State, time: int) -> Pooled:
+    def moved_maximum(self, state: State, time: int, ahead: int = 1) -> Pooled:
         """See `FlowEquivariantCell.moved_maximum`."""
-        tables = self.moved, self.unmoved
+        tables = self.tables_ahead(ahead)
         return MovedMaximum.apply(pixels_last(state), *tables).movedim(-1, 1)
+
+    def moved_maxima(
+        self, state: State, time: int, ahead: Sequence[int]
+    ) -> list[Pooled]:
+        """See `FlowEquivariantCell.moved_maxima`; on a GPU by kernels, if it can."""
+        if state.device.type != "cuda" or find_spec("triton") is None:
+            return super().moved_maxima(state, time, ahead)
+        return self.maxima_by_kernels(state, ahead)
+
+    def maxima_by_kernels(self, state: State, ahead: Sequence[int]) -> list[Pooled]:
+        """The same, where Triton compiles for the device."""
+        from fernn.cells._maxima import MovedMaxima
+
+        assert isinstance(self.flow, Translation)
+        period = math.lcm(*self.flow.frame)
+        steps = [number % period for number in ahead]
+        tables = (
+            _small_integers(values, state.device)
+            for values in (self.flow.velocities, steps)
+        )
+        maxima = MovedMaxima.apply(pixels_last(state), *tables)
+        return [each.movedim(-1, 1) for each in maxima.unbind(1)]
+
+    def tables_ahead(self, ahead: int) -> tuple[Tensor, Tensor]:
+        """The tables that move each slot by `ahead` steps, and back."""
+        if ahead == 1:
+            return self.moved, self.unmoved
+        assert isinstance(self.flow, Translation)
+        velocities, frame = tuple(self.flow.velocities), self.flow.frame
+        ahead %= math.lcm(*frame)
+        return _tables(velocities, frame, ahead, self.moved.device)
+
+
+def _small_integers(values: Sequence[Any], device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=torch.int32).to(device, non_blocking=True)
+
+
+@functools.lru_cache(maxsize=256)
+def _tables(
+    velocities: tuple[Velocity, ...], frame: Frame, ahead: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Tables of `sources` for so many steps; a roll-out needs each again and again."""
+    steps = [tuple(ahead * speed for speed in velocity) for velocity in velocities]
+    there, back = (sources(each, frame, 0) for each in (steps, opposite(steps)))
+    return there.to(device), back.to(device)

@@ -22,6 +22,7 @@ from fernn.cells._initial import begin
 from fernn.cells.flow_equivariant import FlowEquivariantCell
 from fernn.errors import UserError, nearest
 from fernn.flows import Flow, Velocity
+from fernn.velocities import whole
 
 State = Float[Tensor, "batch velocity hidden height width"]
 
@@ -45,8 +46,7 @@ class LatticeCell(FlowEquivariantCell):
 
     def __init__(self, flow: Flow, *args: Any, radius: int = 1, **kwargs: Any):
         super().__init__(flow, *args, **kwargs)
-        if radius < 1:
-            raise UserError(f"mixing_radius must be positive, got {radius}")
+        radius = whole(radius, "mixing_radius must be positive", least=1)
         apart = offsets(flow, radius)
         hidden = self.hidden
         self.conv_h = self.layer("convolution", hidden, len(apart) * hidden)

@@ -84,7 +84,8 @@ class TritonCell(FusedCell):
             ("starts", flow.velocities),
             ("starts_back", opposite(flow.velocities)),
         ):
-            table = (torch.tensor(velocities) + self.kernel // 2) % flow.size
+            table = torch.tensor(velocities) + self.kernel // 2
+            table %= torch.tensor(flow.frame)
             self.register_buffer(name, table.to(torch.int32), persistent=False)
 
     def convolution(self, state: State) -> Convolution:

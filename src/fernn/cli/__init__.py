@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import pkgutil
@@ -12,11 +13,13 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import ModuleType
 
+from fernn.cli._streams import guard
 from fernn.errors import ContinueMe, Damaged, UserError, nearest
 from fernn.lease import hold
 from fernn.storage import FULL
 
 CONTINUE_ME = 75
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)  # the user may mend the mode
 
 
 def commands() -> dict[str, ModuleType]:
@@ -48,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     75 says that the work is saved and the same command goes on.
     """
-    argv = sys.argv[1:] if argv is None else argv
+    if argv is None:
+        guard()
+        argv = sys.argv[1:]
     try:
         _require_command(argv)
         args = parser().parse_args(argv)
@@ -63,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 141
     except OSError as error:
+        if error.errno in REFUSED and error.filename:
+            return _tell(f"{error.filename}: {str(error.strerror).lower()}", 2)
         if error.errno not in FULL:
             raise
         where = f"{error.filename}: " if error.filename else ""

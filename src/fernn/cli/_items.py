@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fernn import modules
-from fernn.spool import Spool
+from fernn.errors import UserError
+from fernn.spool import NAME, Spool
 
 
 def add_arguments(parser: argparse.ArgumentParser, package: str, files: str) -> None:
@@ -38,14 +39,25 @@ def write(
         cubes: what it is drawn from.
         save: called with the item, a path and the lineage.
         shown: the suffix of the file for the tracker; without one it is the first.
+
+    Raises:
+        UserError: a cube's budget or experiment cannot name a file.
     """
     from fernn.lineage import stamp
 
+    _require_names(cubes)
     lineage = stamp(args.cubes)
     for path in args.output:
         save(item, path, lineage)
     fitting = [path for path in args.output if path.suffix == shown]
     _show(args.name, cubes, (fitting or args.output)[0])
+
+
+def _require_names(cubes: Sequence[Any]) -> None:
+    for attrs in (cube.attrs for cube in cubes):
+        for part in ("budget", "experiment"):
+            if not NAME.fullmatch(str(attrs.get(part))):
+                raise UserError(f"the {part} of a cube is no name: {attrs.get(part)!r}")
 
 
 def _show(name: str, cubes: Sequence[Any], path: Path) -> None:

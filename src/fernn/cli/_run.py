@@ -14,7 +14,9 @@ from fernn import slurm
 from fernn.cli._arguments import mapping
 from fernn.errors import UserError
 from fernn.lineage import fingerprint
-from fernn.spool import Spool, read_events
+from fernn.spool import NAME, Spool, read_events
+
+FORM = "budget/experiment/model/name"
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,12 +41,28 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
     add_tracking_arguments(parser)
 
 
+def key(text: str) -> str:
+    """The key ``budget/experiment/model/name``, as it is.
+
+    Raises:
+        UserError: it has another form.
+    """
+    parts = text.split("/")
+    if len(parts) != 4 or not all(map(NAME.fullmatch, parts)):
+        raise UserError(
+            f"a key is {FORM}, each of up to 120 letters, digits and ' _.+=-',"
+            f" beginning with a letter, a digit or _; got {text!r}"
+        )
+    return text
+
+
 def add_tracking_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the run's place in the tracker."""
     parser.add_argument(
         "--key",
+        type=key,
         default="local/by-hand/model/run",
-        help="of the run in the tracker: budget/experiment/model/name",
+        help=f"of the run in the tracker: {FORM}",
     )
     parser.add_argument(
         "--shown",
@@ -152,14 +170,8 @@ def tell_run(
         tags: what is shown beside the key's parts.
         params: what the run was made with.
         own: tells runs of one key apart.
-
-    Raises:
-        UserError: the key has another form.
     """
-    parts = key.split("/")
-    if len(parts) != 4 or not all(parts):
-        raise UserError(f"--key is budget/experiment/model/name, got {key!r}")
-    budget, experiment, model, name = parts
+    budget, experiment, model, name = key.split("/")
     place = {"budget": budget, "experiment": experiment, "model": model}
     spool.run(
         key=f"{key}/{own}" if own else key,

@@ -90,6 +90,8 @@ def _entries(args: argparse.Namespace) -> list[Entry]:
 
     given = [*args.model, *args.baseline]
     names = [name for name, *_ in given]
+    for name in names:
+        _run.key(f"{args.place}/{name}/test")
     if not names or len({*names}) < len(names):
         raise UserError(f"--model and --baseline must name each once, got {names}")
     for name, *paths in args.model:

@@ -7,6 +7,7 @@ its own, `batch.journal` beside its results.
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--trials", required=True, type=int, help="expected of them")
     parser.add_argument("--output", required=True, type=Path, metavar="best.json")
+
+
+# As `tune` names it; a journal that is opened is mended, so it is no other file.
+JOURNAL = re.compile(r"[0-9A-Za-z_-]+\.journal")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -65,6 +70,8 @@ def _journal(folder: Path, records: list[dict[str, Any]]) -> Path:
         raise UserError(f"the results are of different studies: {sorted(names)}")
     name = names.pop()
     if name:
+        if not JOURNAL.fullmatch(str(name)) or (folder / name).is_symlink():
+            raise UserError(f"the results name no journal beside them, but {name!r}")
         return folder / name
     made = folder / "batch.journal"
     write_journal(map(result, records), made)

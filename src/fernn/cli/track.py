@@ -151,14 +151,17 @@ def show(rows: Sequence[Row], wrong: Sequence[Row]) -> None:
     """Print a table: a line for each experiment, then one for each run that differs."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("experiment", box=None)
     for title in ("runs", "points", "missing", "surplus"):
         table.add_column(title, justify="right")
     for name in sorted({row.experiment for row in rows}):
-        table.add_row(name, *sums([row for row in rows if row.experiment == name]))
+        table.add_row(
+            Text(name), *sums([row for row in rows if row.experiment == name])
+        )
     for row in wrong:
-        table.add_row(f"  {row.key}", *sums([row]))
+        table.add_row(Text(f"  {row.key}"), *sums([row]))
     Console().print(table)
 
 

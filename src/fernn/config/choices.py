@@ -22,7 +22,7 @@ CHOICES: dict[str, tuple[str, ...]] = {  # of the option of this name, in any ki
     "mixing": ("full", "lattice", "none"),
     "motion": ("oracle", "still"),
     "pooling": ("max", "mean", "sum"),
-    "rollout": ("free", "repeat", "shifted", "warped"),
+    "rollout": ("advect", "free", "repeat", "shifted", "warped"),
     "schedule": ("constant", "one_cycle"),
     "shifts": ("flow", "learned"),
 }

@@ -12,7 +12,8 @@ from fernn.config.costs import costs
 from fernn.config.learners import epochs_of, options_of, trained
 from fernn.config.recipes import axis_of, recipes
 from fernn.config.schema import Budget, Config, Experiment
-from fernn.config.sizes import BENCH, sized
+from fernn.config.shown import GROUPS, items
+from fernn.config.sizes import sized
 
 
 def plan(config: Config) -> dict[str, Any]:
@@ -23,8 +24,7 @@ def plan(config: Config) -> dict[str, Any]:
         name: _experiment(config, own, name, config.experiments[name])
         for name, own in sizes.items()
     }
-    figures = _items(config.figures, experiments)
-    tables = _items(config.tables, experiments)
+    figures, tables = (items(config, group, sizes, budget.bench) for group in GROUPS)
     return {
         "budget": config.budget,
         "sources": {own.source: config.sources[own.source] for own in sizes.values()},
@@ -45,17 +45,6 @@ def plan(config: Config) -> dict[str, Any]:
             for item, shown in config.paper.items()
         },
     }
-
-
-def _items(
-    items: dict[str, list[str]], experiments: dict[str, Any]
-) -> dict[str, list[str]]:
-    """Figures or tables with the cubes this budget has; none without any."""
-    kept = {
-        name: [cube for cube in cubes if cube.split("/")[0] in (*experiments, BENCH)]
-        for name, cubes in items.items()
-    }
-    return {name: cubes for name, cubes in kept.items() if cubes}
 
 
 def _experiment(

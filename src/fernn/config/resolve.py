@@ -10,6 +10,7 @@ from fernn.config import costs
 from fernn.config.check import checked
 from fernn.config.plan import plan
 from fernn.config.positions import merge, read
+from fernn.config.shown import unshown
 
 
 def resolve(
@@ -48,4 +49,8 @@ def resolve_and_tell(
     lines = [
         f"{level}: {each.line(sources, raw)}" for level, each in costs.remarks(config)
     ]
-    return plan(config), lines
+    made = plan(config)
+    cubes = unshown(config, made)
+    if cubes:
+        lines.append(f"note: no figure or table shows {', '.join(cubes)}")
+    return made, lines

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from fernn import needs
 from fernn.config import (
     axes,
     budgets,
@@ -18,6 +20,7 @@ from fernn.config import (
 from fernn.config.options import each_known, unknown
 from fernn.config.problems import Problem
 from fernn.config.schema import Config
+from fernn.config.shown import ALL, properties
 from fernn.config.sizes import BENCH, options_of_sizes
 
 
@@ -55,10 +58,19 @@ def _items(config: Config, group: str) -> Iterator[Problem]:
     available += [f"{BENCH}/{name}" for name in options.kinds("bench")]
     for name, cubes in getattr(config, group).items():
         yield from unknown(group[:-1], name, known, (group, name))
-        yield from each_known(cubes, available, (group, name), "cube")
-        drawn = options.constant(group, name, "AXES") if name in known else None
+        yield from each_known(cubes, [*available, ALL], (group, name), "cube")
+        shows = options.constant(group, name, "SHOWS") if name in known else None
         for index, cube in enumerate(cubes):
-            axis = cube.partition("/")[2]
-            if cube in available and drawn is not None and axis not in drawn:
-                message = f"{name} shows {' or '.join(drawn)}, not {axis}"
-                yield Problem((group, name, index), message)
+            if shows is not None and cube in available:
+                about = _about(config, *cube.split("/"))
+                if needs.role(shows, about) is None:
+                    message = (
+                        f"shows {needs.all_words(shows)}, not {needs.words(about)}"
+                    )
+                    yield Problem((group, name, index), message)
+
+
+def _about(config: Config, experiment: str, axis: str) -> dict[str, Any]:
+    if experiment == BENCH:
+        return {"measurement": axis}
+    return properties(config, experiment, axis)

@@ -188,6 +188,7 @@ class Budget(Sizes):
         None, description="a budget whose sizes it has, but for those given here"
     )
     experiments: SomeNames
+    bench: bool = Field(False, description="measure this machine for figures of speed")
     quick: bool = Field(False, description="measurements of speed are tiny")
     devices: Count = Field(1, description="of one machine, which share a batch")
     evaluate: Literal["model", "experiment"] = Field(
@@ -197,6 +198,12 @@ class Budget(Sizes):
     sizes: dict[Name, OwnSizes] = Field(  # pyright: ignore
         {}, description="of single experiments, in place of the budget's"
     )
+
+
+CUBES = (
+    "cubes, as experiment/axis; `all`: those that fit. An experiment that no list names"
+    " is added to every list that is not empty and that it fits"
+)
 
 
 class Config(Strict):
@@ -213,8 +220,8 @@ class Config(Strict):
     axes: dict[Name, Axis]
     tuning: Search
     budgets: dict[Name, Budget]
-    figures: dict[str, Names] = Field(description="cubes, as experiment/axis")
-    tables: dict[str, Names] = Field(description="cubes, as experiment/axis")
+    figures: dict[str, Names] = Field(description=f"of each, the {CUBES}")
+    tables: dict[str, Names] = Field(description=f"of each, the {CUBES}")
     paper: dict[Name, SomeNames] = Field(
         {}, description="its items: the figures and tables here that show each"
     )

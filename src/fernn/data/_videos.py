@@ -66,6 +66,12 @@ class DigitVideos(Videos):
     def __init__(self, recipe: xr.Dataset, atlas: xr.Dataset, device: Device = "cpu"):
         super().__init__(recipe, atlas, device)
         self._pool = pool_of(recipe.attrs, atlas)
+        digit, known = self._rows["digit_index"], len(self._images)
+        if digit.size and not 0 <= digit.min() <= digit.max() < known:
+            raise UserError(
+                f"the recipe points to digits {digit.min()} to {digit.max()}, and the"
+                f" atlas has {known}: they do not belong together"
+            )
 
     def video(
         self, first: int, count: int, frames: int, epoch: int = 0

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import xarray as xr
 
 from fernn.data._annotations import Device, Tensor
+from fernn.errors import UserError
 from fernn.modules import load
 from fernn.storage import read_dataset
 
@@ -46,7 +47,17 @@ def synthesize(spec: dict[str, Any], atlas: xr.Dataset) -> xr.Dataset:
 def open_sequences(
     recipe: Path | str, atlas: Path | str, device: Device = "cpu"
 ) -> Sequences:
-    """The videos of a recipe file, on a device."""
+    """The videos of a recipe file, on a device.
+
+    Raises:
+        UserError: a file is missing, or it is no recipe or not of that atlas.
+    """
     table = read_dataset(recipe)
-    kind = load("fernn.data", table.attrs["kind"])
-    return kind.Sequences(table, read_dataset(atlas), device)
+    kind = table.attrs.get("kind")
+    if not isinstance(kind, str) or kind == "recipes":
+        raise UserError(f"{recipe}: is no recipe: its kind is {kind!r}")
+    made = load("fernn.data", kind)
+    try:
+        return made.Sequences(table, read_dataset(atlas), device)
+    except KeyError as error:
+        raise UserError(f"{recipe}: is no recipe of {kind}: it lacks {error}") from None

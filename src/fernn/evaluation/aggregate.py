@@ -8,28 +8,81 @@ with intervals of the logarithm, and medians count what is not a number as the w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from fernn import needs
 from fernn.errors import UserError
 
+BENCH = "bench"  # the experiment of cubes that `fernn bench` makes
 
-def require(cubes: Sequence[xr.Dataset], axes: Iterable[str]) -> None:
-    """Refuse cubes of another axis.
+
+def require(cubes: Sequence[xr.Dataset], shows: needs.Shows) -> None:
+    """Refuse cubes that fit none of the roles `shows`.
 
     Raises:
-        UserError: a cube's axis is none of `axes`.
+        UserError: one does not.
     """
-    allowed = tuple(axes)
     for cube in cubes:
-        axis = cube.attrs.get("axis")
-        if axis not in allowed:
-            name = cube.attrs.get("experiment", "?")
-            known = " or ".join(allowed)
-            raise UserError(f"the cube of {name!r} has axis {axis!r}; needed: {known}")
+        role(cube, shows)
+
+
+def role(cube: xr.Dataset, shows: needs.Shows) -> str:
+    """Which of the roles `shows` a cube has.
+
+    Raises:
+        UserError: it fits none.
+    """
+    about = properties(cube)
+    found = needs.role(shows, about)
+    if found is None:
+        raise UserError(
+            f"the cube {_name(cube)} is of {needs.words(about)}; needed:"
+            f" {needs.all_words(shows)}"
+        )
+    return found
+
+
+def _name(cube: xr.Dataset) -> str:
+    return f"{cube.attrs.get('experiment', '?')}/{cube.attrs.get('axis', '?')}"
+
+
+def properties(cube: xr.Dataset) -> dict[str, Any]:
+    """What `fernn.needs` tells of a cube.
+
+    Raises:
+        UserError: it does not tell its statistic.
+    """
+    if cube.attrs.get("experiment") == BENCH:
+        return {"measurement": cube.attrs["axis"]}
+    if "statistic" not in cube.attrs:
+        raise UserError(f"the cube {_name(cube)} tells no statistic; combine it anew")
+    parts = {str(name) for name in (*cube.variables, *cube.dims, *cube.attrs)}
+    turning = {f"{part}_degrees" for part in ("velocity", "flow", "slot")} & parts
+    longest = int(cube["frame"].max()) if "frame" in cube.variables else 0
+    return {
+        "statistic": cube.attrs["statistic"],
+        "draw": cube.attrs.get("draw"),
+        "unit": "degrees" if turning else "pixels",
+        "longer": longest > int(cube.attrs["horizon"]),
+        "changing": "first_change" in cube.coords,
+    }
+
+
+def names(cubes: Sequence[xr.Dataset], shows: needs.Shows) -> list[str]:
+    """What each cube is called: its experiment, with the axis if that has several.
+
+    An experiment may have several cubes of one role; a table tells them apart.
+    """
+    keys = [(cube.attrs["experiment"], role(cube, shows)) for cube in cubes]
+    return [
+        key[0] if keys.count(key) == 1 else f"{key[0]}/{cube.attrs['axis']}"
+        for key, cube in zip(keys, cubes, strict=True)
+    ]
 
 
 def models(cube: xr.Dataset, baselines: bool = True) -> dict[str, dict]:

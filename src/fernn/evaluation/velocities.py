@@ -8,23 +8,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import xarray as xr
 
-from fernn.errors import UserError
-
-
-def require_components(cubes: Sequence[xr.Dataset], names: list[str]) -> None:
-    """Refuse cubes of another kind of velocities.
-
-    Raises:
-        UserError: a cube's velocities have other components than `names`.
-    """
-    for cube in cubes:
-        found = [axis.removeprefix("velocity_") for axis in axes(cube)]
-        if found != names:
-            raise UserError(
-                f"the velocities of {cube.attrs.get('experiment', '?')!r} are"
-                f" {' and '.join(found) or 'none'}; needed: {' and '.join(names)}"
-            )
-
 
 def by_velocity(cube: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
     """Mean over the samples of each velocity, on the grid of velocities.

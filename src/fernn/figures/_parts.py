@@ -11,6 +11,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 
+def apart(cubes: Sequence[xr.Dataset]) -> list[xr.Dataset]:
+    """The cubes, with the axis in the titles of those that would be the same."""
+    titles = [cube.attrs["title"] for cube in cubes]
+    return [
+        cube
+        if titles.count(own) == 1
+        else cube.assign_attrs(title=f"{own}, {cube.attrs['axis']}")
+        for cube, own in zip(cubes, titles, strict=True)
+    ]
+
+
 def title(cube: xr.Dataset) -> str:
     """What a panel shows: the experiment and the budget."""
     return f"{cube.attrs['title']} ({cube.attrs['budget']})"

@@ -1,12 +1,13 @@
-"""Angular velocities never seen in training are forecast as well, if they are in V.
+"""Forecasting error at each angular velocity of the test digits.
 
-Error (prediction clipped to [0, 1]) at each angular velocity of the test digits,
-averaged over sequences and the frames of the trained horizon; geometric mean over
-seeds, with the 95 % interval of its logarithm (Student's t) as a band. Grey: the
-velocities of the training data. Full markers: velocities in the model's V. Rotations
-by other than quarter turns interpolate, so that errors differ a little within V, too.
-A line has a gap where a seed diverged, and where there is no error at all, as of a
-frame at rest that is copied.
+V are the velocities that a model keeps a state for. Full markers: velocities in its V;
+open markers: others. Grey band: the velocities of the training data. A model
+generalises to velocities that it never saw where full markers outside the band are as
+low as those inside. The error is the mean squared error of the prediction clipped to
+[0, 1], averaged over sequences and the frames of the trained horizon; lines are
+geometric means over seeds, bands the 95 % interval of the logarithm (Student's t).
+Rotations by other than quarter turns interpolate the picture. A line has a gap where a
+seed diverged, and where the error is 0, which a logarithmic axis cannot show.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from matplotlib.lines import Line2D
 from fernn.evaluation import aggregate, velocities
 from fernn.figures import _looks, _parts, _style
 
-AXES = ("velocity",)
+SHOWS = {"velocity": {"statistic": "squared_error", "draw": "grid", "unit": "degrees"}}
 COMPONENT = "velocity_degrees"
 
 
@@ -32,10 +33,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A panel for each `velocity` cube (the paper's Fig. 5, rotation).
 
     Raises:
-        UserError: a cube of another axis, or of velocities that are no rotations.
+        UserError: a cube of another statistic, or of velocities that are no rotations.
     """
-    aggregate.require(cubes, AXES)
-    velocities.require_components(cubes, ["degrees"])
+    aggregate.require(cubes, SHOWS)
     figure = Figure(figsize=(_style.PAGE, 2.6))
     panels = figure.subplots(1, len(cubes), sharey=True, squeeze=False)[0]
     looks = _looks.looks(cubes)

@@ -1,10 +1,11 @@
-"""Time and memory grow with the number of velocities.
+"""Time and memory of a training step against the number of velocities.
 
-A training step on one thread of a processor, for V a square of velocities; V = {0} is
-the G-RNN. `auto` is what a user gets, `naive` a loop over the slots as one first writes
-it. Dots are rounds, in which all took turns, lines go through the medians; at the end
-of each is how many times as much the largest V costs as V = {0}. Memory is what the
-steps add to a fresh process.
+V are the velocities that a model keeps a state for; here V is a square of velocities,
+and V = {0} is the G-RNN. `auto` is the implementation that the library chooses, `naive`
+a loop over the velocities. Times are of the processor, on one thread. Dots are rounds,
+in which all took turns, lines go through the medians; at the end of each is how many
+times as much the largest V costs as V = {0}. Memory is what the steps add to a fresh
+process.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from matplotlib.figure import Figure
 from fernn.evaluation import aggregate
 from fernn.figures import _parts, _style
 
-AXES = ("velocities",)
+SHOWS = {"velocities": {"measurement": "velocities"}}
 COLORS = {"auto": "#0072B2", "naive": "#D55E00"}
 PANELS = (("step_time", "time of a training step (ms)"), ("memory", "memory (MiB)"))
 
@@ -30,9 +31,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """Two panels for each cube of `fernn bench velocities` (the paper's Fig. 11).
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     figure = Figure(figsize=(_style.PAGE, 0.35 + 2.3 * len(cubes)))
     grid = figure.subplots(len(cubes), len(PANELS), squeeze=False)
     for row, cube in zip(grid, cubes, strict=True):

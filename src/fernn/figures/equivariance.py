@@ -1,11 +1,13 @@
-"""A FERNN is flow equivariant slot by slot; a G-RNN is not at all.
+"""Error of flow equivariance, of hidden states and of forecasts, by speed of the flow.
 
-A dot is one flow ν̂ of the input, a bar the median over the flows of one speed. Left:
-the hidden state of the flowed input against the flowed and permuted hidden state, in
-the worst slot ν for which ν and ν − ν̂ are both in V; for a FERNN, rounding. Right: the
-forecast of the flowed input against the flowed forecast, median over frames; only
-approximate for a FERNN, since pooling over a finite V loses slots at its edge, more of
-them the faster the flow. Open dots: ν̂ is not in the model's V.
+V are the velocities that a model keeps a state for; the state of one velocity is a
+slot. A dot is one flow ν̂ of the input, a bar with a number the median over the flows
+of one speed. Full dots: ν̂ is in V; open dots: it is not. Left: the hidden state of the
+flowed input against the flowed and permuted hidden state, in the worst slot ν for which
+ν and ν − ν̂ are both in V; grey: up to 1e-6, the range of rounding. Right: the forecast
+of the flowed input against the flowed forecast, median over frames; the forecast pools
+all slots, and under a flow some of them have no partner in a finite V. Errors are
+relative (L2); an exact 0 is drawn at the lower end.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from matplotlib.lines import Line2D
 from fernn.evaluation import aggregate, velocities
 from fernn.figures import _looks, _parts, _style
 
-AXES = ("equivariance",)
+SHOWS = {"equivariance": {"statistic": "equivariance_error", "unit": "pixels"}}
 FLOOR = 1e-18  # an error of exactly 0 is drawn here
 ROUNDING = 1e-6  # relative errors up to this are rounding, of float32 or float64
 ROOM = 0.75  # over which the dots of one speed are spread, in speeds
@@ -33,9 +35,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A row of two panels for each `equivariance` cube.
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     figure = Figure(figsize=(_style.PAGE, 0.4 + 2.2 * len(cubes)))
     grid = figure.subplots(len(cubes), 2, squeeze=False)
     looks = _looks.looks(cubes, baselines=False)

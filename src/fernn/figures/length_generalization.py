@@ -1,10 +1,11 @@
-"""Forecasts stay accurate far beyond the trained length.
+"""Forecasting error of each predicted frame, up to roll-outs longer than in training.
 
-Error of each predicted frame (prediction clipped to [0, 1]). Left: mean over test
-sequences; thin lines are seeds, bold lines their geometric mean, bands (from three
+The error is the mean squared error of the prediction clipped to [0, 1]. Left: mean over
+test sequences; thin lines are seeds, bold lines their geometric mean, bands (from three
 seeds on) the 95 % t-interval of the logarithm. Right: median over sequences and seeds,
-which a few diverging roll-outs cannot move. Vertical lines: the trained horizon, and
-the longest roll-out seen in training.
+which a few diverging roll-outs do not move. Vertical lines: the trained horizon, and
+the longest roll-out of the training. A baseline whose error is exactly 0 is named in
+the legend only.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from matplotlib.figure import Figure
 from fernn.evaluation import aggregate
 from fernn.figures import _looks, _parts, _style
 
-AXES = ("length",)
+SHOWS = {"length": {"statistic": "squared_error", "draw": "sampled", "longer": True}}
 ENOUGH = 3  # seeds for an interval: with two, t = 12.7 and the band is the panel
 
 
@@ -28,9 +29,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A row of two panels for each `length` cube (the paper's Fig. 4).
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     figure = Figure(figsize=(_style.PAGE, 0.45 + 2.1 * len(cubes)))
     grid = figure.subplots(len(cubes), 2, sharey="row", squeeze=False)
     looks = _looks.looks(cubes)

@@ -1,7 +1,8 @@
-"""The same actions, filmed by a camera at rest and by a moving one.
+"""Test clips filmed by a camera at rest and by a moving one.
 
-One test clip of each row's class, every frame that the models see; the flow of the
-camera carries the picture along.
+One clip of each class, its name on the left, with the frames that the models see. Left:
+the camera is at rest. Right: the same clip at the largest velocity of the test set, by
+which the camera moves the picture from frame to frame.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 from fernn.evaluation import aggregate
 from fernn.figures import _parts, _style
 
-AXES = ("footage",)
+SHOWS = {"footage": {"statistic": "footage", "draw": "grid"}}
 SHOWN = 8  # frames of a strip, at most
 
 
@@ -25,9 +26,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """Strips at rest and at the largest velocity of each cube (the paper's Fig. 10).
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     panels = [_strips(cube) for cube in cubes]
     rows = sum(len(strips) for strips in panels)
     figure = Figure(figsize=(_style.PAGE, 0.3 * len(cubes) + 0.42 * rows))

@@ -1,10 +1,10 @@
-"""What the forecasts look like.
+"""Forecasts of test sequences, frame by frame.
 
-Film strips of unseen test sequences: the last observed frames and the true future,
-copies of the last frame for comparison, then each model's forecast (first seed) and,
-below it, its absolute error (from white, 0, to dark red, 1). Numbers above the columns
-are frames relative to the last observed one; frames beyond the longest roll-out of the
-training stand apart.
+The first strip has the last observed frames and the true future. Below it are the
+forecasts of the baselines, then each model's forecast (first seed) and under it its
+absolute error, from white, 0, to dark red, 1. Numbers above the columns are frames
+relative to the last observed one, which is 0. *As in training*: up to the longest
+roll-out of the training; *beyond*: longer ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from fernn.evaluation import aggregate
 from fernn.figures import _looks, _parts, _style
 
-AXES = ("rollouts",)
+SHOWS = {"rollouts": {"statistic": "frames"}}
 SAMPLES = 2  # shown at most, of each cube
 OBSERVED = 3  # of the frames before the forecast
 MULTIPLES = (0, 0.5, 1, 2, 4, 7, 14)  # shown frames, in trained horizons
@@ -33,9 +33,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A block of strips for each of the first samples of each `rollouts` cube.
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     blocks, titles = [], []
     for cube in cubes:
         for sample in range(min(SAMPLES, cube.sizes["sample"])):

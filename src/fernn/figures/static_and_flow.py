@@ -1,9 +1,10 @@
-"""A flow is a transformation that goes on.
+"""A static transformation and a flow of one test digit.
 
-A resting test digit (top). Transformed statically, every frame is moved by the same g;
-under a flow with velocity ν̂, frame t is moved by ψ_t(ν̂), that is t times as far, and
-frame 0 not at all. Here g = ψ_T(ν̂) for the last frame, where both agree. Outlines are
-where the frame above has the digit; the torus is turned to have its path in the middle.
+Top: the digit at rest. Middle: transformed statically, every frame is moved by the same
+g. Bottom: under a flow ψ with velocity ν̂, frame t is moved by ψ_t(ν̂), that is t times
+as far as by ψ_1(ν̂), and frame 0 not at all. Here g = ψ_T(ν̂) for the last frame T, in
+which the two rows agree. Outlines show where the frame above has the digit. The frame
+is a torus, turned so that the path is in the middle.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from matplotlib.figure import Figure
 from fernn.evaluation import aggregate
 from fernn.figures import _parts, _style
 
-AXES = ("hidden_state",)
+SHOWS = {"hidden_state": {"statistic": "hidden_state", "unit": "pixels"}}
 PITCH = 1.08  # from cell to cell, in cells
 LEFT, ABOVE = 1.75, 0.25  # margins, in cells
 FRAMES = 6  # shown at most
@@ -34,9 +35,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """Three strips for each `hidden_state` cube (the paper's Fig. 1).
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     shown = [_frames(cube) for cube in cubes]
     tall, wide = ABOVE + 3 * PITCH, LEFT + max(map(len, shown)) * PITCH
     inches = _style.PAGE * tall / wide + 0.25

@@ -1,9 +1,9 @@
-"""Flow equivariance speeds up training.
+"""Validation error during training.
 
-Validation error while training, against optimiser updates (left) and against compute
-(right), where an update counts what it costs relative to the reference model. Thin
-lines are seeds, bold lines their geometric mean; grey lines are copies of the last
-frame, which learn nothing.
+Left: against optimiser updates. Right: against compute, for which an update counts its
+cost relative to the reference model (`cost` in config.yaml). Thin lines are seeds, bold
+lines their geometric mean. Grey lines: baselines, which are not trained; one whose
+error is exactly 0 is named in the legend only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from fernn.evaluation import aggregate
 from fernn.figures import _looks, _parts, _style
 
-AXES = ("curves",)
+SHOWS = {"curves": {"statistic": "curves"}}
 
 
 @_style.theme
@@ -26,9 +26,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A row of two panels for each `curves` cube (the paper's Fig. 3).
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     figure = Figure(figsize=(_style.PAGE, 0.35 + 2.1 * len(cubes)))
     grid = figure.subplots(len(cubes), 2, sharey="row", squeeze=False)
     looks = _looks.looks(cubes)

@@ -6,17 +6,18 @@ from typing import Any
 
 from fernn.flows._base import Flow, Velocity
 from fernn.flows._expansion import held
+from fernn.flows._frame import Frame, Size
 from fernn.modules import load
 
-__all__ = ["Flow", "Velocity", "build", "held"]
+__all__ = ["Flow", "Frame", "Size", "Velocity", "build", "held"]
 
 
-def build(spec: dict[str, Any], size: int) -> Flow:
-    """The flow a specification names, on frames of ``size × size`` pixels.
+def build(spec: dict[str, Any], size: Size) -> Flow:
+    """The flow a specification names, on frames of `size` pixels.
 
     Args:
         spec: ``{"kind": ..., **arguments}``; the kind is a module of this package.
-        size: height and width of the frame in pixels.
+        size: side of a square frame, or its (rows, columns), pixels.
     """
     arguments = dict(spec)
     return load("fernn.flows", arguments.pop("kind")).build(size=size, **arguments)

@@ -53,6 +53,10 @@ class Flow(ABC):
         r""":math:`\psi_t(\nu)\cdot h` on a slot of the state."""
         return self.act(state, velocity, time)
 
+    def frame_objection(self, height: int, width: int) -> str | None:
+        """Why frames of that size cannot be moved, in one line; None if they can."""
+        return None
+
     def lab_objection(self) -> str | None:
         """Why the state cannot be moved step by step, or None if it can."""
         return None

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from fernn.errors import UserError
+from fernn.flows._frame import Size, frame_of
 from fernn.flows.translation import Translation
 
 TORUS = True  # velocities are pixels per frame, the same modulo the size
 WAYS = ("max_speed", "closed")  # to give V
 
 
-def build(size: int, max_speed: int | None = None, closed: bool = False) -> Translation:
+def build(
+    size: Size, max_speed: int | None = None, closed: bool = False
+) -> Translation:
     r"""Horizontal velocities: truncated, or ``closed``: all that differ on the torus.
 
     The closed :math:`V = \{0\} \times \mathbb{Z}_N` is a group of N slots, where the
-    whole torus has N². A horizontal flow permutes them, so what is pooled over V and
-    over the frame does not change at all.
+    whole torus has N times as many as the frame has rows. A horizontal flow permutes
+    them, so what is pooled over V and over the frame does not change at all.
 
     Args:
-        size: height and width of the frame, N pixels.
+        size: side of a square frame, or its (rows, columns), pixels; N columns.
         max_speed: in place of ``closed``, :math:`V = \{0\} \times \{-r, \dots, r\}`.
         closed: all N velocities.
 
@@ -28,7 +31,7 @@ def build(size: int, max_speed: int | None = None, closed: bool = False) -> Tran
         given = "both" if closed else "none of them"
         raise UserError(f"a pan takes one of max_speed and closed, got {given}")
     if closed:
-        return Translation([(0, column) for column in range(size)], size)
+        return Translation([(0, column) for column in range(frame_of(size)[1])], size)
     assert max_speed is not None
     return Translation(
         [(0, column) for column in range(-max_speed, max_speed + 1)], size

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from fernn.errors import UserError, nearest
 from fernn.flows._base import Flow, Velocity
 from fernn.flows._basis import BASES, KERNELS
+from fernn.flows._frame import Size, frame_of
 from fernn.flows._regular import Lifting, Projection, RegularConvolution
 from fernn.flows._rotate import rotate
+from fernn.velocities import checked, whole
 
 WAYS = ("max_speed", "velocities", "closed")  # to give V
 ORIENTATIONS = "orientations"  # the option that tells how many a state has
@@ -40,7 +42,8 @@ class Rotation(Flow):
         interpolation: ``bicubic`` or ``bilinear``.
 
     Raises:
-        UserError: V is empty, two velocities are equal, or a name is unknown.
+        UserError: V is empty, a velocity is no whole number of degrees, two are equal,
+            or a name is unknown.
     """
 
     padding = "zeros"
@@ -52,14 +55,13 @@ class Rotation(Flow):
         basis: str = "gauss",
         interpolation: str = "bicubic",
     ):
-        if orientations < 1:
-            raise UserError(f"orientations must be positive, got {orientations}")
+        orientations = whole(orientations, "orientations must be positive", least=1)
         if basis not in BASES:
             raise UserError(f"no basis {basis!r}; {nearest(basis, BASES)}")
         if interpolation not in INTERPOLATIONS:
             hint = nearest(interpolation, INTERPOLATIONS)
             raise UserError(f"no interpolation {interpolation!r}; {hint}")
-        self.velocities = tuple((int(degrees),) for (degrees,) in velocities)
+        self.velocities = checked(velocities, ("degrees",), "degrees")
         self.fibre, self.basis, self.interpolation = orientations, basis, interpolation
         self.kernel = KERNELS[basis]
         self._slots = {nu[0] % 360: slot for slot, nu in enumerate(self.velocities)}
@@ -99,6 +101,10 @@ class Rotation(Flow):
         """The slot of ``left - right`` modulo 360 degrees, or None."""
         return self._slots.get((left[0] - right[0]) % 360)
 
+    def frame_objection(self, height: int, width: int) -> str | None:
+        """See `Flow.frame_objection`: a quarter turn swaps height and width."""
+        return None if height == width else _needs_squares(height, width)
+
     def lab_objection(self) -> str | None:
         """See `Flow.lab_objection`: each step must map orientations to orientations."""
         for (degrees,) in self.velocities:
@@ -122,6 +128,10 @@ class Rotation(Flow):
         return Projection(hidden, channels, kernel, self.fibre, self.basis)
 
 
+def _needs_squares(height: int, width: int) -> str:
+    return f"rotations need square frames, got {height}×{width} pixels"
+
+
 def _shift(state: Tensor, steps: float, orientations: int) -> Tensor:
     """Move the orientations by a fraction of their distance, by Fourier phases."""
     kind = {"dtype": torch.float64, "device": state.device}
@@ -135,7 +145,7 @@ def _shift(state: Tensor, steps: float, orientations: int) -> Tensor:
 
 
 def build(
-    size: int,
+    size: Size,
     orientations: int,
     max_speed: int | None = None,
     step: int | None = None,
@@ -147,7 +157,7 @@ def build(
     """V up to ``max_speed`` steps, as a list, or ``closed``: all multiples of a step.
 
     Args:
-        size: of the frame; rotations do not depend on it.
+        size: of the square frame; rotations do not depend on it.
         orientations: N.
         max_speed: the fastest, both ways, in steps.
         step: between angular velocities, degrees per frame; None for 360/N.
@@ -157,8 +167,12 @@ def build(
         interpolation: see `Rotation`.
 
     Raises:
-        UserError: none or several of the three are given, or 360/N is no whole number.
+        UserError: none or several of the three are given, 360/N is no whole number, or
+            the frame is not square.
     """
+    height, width = frame_of(size)
+    if height != width:
+        raise UserError(_needs_squares(height, width))
     given = [max_speed is not None, velocities is not None, closed]
     if sum(given) != 1:
         raise UserError(

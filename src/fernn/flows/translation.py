@@ -11,42 +11,60 @@ from torch import Tensor
 
 from fernn.errors import UserError
 from fernn.flows._base import Flow
-from fernn.velocities import Velocity, square
+from fernn.flows._frame import Size, frame_of
+from fernn.velocities import Velocity, checked, square
 
 TORUS = True  # velocities are pixels per frame, the same modulo the size
 WAYS = ("max_speed", "velocities", "closed")  # to give V
 
 
 class Translation(Flow):
-    r"""Translations by whole pixels per frame on a torus of ``size × size`` pixels.
+    r"""Translations by whole pixels per frame on a torus of `size` pixels.
 
     .. math:: (\psi_t(\nu) \cdot f)(x) = f(x - t \nu)
 
     The action is exact and invertible. Velocities are (rows, columns) in pixels per
-    frame and are the same modulo `size`.
+    frame and are the same modulo the rows and columns of the frame.
 
     Args:
         velocities: the set V, in the order of the velocity axis.
-        size: height and width of the frame, pixels.
+        size: side of a square frame, or its (rows, columns), pixels.
+
+    Attributes:
+        frame: rows and columns, pixels.
 
     Raises:
-        UserError: V is empty, or two velocities are equal on this torus.
+        UserError: V is empty, a velocity is no pair of whole numbers, two are equal on
+            this torus, or the size is not positive.
     """
 
-    def __init__(self, velocities: Iterable[Sequence[int]], size: int):
-        self.velocities = tuple((int(rows), int(cols)) for rows, cols in velocities)
-        self.size = size
+    def __init__(self, velocities: Iterable[Sequence[int]], size: Size):
+        self.velocities = checked(velocities, ("rows", "columns"), "pixels")
+        self.frame = frame_of(size)
+        self.size = self.frame if len(set(self.frame)) == 2 else self.frame[0]
         self._slots = {self._wrap(v): slot for slot, v in enumerate(self.velocities)}
         if not self.velocities:
             raise UserError("a flow needs at least one velocity; V is empty")
         if len(self._slots) < len(self.velocities):
             raise UserError(
-                f"two velocities of V are equal on a frame of {size} pixels;"
+                f"two velocities of V are equal on a frame of {self.size} pixels;"
                 f" V has {len(self.velocities)}, of which {len(self._slots)} differ"
             )
 
     def _wrap(self, velocity: Velocity) -> Velocity:
-        return tuple(component % self.size for component in velocity)
+        (rows, columns), (height, width) = velocity, self.frame
+        return rows % height, columns % width
+
+    def frame_objection(self, height: int, width: int) -> str | None:
+        """See `Flow.frame_objection`: another torus has other shifts."""
+        if (height, width) == self.frame:
+            return None
+        rows, columns = self.frame
+        size = height if height == width else (height, width)
+        return (
+            f"frames are {height}×{width} pixels, the flow's torus {rows}×{columns};"
+            f" resize the frames, or build the flow with size={size}"
+        )
 
     def act(
         self,
@@ -59,13 +77,13 @@ class Translation(Flow):
         return torch.roll(signal, (time * rows, time * columns), dims=(-2, -1))
 
     def difference(self, left: Velocity, right: Velocity) -> int | None:
-        """The slot of ``left - right`` modulo `size`, or None."""
+        """The slot of ``left - right`` on the torus, or None."""
         apart = tuple(a - b for a, b in zip(left, right, strict=True))
         return self._slots.get(self._wrap(apart))
 
 
 def build(
-    size: int,
+    size: Size,
     max_speed: int | None = None,
     velocities: Iterable[Sequence[int]] | None = None,
     closed: bool = False,
@@ -82,7 +100,7 @@ def build(
             f" got {sum(given)} of them"
         )
     if closed:
-        return Translation(itertools.product(range(size), range(size)), size)
+        return Translation(itertools.product(*map(range, frame_of(size))), size)
     if max_speed is not None:
         return Translation(square(max_speed), size)
     return Translation(velocities or (), size)

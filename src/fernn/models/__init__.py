@@ -6,17 +6,18 @@ from typing import Any
 
 from torch import nn
 
+from fernn.flows import Size
 from fernn.modules import load
 
 __all__ = ["build", "parameters", "velocities"]
 
 
-def build(spec: dict[str, Any], size: int) -> nn.Module:
-    """The model a specification names, for frames of ``size × size`` pixels.
+def build(spec: dict[str, Any], size: Size) -> nn.Module:
+    """The model a specification names, for frames of `size` pixels.
 
     Args:
         spec: ``{"kind": ..., **arguments}``; the kind is a module of this package.
-        size: height and width of the frame in pixels.
+        size: side of a square frame, or its (rows, columns), pixels.
     """
     arguments = dict(spec)
     return load("fernn.models", arguments.pop("kind")).build(size=size, **arguments)

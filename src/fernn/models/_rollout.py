@@ -1,8 +1,8 @@
-"""Four ways to go on after the last observed frame, each as one step.
+"""Five ways to go on after the last observed frame, each as one step.
 
 What a step hands to the next does not grow with the horizon. `repeat` is what the
 paper's code does; it feeds the last observed frame twice and is not flow equivariant.
-The other three are, for a closed V.
+The other four are, for a closed V.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ CACHE = 2**20  # bytes of pooled states that are decoded by one call
 
 State = Float[Tensor, "batch velocity hidden height width"]
 Frame = Float[Tensor, "batch channel height width"]
+Pooled = Float[Tensor, "batch hidden height width"]
 
 
 class Carry(NamedTuple):
@@ -31,12 +32,14 @@ class Carry(NamedTuple):
         time: how many frames that were.
         fed: the frame that is fed next; None if there is none.
         kept: the norm that the state keeps; None at first.
+        ahead: steps by which the state was moved to decode the newest prediction.
     """
 
     state: State
     time: int
     fed: Frame | None = None
     kept: Float[Tensor, "batch 1 1 1 1"] | None = None
+    ahead: int = 0
 
 
 RollOut = Callable[["Forecaster", Carry], tuple[Carry, Frame]]
@@ -78,8 +81,21 @@ def shifted(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
 
 def free(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
     """Decode as `shifted`, feed nothing, and keep the state's joint norm."""
-    carry = coast(model, carry)
-    return carry, model.decode_moved(carry.state, carry.time)
+    carry, pooled = _pool_free(model, carry)
+    return carry, model.decoder(pooled[0])
+
+
+def advect(model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:
+    r"""Decode the last observed state, moved by each slot's own flow and nothing else.
+
+    .. math::
+        \hat f_{T+j} = \mathrm{Dec}\bigl(\max_\nu \psi_j(\nu) \cdot h_T(\nu)\bigr)
+
+    No recurrence can drift: on a torus the forecast has the period of the flow. It is
+    wrong by construction where velocities change after the last observed frame.
+    """
+    carry, pooled = _pool_advected(model, carry)
+    return carry, model.decoder(pooled[0])
 
 
 def coast(model: Forecaster, carry: Carry) -> Carry:
@@ -101,22 +117,41 @@ def several(
     model: Forecaster, carry: Carry, count: int
 ) -> tuple[Carry, Float[Tensor, "batch {count} channel height width"]]:
     """`count` steps; frames that are not fed are decoded together."""
-    made = []
+    if model.rollout in UNFED:
+        carry, pooled = UNFED[model.rollout](model, carry, count)
+        return carry, torch.stack(_decoded(model, pooled), dim=1)
+    frames = []
     for _ in range(count):
-        if model.rollout == "free":
-            carry = coast(model, carry)
-            made.append(model.pool_moved(carry.state, carry.time))
-        else:
-            carry, frame = ROLLOUTS[model.rollout](model, carry)
-            made.append(frame)
-    if model.rollout == "free":
-        made = _decoded(model, made)
-    return carry, torch.stack(made, dim=1)
+        carry, frame = ROLLOUTS[model.rollout](model, carry)
+        frames.append(frame)
+    return carry, torch.stack(frames, dim=1)
+
+
+def _pool_free(
+    model: Forecaster, carry: Carry, count: int = 1
+) -> tuple[Carry, list[Pooled]]:
+    """What `free` decodes in so many steps."""
+    pooled = []
+    for _ in range(count):
+        carry = coast(model, carry)
+        pooled.append(model.pool_moved(carry.state, carry.time))
+    return carry, pooled
+
+
+def _pool_advected(
+    model: Forecaster, carry: Carry, count: int = 1
+) -> tuple[Carry, list[Pooled]]:
+    """What `advect` decodes in so many steps."""
+    ahead = range(carry.ahead + 1, carry.ahead + count + 1)
+    pooled = model.pool_advected(carry.state, carry.time, ahead)
+    return carry._replace(ahead=carry.ahead + count), pooled
 
 
 def _decoded(model: Forecaster, pooled: list[Tensor]) -> list[Frame]:
     """The frames of pooled states, by few calls if these are small."""
     together = CACHE // pooled[0].nbytes
+    if pooled[0].device.type != "cpu":  # its caches are not what limits it
+        together = len(pooled)
     if together < 2:
         return [model.decoder(each) for each in pooled]
     parts = [
@@ -148,4 +183,7 @@ ROLLOUTS: dict[str, RollOut] = {
     "warped": warped,
     "shifted": shifted,
     "free": free,
+    "advect": advect,
 }
+# Roll-outs that feed no frame: what they decode, so that frames are decoded together.
+UNFED = {"free": _pool_free, "advect": _pool_advected}

@@ -50,6 +50,8 @@ def forward(
         state = run(observe, drives[first : first + count], state)
     assert state is not None
     carry = begin(model.rollout, state, video)
+    if model.rollout == "advect":  # nothing between its frames is kept
+        length = ahead
     for _, count in segments(ahead, length):
         carry, frames = run(predict, count, carry)
         predicted.append(frames)

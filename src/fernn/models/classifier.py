@@ -12,9 +12,12 @@ from torch import Tensor, nn
 
 from fernn import cells, flows
 from fernn.cells import FlowEquivariantCell
-from fernn.errors import UserError, nearest
+from fernn.cells._checks import check_lift
+from fernn.errors import UserError, nearest, shown
 from fernn.models._boundary import padding_mode
+from fernn.models._checks import check_cell
 from fernn.models._learned_shifts import LearnedShiftCell
+from fernn.velocities import whole
 
 TASK = "classify"
 SHIFTS = ("flow", "learned")
@@ -41,7 +44,8 @@ class Classifier(nn.Module):
         normalized: whether a batch normalisation stands before the linear layer.
 
     Raises:
-        UserError: an unknown pooling, or no frame is averaged.
+        UserError: no cell, an unknown pooling, a number of channels that is not the
+            cell's, or no frame is averaged.
     """
 
     def __init__(
@@ -54,8 +58,17 @@ class Classifier(nn.Module):
         normalized: bool = False,
     ):
         super().__init__()
+        check_cell(cell, "classifier")
         if pooling not in POOLINGS:
             raise UserError(f"no pooling {pooling!r}; {nearest(pooling, POOLINGS)}")
+        features = cell.hidden * cell.flow.fibre
+        if hidden != features:
+            raise UserError(
+                f"hidden must be the {features} channels of the cell's state,"
+                f" got {shown(hidden)}"
+            )
+        message = "a classifier's last and classes must be whole numbers"
+        last, classes = whole(last, message), whole(classes, message)
         if last < 1 or classes < 2:
             raise UserError(
                 "a classifier needs at least one last frame and two classes,"
@@ -73,10 +86,9 @@ class Classifier(nn.Module):
         """The logits of each class.
 
         Raises:
-            UserError: there is no frame.
+            UserError: there is no frame; or see the cell's `lift`.
         """
-        if not video.shape[1]:
-            raise UserError("at least one frame must be seen to name what it shows")
+        check_lift(self.cell, video)
         states: deque[tuple[int, Tensor]] = deque(maxlen=self.last)
         state = None
         with flows.held(self):
@@ -124,7 +136,7 @@ def encoder(hidden: int, boundary: str = "zero") -> nn.Sequential:
 
 
 def build(
-    size: int,
+    size: flows.Size,
     flow: dict[str, Any],
     hidden: int = 128,
     kernel: int = 3,

@@ -5,10 +5,14 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fernn.cells._checks import check_video
+from fernn.flows import Size
 from fernn.models._boundary import padding_mode
+from fernn.velocities import whole
 
 TASK = "classify"
 WIDTHS, STRIDES = (1, 2, 2, 4, 4), (1, 2, 1, 2, 1)  # of the stages; strides in time
+CHANNELS = 1  # of a frame
 
 
 class _Stage(nn.Module):
@@ -48,12 +52,13 @@ class Conv3d(nn.Module):
         boundary: ``zero`` or ``circular``, in space.
 
     Raises:
-        UserError: an unknown boundary.
+        UserError: an unknown boundary, or a width that is not positive.
     """
 
     def __init__(self, width: int = 16, classes: int = 6, boundary: str = "zero"):
         super().__init__()
-        widths = [1, *(width * factor for factor in WIDTHS)]
+        width = whole(width, "width must be positive", least=1)
+        widths = [CHANNELS, *(width * factor for factor in WIDTHS)]
         pairs = zip(widths[:-1], widths[1:], STRIDES, strict=True)
         circular = padding_mode(boundary) == "circular"
         stages = [_Stage(inner, outer, step, circular) for inner, outer, step in pairs]
@@ -63,12 +68,18 @@ class Conv3d(nn.Module):
     def forward(
         self, video: Float[Tensor, "batch time 1 height width"]
     ) -> Float[Tensor, "batch classes"]:
-        """The logits of each class."""
+        """The logits of each class.
+
+        Raises:
+            UserError: the video has other axes or colours, or another type or device
+                than the weights.
+        """
+        check_video(video, CHANNELS, self.linear.weight)
         return self.linear(self.stages(video.transpose(1, 2)).mean((2, 3, 4)))
 
 
 def build(
-    size: int,
+    size: Size,
     hidden: int = 128,
     width: int | None = None,
     classes: int = 6,

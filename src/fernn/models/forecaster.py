@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -14,11 +14,14 @@ from torch import Tensor, nn
 
 from fernn import cells, flows
 from fernn.cells import FlowEquivariantCell
+from fernn.cells._checks import check_lift
 from fernn.errors import UserError, nearest
-from fernn.flows import held
+from fernn.flows import Size, held
 from fernn.models import _segments
+from fernn.models._checks import check_cell, check_horizon
 from fernn.models._decoders import DECODERS
 from fernn.models._rollout import ROLLOUTS, begin
+from fernn.velocities import whole
 
 POOLINGS = {"max": torch.amax, "mean": torch.mean, "sum": torch.sum}
 CHECKPOINTS = ("none", "segments")
@@ -35,7 +38,8 @@ class Forecaster(nn.Module):
     Args:
         cell: the recurrent cell.
         decoder_layers: hidden layers of the decoder, before its linear output.
-        rollout: ``repeat``, ``warped``, ``shifted`` or ``free``.
+        rollout: ``repeat``, ``warped``, ``shifted``, ``free`` or ``advect``, see
+            `fernn.models._rollout`.
         pooling: over V: ``max``, ``mean`` or ``sum``.
         checkpoint: ``none``, or ``segments``: in training, keep the states between
             segments of time alone and compute the others twice. The gradients are the
@@ -45,8 +49,8 @@ class Forecaster(nn.Module):
         decoder_hidden: channels of its hidden layers; None for those of the cell.
 
     Raises:
-        UserError: an unknown roll-out, pooling, checkpoint or decoder, or a negative
-            number of layers.
+        UserError: no cell, an unknown roll-out, pooling, checkpoint or decoder, or a
+            number of layers or channels that is none.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Forecaster(nn.Module):
         decoder_hidden: int | None = None,
     ):
         super().__init__()
+        check_cell(cell, "forecaster")
         if rollout not in ROLLOUTS:
             raise UserError(f"no rollout {rollout!r}; {nearest(rollout, ROLLOUTS)}")
         if pooling not in POOLINGS:
@@ -69,15 +74,14 @@ class Forecaster(nn.Module):
             raise UserError(f"no checkpoint {checkpoint!r}; {hint}")
         if decoder not in DECODERS:
             raise UserError(f"no decoder {decoder!r}; {nearest(decoder, DECODERS)}")
-        if decoder_layers < 0:
-            raise UserError(
-                f"decoder_layers must not be negative, got {decoder_layers}"
-            )
+        message = "decoder_layers must not be negative"
+        decoder_layers = whole(decoder_layers, message, least=0)
         self.cell = cell
         self.rollout = rollout
         self.pooling = pooling
         self.checkpoint = checkpoint
         width = cell.hidden if decoder_hidden is None else decoder_hidden
+        width = whole(width, "decoder_hidden must be positive", least=1)
         self.decoder = nn.Sequential(*DECODERS[decoder](cell, decoder_layers, width))
 
     def encode(
@@ -132,18 +136,33 @@ class Forecaster(nn.Module):
         return rearrange(pooled, "b h w c -> b c h w")
 
     def decode_moved(
-        self, state: Float[Tensor, "batch velocity hidden height width"], time: int
+        self,
+        state: Float[Tensor, "batch velocity hidden height width"],
+        time: int,
+        ahead: int = 1,
     ) -> Float[Tensor, "batch channel height width"]:
-        """Decode the state of `time` frames one step of each slot's own flow on."""
-        return self.decoder(self.pool_moved(state, time))
+        """Decode the state of `time` frames, each slot moved on `ahead` steps."""
+        return self.decoder(self.pool_moved(state, time, ahead))
 
     def pool_moved(
-        self, state: Float[Tensor, "batch velocity hidden height width"], time: int
+        self,
+        state: Float[Tensor, "batch velocity hidden height width"],
+        time: int,
+        ahead: int = 1,
     ) -> Float[Tensor, "batch hidden height width"]:
         """Pool over V what `decode_moved` decodes."""
+        return self.pool_advected(state, time, [ahead])[0]
+
+    def pool_advected(
+        self,
+        state: Float[Tensor, "batch velocity hidden height width"],
+        time: int,
+        ahead: Sequence[int],
+    ) -> list[Float[Tensor, "batch hidden height width"]]:
+        """Pool over V the state of `time` frames, moved by each number of steps."""
         if self.pooling == "max":
-            return self.cell.moved_maximum(state, time)
-        return self.pool(self.cell.lab(state, time, ahead=1))
+            return self.cell.moved_maxima(state, time, ahead)
+        return [self.pool(self.cell.lab(state, time, steps)) for steps in ahead]
 
     def predict(
         self, video: Float[Tensor, "batch time channel height width"], horizon: int
@@ -151,10 +170,11 @@ class Forecaster(nn.Module):
         """The predicted frames one by one; memory does not grow with `horizon`.
 
         Raises:
-            UserError: no frame is observed, or none is asked for.
+            UserError: no frame is observed, or none is asked for; or see the cell's
+                `lift`.
         """
-        _require_frames(video.shape[1], horizon)
-        return self._forecast(video, horizon)
+        check_lift(self.cell, video)
+        return self._forecast(video, check_horizon(horizon))
 
     def _forecast(self, video: Tensor, horizon: int) -> Iterator[Tensor]:
         with held(self):
@@ -168,22 +188,15 @@ class Forecaster(nn.Module):
         self, video: Float[Tensor, "batch time channel height width"], horizon: int
     ) -> Float[Tensor, "batch horizon channel height width"]:
         """The `horizon` frames after the observed `video`; raises as `predict`."""
-        _require_frames(video.shape[1], horizon)
+        check_lift(self.cell, video)
+        horizon = check_horizon(horizon)
         again = self.checkpoint == "segments" and torch.is_grad_enabled()
         with nullcontext() if again else held(self):
             return _segments.forward(self, video, horizon, again)
 
 
-def _require_frames(observed: int, predicted: int) -> None:
-    if observed < 1 or predicted < 1:
-        raise UserError(
-            "at least one frame must be observed and one predicted,"
-            f" got {observed} and {predicted}"
-        )
-
-
 def build(
-    size: int,
+    size: Size,
     flow: dict[str, Any],
     hidden: int = 128,
     decoder_layers: int = 4,

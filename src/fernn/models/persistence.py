@@ -8,7 +8,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from fernn.cells._checks import check_video
 from fernn.errors import UserError, nearest
+from fernn.flows import Size
+from fernn.models._checks import check_horizon
 
 TRAINED = False  # it has no weights
 MOTIONS = ("still", "oracle")
@@ -40,12 +43,14 @@ class Persistence(nn.Module):
         """The predicted frames one by one; an oracle's `velocity` in pixels per frame.
 
         Raises:
-            UserError: an oracle is asked about a velocity that is no translation.
+            UserError: an oracle is asked about a velocity that is no translation; or
+                the video has other axes, or no frame is observed or asked for.
         """
+        check_video(video)
         if self.motion == "oracle" and velocity.shape[-1] != 2:
             raise UserError("motion 'oracle' moves by whole pixels; use motion 'still'")
         last = video[:, -1]
-        for ahead in range(1, horizon + 1):
+        for ahead in range(1, check_horizon(horizon) + 1):
             yield last if self.motion == "still" else roll(last, ahead * velocity[:, 0])
 
 
@@ -61,6 +66,6 @@ def roll(
     return moved.movedim(-1, 1)
 
 
-def build(size: int, motion: str) -> Persistence:
+def build(size: Size, motion: str) -> Persistence:
     """A baseline from a specification."""
     return Persistence(motion)

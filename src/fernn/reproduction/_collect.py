@@ -9,7 +9,9 @@ from typing import Any
 import xarray as xr
 
 from fernn import modules
+from fernn.errors import UserError
 from fernn.reproduction._number import Number
+from fernn.spool import NAME
 from fernn.storage import read_dataset
 
 PACKAGE = "fernn.reproduction"
@@ -25,7 +27,13 @@ def cubes_of(plan: dict[str, Any], item: str) -> list[str]:
 
 
 def path_of(results: Path, cube: str) -> Path:
-    """Where a cube lies below the results of a budget."""
+    """Where a cube lies below the results of a budget.
+
+    Raises:
+        UserError: its name leads elsewhere.
+    """
+    if not all(map(NAME.fullmatch, cube.split("/"))):
+        raise UserError(f"the plan names no cube by {cube!r}")
     return results / "cubes" / f"{cube}.nc"
 
 

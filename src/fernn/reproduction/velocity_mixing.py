@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import xarray as xr
 
+from fernn.evaluation import aggregate
 from fernn.reproduction._number import Number, of_columns
-from fernn.tables.velocity_mixing import tabulate
+from fernn.tables.velocity_mixing import SHOWS, tabulate
 
 QUANTITIES = {
     "mse_mean": "clipped test MSE",
@@ -19,5 +20,5 @@ QUANTITIES = {
 def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
     """The error of every trained model on each kind of sequences that there is."""
     for cube in cubes:
-        if cube.attrs["axis"] == "in_distribution":
+        if aggregate.role(cube, SHOWS) == "in_distribution":
             yield from of_columns(tabulate, cube, QUANTITIES)

@@ -1,9 +1,11 @@
-"""Error as in training, at longer roll-outs, and at other velocities.
+"""Forecasting error as in training, at longer roll-outs, and at other velocities.
 
-All errors are of predictions clipped to [0, 1]. ``k×`` stands for the last frames, as
-many as the trained horizon, of a roll-out k times as long. Velocities are those of the
-training data, those unseen in training but in the model's V, and those unseen and
-outside V; means are over sequences, the frames of the trained horizon, and seeds.
+All errors are mean squared errors of predictions clipped to [0, 1]. ``k×`` stands for
+the last frames, as many as the trained horizon, of a roll-out k times as long. V are
+the velocities that a model keeps a state for. Velocities are *seen*, those of the
+training data, *unseen*, those that are not but are in V, and *outside*, those in
+neither; a baseline has no V, and all that it has not seen is unseen. Means are over
+sequences, the frames of the trained horizon, and seeds.
 """
 
 from __future__ import annotations
@@ -18,45 +20,53 @@ import xarray as xr
 from fernn.evaluation import aggregate, velocities
 from fernn.tables._errors import clipped, last_frames
 
-AXES = ("in_distribution", "length", "velocity")
+SHOWS = {
+    "in_distribution": {
+        "statistic": "squared_error",
+        "draw": "sampled",
+        "longer": False,
+    },
+    "length": {"statistic": "squared_error", "draw": "sampled", "longer": True},
+    "velocity": {"statistic": "squared_error", "draw": "grid"},
+}
 MULTIPLES = (1, 4, 7)  # of the trained horizon
 NOTE = (
     "Mean squared error of predictions clipped to [0, 1]. 1x, 4x, 7x: the last frames,"
     " as many as the trained horizon, of roll-outs of that many horizons; median: over"
-    " sequences, then seeds. Velocities: seen in training; unseen, in the model's V;"
-    " unseen, outside V."
+    " sequences, then seeds. Velocities: seen in training; unseen, but in V, the"
+    " velocities that the model keeps a state for; outside, neither."
 )
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each experiment and model; NaN where the axis has no cube.
+    """A row for each experiment and model; NaN where a role has no cube.
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     columns: dict[str, Callable] = {
         "in_distribution": _in_distribution,
         "length": _length,
         "velocity": _velocity,
     }
     rows: dict[tuple[str, str], dict] = {}
-    for cube in cubes:
+    for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True):
+        measure = columns[aggregate.role(cube, SHOWS)]
         for name, about in aggregate.models(cube).items():
-            key = cube.attrs["experiment"], name
-            row = rows.setdefault(key, _empty(cube, about))
-            row |= columns[cube.attrs["axis"]](cube, name, about)
+            row = rows.setdefault((called, name), _empty(cube, called, about))
+            row |= measure(cube, name, about)
     table = pd.DataFrame(rows.values())
     table.attrs["notes"] = [NOTE]
     return table
 
 
-def _empty(cube: xr.Dataset, about: dict) -> dict:
+def _empty(cube: xr.Dataset, called: str, about: dict) -> dict:
     names = ["in_distribution"]
     for multiple in MULTIPLES:
         names += [f"length_{multiple}x", f"length_{multiple}x_median"]
     names += ["velocity_seen", "velocity_unseen", "velocity_outside"]
-    head = {"experiment": cube.attrs["experiment"], "model": about["label"]}
+    head = {"experiment": called, "model": about["label"]}
     rollout = None if about["baseline"] else cube.attrs["rollout"]
     head |= {"rollout": rollout, "seeds": cube.sizes["seed"]}
     return head | dict.fromkeys(names, math.nan)

@@ -1,9 +1,10 @@
-"""Moving MNIST in the units of its field, beside what OpenSTL publishes.
+"""Moving MNIST in the units of its field, beside the numbers of OpenSTL.
 
-Two digits of 28×28 pixels glide in a frame of 64×64 and are reflected by its walls; 10
-frames are observed and 10 predicted. Errors are sums over the pixels of a frame, means
-over frames and sequences, and mean ± standard deviation over seeds. SSIM has a Gaussian
-window of 11×11 and, as PSNR, predictions clipped to [0, 1].
+In the field's data two digits of 28×28 pixels glide in a frame of 64×64 and are
+reflected by its walls; 10 frames are observed and 10 predicted. Errors are sums over
+the pixels of a frame, means over frames and sequences, and mean ± standard deviation
+over seeds. SSIM has a Gaussian window of 11×11 and, as PSNR, predictions clipped to [0,
+1].
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import xarray as xr
 from fernn.evaluation import aggregate
 from fernn.tables._openstl import MOVING_MNIST, SOURCE
 
-AXES = ("image_quality",)
+SHOWS = {"image_quality": {"statistic": "image_quality"}}
 FIELD = {"frame_size": 64, "digits": 2, "context": 10, "horizon": 10}
 NOTE = (
     "Ours are not the field's files: digits that overlap are added and cut off at 1, a"
     " step beyond a wall is reflected, and test digits are never seen in training. Our"
-    " models live on a torus: they see no wall, and only find that a digit has turned."
+    " models' frames are a torus, which has no walls."
 )
 
 
@@ -30,12 +31,12 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     """A row for each of our models, then one for each published one.
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     rows = [
-        _row(cube, name, about)
-        for cube in cubes
+        _row(cube, called if len(cubes) > 1 else "", name, about)
+        for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True)
         for name, about in aggregate.models(cube).items()
     ]
     table = pd.DataFrame([*rows, *_published()])
@@ -43,14 +44,15 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     return table
 
 
-def _row(cube: xr.Dataset, name: str, about: dict) -> dict:
+def _row(cube: xr.Dataset, called: str, name: str, about: dict) -> dict:
     own = cube.sel(model=name)
+    size = "" if _comparable(cube) else f"{cube.attrs['budget']} size"
     error = aggregate.worst(own["mse"]).mean(("sample", "frame"))
     mean, std = aggregate.mean_and_std(error, about["baseline"])
     means = {key: float(own[key].mean()) for key in ("mae", "ssim", "psnr")}
     return {
         "model": about["label"],
-        "source": "ours" if _comparable(cube) else f"ours, {cube.attrs['budget']} size",
+        "source": ", ".join(filter(None, ("ours", called, size))),
         "millions": about["parameters"] / 1e6,
         "epochs": about["epochs"],
         "mse_mean": mean,

@@ -1,11 +1,12 @@
-"""When slots must hear each other: digits that change their velocity (Table 4).
+"""Forecasting error where digits change their velocity (the paper's Table 4).
 
-Mean squared error of predictions clipped to [0, 1] over the predicted frames: mean ±
-standard deviation over seeds, then apart for sequences whose digits keep their
-velocities up to the last of these frames and for those in which one changes. The
-difference is that of a model with mixed slots, or more channels, from the smallest one
-with the same V, on the sequences that change. No published numbers of this table were
-found.
+A model keeps a state, called a slot, for each of its velocities V; in a mixed model the
+slots exchange information in every step. Mean squared error of predictions clipped to
+[0, 1] over the predicted frames: mean ± standard deviation over seeds, then apart for
+*steady* sequences, whose digits keep their velocities up to the last of these frames,
+and *changing* ones. The difference is that of a model with mixed slots, or more
+channels, from the smallest one with the same V, on the changing sequences. The paper's
+numbers of this table are not known.
 """
 
 from __future__ import annotations
@@ -20,7 +21,20 @@ import xarray as xr
 from fernn.evaluation import aggregate, significance
 from fernn.tables._errors import clipped, last_frames
 
-AXES = ("in_distribution", "length")
+SHOWS = {
+    "in_distribution": {
+        "statistic": "squared_error",
+        "draw": "sampled",
+        "longer": False,
+        "changing": True,
+    },
+    "length": {
+        "statistic": "squared_error",
+        "draw": "sampled",
+        "longer": True,
+        "changing": True,
+    },
+}
 MULTIPLES = (2, 4)  # of the trained horizon
 TESTS = ("difference", "low", "high", "p")
 NOTE = (
@@ -29,25 +43,25 @@ NOTE = (
     " difference, low, high, p: from the smallest model with the same V, changing"
     " sequences, means over these seeds; 95 % interval and p-value of a paired t-test"
     " over sequences, corrected (Holm). 2x, 4x: the last frames, as many as the trained"
-    " horizon, of roll-outs of that many horizons. Mixing adds parameters: a wider"
-    " model of about as many shows what they do by themselves."
+    " horizon, of roll-outs of that many horizons. A mixed model has more parameters"
+    " than one that is not; a wider one has about as many."
 )
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each experiment and model; NaN where the axis has no cube.
+    """A row for each experiment and model; NaN where a role has no cube.
 
     Raises:
-        UserError: a cube of another axis.
+        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     rows: dict[tuple[str, str], dict] = {}
-    for cube in cubes:
-        tests = _tests(cube) if cube.attrs["axis"] == "in_distribution" else {}
+    for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True):
+        role = aggregate.role(cube, SHOWS)
+        tests = _tests(cube) if role == "in_distribution" else {}
         for name, about in aggregate.models(cube).items():
-            key = cube.attrs["experiment"], name
-            row = rows.setdefault(key, _empty(cube, about))
-            if cube.attrs["axis"] == "length":
+            row = rows.setdefault((called, name), _empty(cube, called, about))
+            if role == "length":
                 ends = last_frames(cube, name, MULTIPLES)
                 row |= {column: float(error.mean()) for column, error in ends}
             else:
@@ -57,8 +71,8 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     return table
 
 
-def _empty(cube: xr.Dataset, about: dict) -> dict:
-    head = {"experiment": cube.attrs["experiment"], "model": about["label"]}
+def _empty(cube: xr.Dataset, called: str, about: dict) -> dict:
+    head = {"experiment": called, "model": about["label"]}
     head |= {"seeds": cube.sizes["seed"], "parameters": about["parameters"]}
     lengths = [f"length_{multiple}x" for multiple in MULTIPLES]
     values = ("mse_mean", "mse_std", "steady", "changing", *TESTS, *lengths)

@@ -6,16 +6,17 @@ import time
 from pathlib import Path
 
 from fernn import lineage
-from fernn.spool import read_events
-from fernn.tracking import describe, offsets, sweeps
+from fernn.tracking import client, describe, offsets, sweeps
+from fernn.tracking.events import Artifact, stretches
 from fernn.tracking.fold import Fold, News
 from fernn.tracking.memory import Memory
 from fernn.tracking.offsets import Arrived
+from fernn.tracking.places import Refused, file_inside, own_faults
+from fernn.tracking.refusals import Refusals
 from fernn.tracking.spools import Head
 from fernn.tracking.view import View
 
-# Bytes brought at a time, some batches for MLflow: what a failure makes us send again.
-CHUNK = 2**18
+LARGEST = 2**30  # bytes of a file to show
 
 
 class Carrier:
@@ -23,6 +24,7 @@ class Carrier:
 
     Args:
         view: MLflow.
+        results: the results folder; no file elsewhere is shown.
         arrived: what has arrived, by spool; kept up to date.
         memory: the points seen, by run.
         path: where the offsets are saved, at most once a second: what is sent twice
@@ -30,12 +32,17 @@ class Carrier:
     """
 
     def __init__(
-        self, view: View, arrived: dict[str, Arrived], memory: Memory, path: Path
+        self,
+        view: View,
+        results: Path,
+        arrived: dict[str, Arrived],
+        memory: Memory,
+        path: Path,
     ) -> None:
         self.points = 0
         self.problems: list[str] = []
         self._view, self._arrived, self._memory = view, arrived, memory
-        self._path = path
+        self._results, self._path = results, path
         self._saved = time.monotonic()
 
     def bring(self, key: str, heads: list[Head]) -> None:
@@ -73,52 +80,59 @@ class Carrier:
         for head in heads:
             self._arrived[head.name] = Arrived(head.first)
         tags = {"level": "run"}
-        if event.get("parent"):
-            above = sweeps.find_or_create(self._view, experiment, event)
+        if event.parent:
+            above = sweeps.find_or_create(self._view, experiment, event.parent, event)
             tags["mlflow.parentRunId"] = above
-        start = int(event["time"] * 1000)
-        return self._view.create(experiment, key, event["name"], start, tags)
+        start = event.milliseconds
+        return self._view.create(experiment, key, event.name, start, tags)
 
     def _positions(self, heads: list[Head]) -> dict[Path, int]:
         return {head.path: self._arrived[head.name].offset for head in heads}
 
     def _bring_spool(self, run: str, head: Head, fold: Fold) -> None:
-        state, length = self._arrived[head.name], CHUNK
-        while True:
-            end = min(state.offset + length, head.size)
-            events, offset = read_events(head.path, state.offset, end)
-            if offset > state.offset:
-                self._send(run, head, state, fold.add(events))
-                state.offset, length = offset, CHUNK
-            elif end < head.size:  # a line that is longer
-                length *= 2
-            else:
-                return
-            if time.monotonic() - self._saved > 1:
-                self.save()
+        state, refusals = self._arrived[head.name], Refusals(head.name)
+        try:
+            for events, offset in stretches(head.path, state.offset, head.size):
+                news = fold.add(events, state.lines + 1)
+                self._send(run, head, state, news, refusals)
+                if offset > state.offset:
+                    state.offset, state.lines = offset, state.lines + len(events)
+                if time.monotonic() - self._saved > 1:
+                    self.save()
+        finally:
+            self.problems += refusals.told()
 
-    def _send(self, run: str, head: Head, state: Arrived, news: News) -> None:
-        if news.unreadable:
-            self.problems.append(f"{head.name}: {news.unreadable} unreadable line(s)")
+    def _send(
+        self, run: str, head: Head, state: Arrived, news: News, refusals: Refusals
+    ) -> None:
+        refusals.add(news.refused)
         self._view.log(run, news.points, news.params, news.tags)
         self.points += len(news.points)
-        for path, folder in news.artifacts:
-            self._upload(run, head, state, path, folder)
+        for line, event in news.artifacts:
+            try:
+                self._upload(run, head, state, event)
+            except Refused as refusal:
+                refusals.add([(line, str(refusal))])
         state.end = max(state.end, news.end)
         if news.status and news.status != state.status:
             self._view.status(run, news.status, state.end)
             state.status = news.status
 
-    def _upload(
-        self, run: str, head: Head, state: Arrived, path: str, folder: str | None
-    ) -> None:
+    def _upload(self, run: str, head: Head, state: Arrived, event: Artifact) -> None:
         """Log a file unless the same bytes are there already."""
-        file = head.path.parent / path
-        if not file.is_file():
-            self.problems.append(f"{head.name}: no file {path} to show")
+        path = head.path.parent / event.path
+        file = file_inside(path, self._results)
+        place = f"{event.folder or ''}/{file.name}"
+        with own_faults(path):
+            if file.stat().st_size > LARGEST:
+                raise Refused(f"{event.path!r} is larger than {LARGEST} bytes")
+            content = lineage.sha256(file)
+        if state.files.get(place) == content:
             return
-        place = f"{folder or ''}/{file.name}"
-        content = lineage.sha256(file)
-        if state.files.get(place) != content:
-            self._view.upload(run, file, folder)
-            state.files[place] = content
+        try:
+            self._view.upload(run, file, event.folder)
+        except client.failures() as error:
+            if client.is_rejection(error):
+                raise Refused(client.one_line(error)) from None
+            raise
+        state.files[place] = content

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fernn import storage
-from fernn.spool import read_events
 from fernn.tracking import describe
+from fernn.tracking.events import Run, stretches
 from fernn.tracking.fold import Fold
+from fernn.tracking.refusals import Refusals
 from fernn.tracking.spools import Head
 from fernn.tracking.view import View, stored
 
@@ -27,6 +28,7 @@ class Row:
         points: number of points in its spools.
         missing: points of the spools that MLflow lacks.
         surplus: points in MLflow that the spools lack, or that are there twice.
+        refused: one line for each line of its spools that is not shown.
     """
 
     experiment: str
@@ -35,6 +37,7 @@ class Row:
     points: int
     missing: int
     surplus: int
+    refused: list[str] = field(default_factory=list)
 
     @property
     def agrees(self) -> bool:
@@ -43,7 +46,9 @@ class Row:
 
 
 def compare(
-    view: View, runs: dict[str, list[Head]], strays: Iterable[str] = ()
+    view: View,
+    runs: dict[str, list[Head]],
+    strays: Iterable[str] = (),
 ) -> list[Row]:
     """A row for each run, sorted by key, and for each spool that belongs to none.
 
@@ -51,9 +56,10 @@ def compare(
     them up to the same byte. Parents have no points; they are looked up since that
     removes what a slow server made twice.
     """
-    children = {run["parent"]: run for run in map(_first, runs.values())}
-    for parent in children.keys() - {None}:
-        view.find(_experiment(view, children[parent]), parent)
+    firsts = map(_first, runs.values())
+    children = {run.parent: run for run in firsts if run.parent}
+    for parent, run in children.items():
+        view.find(_experiment(view, run), parent)
     rows = [_row(view, key, heads) for key, heads in runs.items()]
     return rows + [Row("no run", name, False, 0, 0, 0) for name in strays]
 
@@ -70,14 +76,7 @@ def write_counts(rows: Sequence[Row], path: Path | str) -> None:
 
 
 def _row(view: View, key: str, heads: list[Head]) -> Row:
-    fold = Fold()
-    expected = Counter(
-        (name, step, _text(value))
-        for head in heads
-        for name, value, _, step in fold.add(
-            read_events(head.path, end=head.size)[0]
-        ).points
-    )
+    expected, refused = _told(heads)
     first = _first(heads)
     run = view.find(_experiment(view, first), key)
     history = view.history(run) if run else []
@@ -90,14 +89,29 @@ def _row(view: View, key: str, heads: list[Head]) -> Row:
         expected.total(),
         missing.total(),
         surplus.total(),
+        refused,
     )
 
 
-def _first(heads: list[Head]) -> dict:
+def _told(heads: list[Head]) -> tuple[Counter, list[str]]:
+    """The points of a run's spools, and the lines that cannot be shown."""
+    fold, points, refused = Fold(), Counter(), []
+    for head in heads:
+        refusals, line = Refusals(head.name), 1
+        for events, _ in stretches(head.path, 0, head.size):
+            news = fold.add(events, line)
+            line += len(events)
+            points.update((name, step, _text(v)) for name, v, _, step in news.points)
+            refusals.add(news.refused)
+        refused += refusals.told()
+    return points, refused
+
+
+def _first(heads: list[Head]) -> Run:
     return heads[0].run
 
 
-def _experiment(view: View, run: dict) -> str:
+def _experiment(view: View, run: Run) -> str:
     return view.experiment(describe.experiment_name(run), {})
 
 

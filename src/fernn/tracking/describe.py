@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from fernn.tracking.events import LONG, Run
+
 # Which of MLflow's two faces to show: training, not language models.
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 FACE = "workflowType=machine_learning"
@@ -20,16 +22,16 @@ CURVES = f"{RUNS}&compareRunsMode=CHART"
 SHARED = ("model", "stage", "mlflow.runColor")
 
 
-def experiment_name(run: dict) -> str:
+def experiment_name(run: Run) -> str:
     """``translation (demo)``: an experiment of the paper at a budget."""
-    return f"{run['experiment']} ({budget(run['key'])})"
+    return f"{run.experiment} ({budget(run.key)})"
 
 
-def experiment_tags(run: dict) -> dict[str, str]:
+def experiment_tags(run: Run) -> dict[str, str]:
     """Tags and the note of an experiment, from the event of one of its runs."""
-    title = (run.get("tags") or {}).get("title") or run["experiment"]
+    title = str(run.tags.get("title") or run.experiment)[:LONG]
     note = f"{title} · [all runs]({RUNS}) · [curves]({CURVES})"
-    told = {"experiment": run["experiment"], "budget": budget(run["key"])}
+    told = {"experiment": run.experiment, "budget": budget(run.key)}
     return {**told, **KIND, "mlflow.note.content": note}
 
 
@@ -41,14 +43,14 @@ def budget(key: str) -> str:
 def sweep_name(key: str, experiment: str) -> str:
     """The last two components of a key, without the experiment it is shown in."""
     parts = key.split("/")[-2:]
-    return "/".join(part for part in parts if part != experiment) or key
+    return "/".join(part for part in parts if part != experiment)[:LONG] or key[:LONG]
 
 
-def sweep_tags(key: str, child: dict) -> dict[str, str]:
+def sweep_tags(key: str, child: Run) -> dict[str, str]:
     """Tags of a sweep: what its key tells, and what it is made of."""
-    tags = child.get("tags") or {}
-    told = {name: str(tags[name]) for name in SHARED if name in tags}
-    told |= {"experiment": child["experiment"], "budget": budget(key)}
+    tags = child.tags
+    told = {name: str(tags[name])[:LONG] for name in SHARED if name in tags}
+    told |= {"experiment": child.experiment, "budget": budget(key)}
     return {"level": "sweep", **told}
 
 

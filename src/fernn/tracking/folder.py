@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import socket
 import sys
 import threading
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fernn import storage
+from fernn.errors import UserError
+from fernn.tracking.places import Refused, inside
 
 PATIENCE = 30.0  # seconds of waiting before it is told
 
@@ -65,14 +68,21 @@ class Folder:
         path = self.results / ".results-id"
         if not path.exists():
             storage.write_text(f"{uuid.uuid4().hex[:8]}\n", path)
-        return path.read_text(encoding="utf-8").strip()
+        name = path.read_bytes()[:200].strip().decode("ascii", "replace")
+        if not re.fullmatch(r"[0-9A-Za-z_-]{1,64}", name):
+            raise UserError(f"{path} holds no name, but {name!r}; delete it")
+        return name
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the right to write to MLflow; waits for another syncer's pass.
 
         A long wait is told on standard error, with who makes it long.
+
+        Raises:
+            UserError: the tracker's files are links that lead elsewhere.
         """
+        self._require_own()
         self.home.mkdir(parents=True, exist_ok=True)
         path = self.home / "lock"
         with path.open("a") as file:
@@ -86,6 +96,23 @@ class Folder:
             file.truncate(0)
             print(f"{socket.gethostname()} pid {os.getpid()}", file=file, flush=True)
             yield
+
+    def _require_own(self) -> None:
+        """Refuse links out of the results folder, and what is no file."""
+        folders = [self.home, self.artifacts]
+        files = [self.database, self.offsets]
+        files += [self.home / "lock", self.results / ".results-id"]
+        for path in folders + files:
+            try:
+                inside(path, self.results)
+            except Refused as refusal:
+                raise UserError(
+                    f"{refusal}; the tracker writes nothing there"
+                ) from None
+            right = path.is_dir() if path in folders else path.is_file()
+            if path.exists() and not right:
+                kind = "folder" if path in folders else "file"
+                raise UserError(f"{path} is no {kind}; remove it")
 
 
 def _tell_wait(path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fernn.spool import read_events
+from fernn.tracking.events import stretches
 from fernn.tracking.fold import Fold
 
 
@@ -25,7 +25,8 @@ class Memory:
             return fold
         fold = Fold()
         for path, offset in positions.items():
-            fold.add(read_events(path, end=offset)[0])
+            for events, _ in stretches(path, 0, offset):
+                fold.add(events)
         return fold
 
     def put(self, key: str, fold: Fold, positions: dict[Path, int]) -> None:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
 
 from fernn import storage
 from fernn.tracking.spools import Head
+
+Count = Annotated[int, Field(ge=0)]
 
 
 @dataclass
@@ -17,15 +22,17 @@ class Arrived:
     Args:
         first: hash of its first line, by which a file that was replaced is noticed.
         offset: bytes that arrived.
+        lines: in these bytes.
         status: the last one told; RUNNING before.
         end: Unix milliseconds of the last event.
         files: hash of each artifact logged, by its place in the run.
     """
 
     first: str
-    offset: int = 0
+    offset: Count = 0
+    lines: Count = 0
     status: str = "RUNNING"
-    end: int = 0
+    end: Count = 0
     files: dict[str, str] = field(default_factory=dict)
 
     def covers(self, head: Head) -> bool:
@@ -33,15 +40,26 @@ class Arrived:
         return self.first == head.first and self.offset >= head.size
 
 
+@dataclass
+class _Saved:
+    database: str
+    spools: dict[str, Arrived]
+
+
+_SAVED = TypeAdapter(_Saved)
+
+
 def load(path: Path, database: str) -> dict[str, Arrived]:
-    """The offsets by spool; none if they were written for another database."""
+    """The offsets by spool; none if they were written for another database.
+
+    None too if the file is missing or is not what `save` writes: all is sent again,
+    which changes nothing.
+    """
     try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
+        saved = _SAVED.validate_json(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return {}
-    if saved["database"] != database:
-        return {}
-    return {spool: Arrived(**entry) for spool, entry in saved["spools"].items()}
+    return saved.spools if saved.database == database else {}
 
 
 def save(path: Path, database: str, spools: dict[str, Arrived]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from fernn.spool import parse
+from fernn.tracking.events import LONGEST, Run, Unreadable, parse
 from fernn.tracking.folder import Folder
+from fernn.tracking.places import Refused, file_inside
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Head:
     name: str
     first: str
     size: int
-    run: dict
+    run: Run
 
 
 def by_key(folder: Folder) -> tuple[dict[str, list[Head]], dict[str, str]]:
@@ -39,21 +41,40 @@ def by_key(folder: Folder) -> tuple[dict[str, list[Head]], dict[str, str]]:
     for path in folder.spools():
         name = path.relative_to(folder.results).as_posix()
         try:
-            with path.open("rb") as file:
-                line = file.readline()
-            size = path.stat().st_size
-        except FileNotFoundError:  # its job begins anew
+            head = _head(path, name, folder.results)
+        except Refused as refusal:
+            if not os.path.lexists(path):  # its job begins anew
+                continue
+            strays[repr(name)[1:-1]] = str(refusal)
             continue
-        except OSError as error:
-            strays[name] = f"cannot be read: {error.strerror}"
-            continue
-        if not line.endswith(b"\n"):
-            continue
-        run = parse(line)
-        if run["event"] != "run":
-            strays[name] = f"does not begin with a run, but with {line[:60]!r}"
-            continue
-        first = hashlib.sha256(line).hexdigest()[:16]
-        head = Head(path, name, first, size, run)
-        groups.setdefault(run["key"], []).append(head)
+        if head:
+            groups.setdefault(head.run.key, []).append(head)
     return dict(sorted(groups.items())), strays
+
+
+def _head(path: Path, name: str, results: Path) -> Head | None:
+    """The head of a spool; None while its first line is being written.
+
+    Raises:
+        Refused: it cannot be shown.
+    """
+    if not name.isprintable():
+        raise Refused("has a name that cannot be printed")
+    try:
+        with file_inside(path, results).open("rb") as file:
+            line = file.readline(LONGEST)
+            size = file.seek(0, os.SEEK_END)
+    except FileNotFoundError:  # its job begins anew
+        return None
+    except OSError as error:
+        raise Refused(f"cannot be read: {error.strerror}") from None
+    if not line.endswith(b"\n"):
+        if len(line) == LONGEST:
+            raise Refused(f"begins with a line longer than {LONGEST} bytes")
+        return None
+    run = parse(line)
+    if isinstance(run, Run):
+        first = hashlib.sha256(line).hexdigest()[:16]
+        return Head(path, name, first, size, run)
+    why = f" ({run.why})" if isinstance(run, Unreadable) else ""
+    raise Refused(f"does not begin with a run, but with {line[:60]!r}{why}")

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from fernn.tracking import describe
+from fernn.tracking.events import Run
 from fernn.tracking.offsets import Arrived
 from fernn.tracking.spools import Head
 from fernn.tracking.view import View
 
 
-def find_or_create(view: View, experiment: str, child: dict) -> str:
-    """The id of a child's parent run.
+def find_or_create(view: View, experiment: str, key: str, child: Run) -> str:
+    """The id of a parent run.
 
     Args:
         view: MLflow.
         experiment: id of the experiment.
-        child: the ``run`` event of the child.
+        key: of the parent.
+        child: a run below it.
     """
-    key = child["parent"]
     run = view.find(experiment, key)
     if run is None:
-        name = describe.sweep_name(key, child["experiment"])
-        start = int(child["time"] * 1000)
+        name = describe.sweep_name(key, child.experiment)
         tags = describe.sweep_tags(key, child)
-        run = view.create(experiment, key, name, start, tags)
+        run = view.create(experiment, key, name, child.milliseconds, tags)
     return run
 
 
@@ -42,7 +42,7 @@ def settle(
     """
     children: dict[str, list[Head]] = {}
     for heads in runs.values():
-        parent = heads[0].run.get("parent")
+        parent = heads[0].run.parent
         if parent and parent not in runs and heads[0].name in arrived:
             children.setdefault(parent, []).append(heads[0])
     for parent, heads in children.items():
@@ -55,7 +55,7 @@ def settle(
         experiment = view.experiment(
             describe.experiment_name(child), describe.experiment_tags(child)
         )
-        run = find_or_create(view, experiment, child)
+        run = find_or_create(view, experiment, parent, child)
         view.log(run, tags={"mlflow.note.content": note})
         end = max(state.end for state in states)
         view.status(run, describe.sweep_status(statuses), end)

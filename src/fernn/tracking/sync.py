@@ -75,6 +75,8 @@ class Syncer:
                 runs, strays = self._bring_all(view, report)
                 if compare:
                     report.rows = check.compare(view, runs, strays)
+                    told = [line for row in report.rows for line in row.refused]
+                    report.problems = [*dict.fromkeys(report.problems + told)]
         except client.failures() as error:
             report.failure = client.explain(error, self.folder.uri)
         return report
@@ -95,7 +97,9 @@ class Syncer:
         arrived = offsets.load(self.folder.offsets, view.database)
         runs, strays = spools.by_key(self.folder)
         report.problems += [f"{name} {reason}" for name, reason in strays.items()]
-        carrier = Carrier(view, arrived, self._memory, self.folder.offsets)
+        carrier = Carrier(
+            view, self.folder.results, arrived, self._memory, self.folder.offsets
+        )
         try:
             for key, heads in runs.items():
                 try:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from fernn import storage
 from fernn.tracking import client, database
 from fernn.tracking.folder import Folder
+from fernn.tracking.places import Refused, as_folder, inside, own_faults
 
 METRICS, PARAMS, TAGS = 1000, 100, 100  # MLflow's limits for one call
+CHARACTERS = 80_000  # of values in one call: at most a megabyte as JSON
 ANSWERED = "fernn.answered"  # tag of a run whose making we know of
 ROOT = "mlflow-artifacts:/"  # a place the server resolves: no path of this machine
 
@@ -56,9 +60,9 @@ class View:
         A server that is slow to answer is asked again and may make a run twice. What we
         know of is kept; nothing was ever added to the others, which are removed.
         """
-        found = self._client.search_runs(
-            [experiment], f"{self._ours} AND {_keyed(key)}"
-        )
+        query = f"{self._ours} AND {_keyed(key)}"
+        alike = self._client.search_runs([experiment], query)
+        found = [run for run in alike if run.data.tags["fernn.key"] == key]
         if not found:
             return None
         kept = max(found, key=lambda run: (ANSWERED in run.data.tags, run.info.run_id))
@@ -108,21 +112,28 @@ class View:
         for part in batches(metrics, METRICS):
             self._client.log_batch(run, metrics=part, synchronous=True)
         pairs = [Param(*pair) for pair in (params or {}).items()]
-        for part in batches(pairs, PARAMS):
+        for part in batches(pairs, PARAMS, CHARACTERS):
             self._client.log_batch(run, params=part, synchronous=True)
         pairs = [RunTag(*pair) for pair in (tags or {}).items()]
-        for part in batches(pairs, TAGS):
+        for part in batches(pairs, TAGS, CHARACTERS):
             self._client.log_batch(run, tags=part, synchronous=True)
 
     def upload(self, run: str, file: Path, folder: str | None) -> None:
-        """Log a file; in our own database's folder by copying it into place."""
+        """Log a file; in our own database's folder by copying it into place.
+
+        Raises:
+            Refused: the file cannot be read, or the place is taken or elsewhere.
+        """
         uri = self._client.get_run(run).info.artifact_uri or ""
-        if not (self._folder.is_own and uri.startswith(ROOT)):
+        if not self._folder.is_own:
             self._client.log_artifact(run, str(file), folder)
             return
+        if not uri.startswith(ROOT):
+            raise Refused(f"the database shows files elsewhere, in {uri!r}")
         place = self._folder.artifacts / uri.removeprefix(ROOT) / (folder or "")
-        place.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, place / file.name)
+        target = inside(place, self._folder.artifacts) / file.name
+        with own_faults(target), storage.atomic(target) as temporary:
+            shutil.copyfile(file, temporary)
 
     def status(self, run: str, status: str, end: int) -> None:
         """Set the status of a run; `end` (Unix milliseconds) counts unless RUNNING."""
@@ -145,7 +156,7 @@ class View:
         return f"tags.`fernn.results` = '{self._results}'"
 
     def _make_experiment(self, name: str) -> str:
-        place = ROOT + name.replace(" ", "-") if self._folder.is_own else None
+        place = ROOT + as_folder(name) if self._folder.is_own else None
         try:
             return self._client.create_experiment(name, place)
         except client.failures() as error:
@@ -156,12 +167,29 @@ class View:
 
 
 def _keyed(key: str) -> str:
-    return f"tags.`fernn.key` = '{key}'"
+    """What picks a key, and others if it has characters that a query cannot quote."""
+    pattern = re.sub(r"[^\w./: -]", "_", key)  # stands for any one character
+    return f"tags.`fernn.key` {'=' if pattern == key else 'LIKE'} '{pattern}'"
 
 
-def batches(items: list, size: int) -> Iterable[list]:
-    """The items in lists of at most `size`."""
-    return (items[at : at + size] for at in range(0, len(items), size))
+def batches(items: list, size: int, characters: int | None = None) -> Iterator[list]:
+    """The items in lists of at most `size`.
+
+    Args:
+        items: to be sent.
+        size: number of items.
+        characters: of the values in a list, unless it has one item alone.
+    """
+    part, weight = [], 0
+    for item in items:
+        more = len(item.value) if characters else 0
+        if part and (len(part) == size or weight + more > (characters or 0)):
+            yield part
+            part, weight = [], 0
+        part.append(item)
+        weight += more
+    if part:
+        yield part
 
 
 def stored(value: float) -> float:

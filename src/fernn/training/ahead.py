@@ -9,7 +9,9 @@ from torch import Tensor
 
 from fernn.data.recipes import Labelled, Sequences
 
-BLOCK = 2**20  # bytes of frames; a batch may be larger and is then rendered by itself
+# Bytes of frames; a batch may be larger and is then rendered by itself. On a GPU calls
+# cost more and memory less.
+BLOCK, BLOCK_ON_GPU = 2**20, 2**27
 PIXEL = 4  # bytes
 
 
@@ -50,7 +52,9 @@ class Ahead:
         block = self._block
         if block is None or not block.has(epoch, first, count, frames):
             self._frames = max(self._frames, frames)
-            batches = BLOCK // (PIXEL * count * self._frames * self.size**2)
+            on_gpu = block is not None and block.video.device.type != "cpu"
+            most = BLOCK_ON_GPU if on_gpu else BLOCK
+            batches = most // (PIXEL * count * self._frames * self.size**2)
             many = max(1, batches) * count
             rendered = self._split.video(first, many, self._frames, epoch)
             self._block = block = _Block(epoch, first, rendered)

@@ -1,4 +1,4 @@
-"""A model should keep the ink.
+"""The ink of each model's predictions, relative to that of the truth.
 
 A bar for each model.
 """
@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from fernn.evaluation import aggregate
 from fernn.figures import _looks, _style
 
-AXES = ("bright",)
+SHOWS = {"bright": {"statistic": "ink"}}
 
 
 @_style.theme
 def draw(cubes) -> Figure:
     """The mean over seeds and samples of each model."""
-    aggregate.require(cubes, AXES)
+    aggregate.require(cubes, SHOWS)
     figure = Figure(figsize=(2, 2))
     axes = figure.subplots()
     for name, look in _looks.looks(cubes).items():

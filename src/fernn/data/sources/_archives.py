@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from fernn.data.sources import _clips
-from fernn.data.sources._files import LIMIT
+from fernn.data.sources import _clips, _limits
 from fernn.data.sources._sequences import Video
 from fernn.errors import UserError
 from fernn.lineage import sha256
@@ -34,8 +32,8 @@ def places(urls: list[str], known: dict[str, str], variable: str) -> dict[str, P
     Raises:
         UserError: a file is missing, not to be had, or not what it was.
     """
-    if own := os.environ.get(variable):
-        return _in_folder(Path(own).expanduser())
+    if own := _limits.own_folder(variable):
+        return _in_folder(own)
     return _downloaded(urls, known, variable)
 
 
@@ -47,7 +45,7 @@ def opened(
     for video in videos:
         place = places[f"{video.action}.zip"]
         if place.is_dir():
-            yield video, lambda name, place=place: (place / name).read_bytes()
+            yield video, lambda name, place=place: _limits.read(place / name)
             continue
         if video.action not in archives:
             archives[video.action] = _archive(place)
@@ -64,8 +62,8 @@ def _archive(place: Path) -> zipfile.ZipFile:
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     """A file's bytes, in memory."""
     size = archive.getinfo(name).file_size  # no more are ever unpacked
-    if size > LIMIT:
-        raise OSError(f"unpacks to {size} bytes, more than {LIMIT}")
+    if size > _limits.LIMIT:
+        raise OSError(f"unpacks to {size} bytes, more than {_limits.LIMIT}")
     return archive.read(name)
 
 
@@ -76,13 +74,31 @@ def _in_folder(folder: Path) -> dict[str, Path]:
             continue
         found = {LIST: place / LIST}
         for name in ARCHIVES:
-            inner = place / name.removesuffix(".zip")
-            options = [place / name, inner, place]
-            found[name] = next(path for path in options if path.exists())
+            found[name] = _one(place, name)
         return found
     raise UserError(
         f"{folder} has no {LIST}, nor has its sub-folder {LABEL}; it belongs beside"
         f" {', '.join(ARCHIVES)} or the videos themselves"
+    )
+
+
+def _one(place: Path, name: str) -> Path:
+    """A class's archive, or the folder that has its videos.
+
+    Raises:
+        UserError: there is neither, or the archive is no ordinary file.
+    """
+    action = name.removesuffix(".zip")
+    for path in (place / name, place / action):
+        if path.exists():
+            if not path.is_dir():
+                _limits.require_ordinary(path)
+            return path
+    if any(place.glob("person*.avi")):
+        return place
+    raise UserError(
+        f"{place} has no {name}, no folder {action} and no videos; without it the data"
+        " would lack that class"
     )
 
 

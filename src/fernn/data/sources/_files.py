@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
 import io
 import zlib
@@ -11,13 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fernn.data.sources import _limits
 from fernn.errors import UserError
 from fernn.storage import atomic
 
 Decoded = TypeVar("Decoded")
 Decode = Callable[[bytes, str], Decoded]
-
-LIMIT = 2**30  # bytes of a download, packed or unpacked; the largest known has half
 
 
 def from_folder(
@@ -39,8 +37,8 @@ def from_folder(
     """
     for place in (folder / label, folder / label.lower(), folder):
         for path in (place / name, place / f"{name}.gz"):
-            if path.is_file():
-                return decode(path.read_bytes(), str(path))
+            if path.exists():
+                return decode(_limits.read(path), str(path))
     raise UserError(f"{folder} has no {name}[.gz], nor has its sub-folder {label}")
 
 
@@ -50,7 +48,7 @@ def from_mirrors(
     """Decode a file of the cache, or download it from the first mirror that has it.
 
     Only what `decode` accepts is returned or kept. What is packed is unpacked in
-    memory, up to `LIMIT`: no name inside it is ever used.
+    memory, up to a limit: no name inside it is ever used.
 
     Args:
         urls: addresses of folders, tried in turn for `name`.gz.
@@ -90,24 +88,20 @@ def unpacked(content: bytes, where: str) -> bytes:
     """What gzip packed; bytes that are no whole gzip file stay as they are.
 
     Raises:
-        UserError: there are more than `LIMIT` bytes in it.
+        UserError: there are more bytes in it than the limit.
     """
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            raw = file.read(LIMIT + 1)
+        return _limits.ungzip(content, where)
     except (EOFError, OSError, zlib.error):
         return content
-    if len(raw) > LIMIT:
-        raise UserError(f"{where}: unpacks to more than {LIMIT} bytes")
-    return raw
 
 
 class _Bounded(io.BytesIO):
-    """Bytes in memory, at most `LIMIT`."""
+    """Bytes in memory, at most the limit."""
 
     def write(self, data: Any) -> int:
-        if self.tell() + len(data) > LIMIT:
-            raise ValueError(f"more than {LIMIT} bytes")
+        if self.tell() + len(data) > _limits.LIMIT:
+            raise ValueError(f"more than {_limits.LIMIT} bytes")
         return super().write(data)
 
 

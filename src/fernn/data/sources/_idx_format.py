@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import math
 import zlib
@@ -10,6 +9,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from fernn.data.sources._limits import ungzip
 from fernn.errors import UserError
 
 UNSIGNED_BYTES = 0x08
@@ -39,8 +39,10 @@ def decode(
     start = 4 + 4 * dimensions
     sizes = np.frombuffer(raw[4:start].ljust(start - 4, b"\0"), ">u4").tolist()
     size = start + math.prod(sizes)
+    shape = "x".join(map(str, sizes))
+    if 0 in sizes and len(raw) == size:
+        _refuse(where, "sizes of at least 1", shape)
     if len(raw) != size:
-        shape = "x".join(map(str, sizes))
         _refuse(where, f"{size} bytes ({shape})", f"{len(raw)} bytes")
     found = hashlib.sha256(raw).hexdigest()
     if checksum is not None and found != checksum.lower():
@@ -52,7 +54,7 @@ def _unpack(content: bytes, where: str) -> bytes:
     if not content.startswith(b"\x1f\x8b"):
         return content
     try:
-        return gzip.decompress(content)
+        return ungzip(content, where)
     except (EOFError, OSError, zlib.error) as error:
         found = f"{len(content)} bytes that are not ({error})"
         _refuse(where, "a whole gzip file", found)

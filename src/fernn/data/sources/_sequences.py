@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 
-from fernn.errors import UserError
+from fernn.data.sources._clips import CLASSES
+from fernn.errors import UserError, nearest
 
 LINE = re.compile(r"^person(\d+)_([a-z]+)_d(\d)\s+(?:frames\s+)?(.*)$")
 RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
@@ -42,7 +44,8 @@ def parse(text: str, place: str) -> list[Video]:
         place: where it is from, for messages.
 
     Raises:
-        UserError: no line names a video, or a range ends before it begins.
+        UserError: no line names a video, one is named twice, its action is unknown, or
+            a range ends before it begins or is there twice.
     """
     found = []
     for line in text.splitlines():
@@ -52,10 +55,33 @@ def parse(text: str, place: str) -> list[Video]:
         person, action, scenario, rest = match.groups()
         ranges = tuple((int(a), int(b)) for a, b in RANGE.findall(rest))
         video = Video(int(person), action, int(scenario), ranges)
-        for first, last in ranges:
-            if not 1 <= first <= last:
-                raise UserError(f"{place}: {video.file} has a clip {first}-{last}")
+        _require_clips(video, place)
         found.append(video)
     if not found:
         raise UserError(f"{place}: no line names a video and its frames")
+    names = [video.file for video in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise UserError(f"{place}: names {twice} twice")
     return found
+
+
+def _require_clips(video: Video, place: str) -> None:
+    if video.action not in CLASSES:
+        hint = nearest(video.action, CLASSES)
+        raise UserError(f"{place}: {video.file}: no action {video.action!r}; {hint}")
+    for first, last in video.ranges:
+        if not 1 <= first <= last:
+            raise UserError(f"{place}: {video.file} has a clip {first}-{last}")
+        if video.ranges.count((first, last)) > 1:
+            raise UserError(f"{place}: {video.file} has the clip {first}-{last} twice")
+
+
+def overlaps(video: Video) -> list[str]:
+    """A line for each two clips that share frames; the published list has some."""
+    ordered = sorted(video.ranges)
+    return [
+        f"{video.file}: the clips {a}-{b} and {c}-{d} share frames"
+        for (a, b), (c, d) in itertools.pairwise(ordered)
+        if c <= b
+    ]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from fernn.data.sources import _atlas, _files, _idx_format
+from fernn.data.sources import _atlas, _files, _idx_format, _limits
 from fernn.data.sources._spec import check_keys
 from fernn.errors import UserError
 
@@ -46,6 +44,9 @@ def fetch(
     check_keys(files, "source idx: files", ROLES)
     for role in ROLES:
         check_keys(files[role], f"source idx: {role}", ["name"], ["sha256"])
+        for key, value in files[role].items():
+            if not isinstance(value, str) and not (key == "sha256" and value is None):
+                raise UserError(f"source idx: {role}: {key} is a text, got {value!r}")
     spec = {"files": files, "label": label, "urls": urls or [], "folder": folder}
     read = {role: _read(role, spec) for role in ROLES}
     arrays = {role: array for role, (array, _) in read.items()}
@@ -76,10 +77,8 @@ def _read(role: str, spec: dict) -> tuple[np.ndarray, str]:
         checksum=checksum,
     )
     variable = spec["folder"]
-    if folder := os.environ.get(variable):
-        return _files.from_folder(
-            Path(folder).expanduser(), spec["label"], name, decode
-        )
+    if folder := _limits.own_folder(variable):
+        return _files.from_folder(folder, spec["label"], name, decode)
     try:
         return _files.from_mirrors(spec["urls"], name, checksum, decode)
     except UserError as error:

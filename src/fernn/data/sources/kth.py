@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import xarray as xr
 
 from fernn.data.sources import _clips
 from fernn.data.sources._archives import LIST, Read, opened, places
-from fernn.data.sources._sequences import Video, parse
+from fernn.data.sources._sequences import Video, overlaps, parse
 from fernn.data.sources._video import decode
 from fernn.errors import UserError
 from fernn.lineage import sha256
@@ -60,7 +61,7 @@ def fetch(
             for name, value in zip(columns, about, strict=True):
                 columns[name] += [value] * len(own_clips)
             advance(count, video.file)
-    for line in skipped:
+    for line in [*(line for video in videos for line in overlaps(video)), *skipped]:
         print(line, file=sys.stderr)
     known = {name: _digest(path) for name, path in found.items() if path.is_file()}
     atlas = _clips.build(
@@ -82,7 +83,7 @@ def _cut(
         return []
     try:
         frames = decode(read(video.file), video.file, size)
-    except (KeyError, OSError, zipfile.BadZipFile) as error:
+    except (KeyError, OSError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         skipped.append(f"{video.file}: cannot be read, left out: {error}")
         return []
     except UserError as error:

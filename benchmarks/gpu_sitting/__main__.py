@@ -1,0 +1,167 @@
+"""A sitting at one GPU: equality, rates, and the time to the published error.
+
+    PYTHONPATH=benchmarks FERNN_DATA=… python -m gpu_sitting --minutes 11
+
+What is most valuable comes first, and every finished step is kept in FOLDER, so that a
+later sitting with the same folder goes on: (1) each execution and precision against
+double precision, with its rate at the published size; (2) learning rates, each by a
+short one-cycle; (3) FERNN-V2 trained with the roll-out `advect` for what is left of
+the time, then tested. `--until rates` stops before (3). Everything that it writes
+names the card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fernn.lineage import commit
+from fernn.storage import write_text
+from fernn.training.loop import Diverged
+from gpu_sitting import data, forms, training
+from gpu_sitting.sizes import PUBLISHED, TINY
+
+RESERVE = 55.0  # seconds for the tests after the long run
+MARGIN = 0.96  # of the time that the steps are planned to take
+
+
+def main() -> None:
+    """Parse and run."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--minutes", type=float, default=11)
+    parser.add_argument("--forms-seconds", type=float, default=100)
+    parser.add_argument("--rates", type=float, nargs="+", default=training.RATES)
+    parser.add_argument("--until", choices=("data", "rates", "end"), default="end")
+    parser.add_argument("--tiny", action="store_true", help="to rehearse")
+    parser.add_argument("--folder", type=Path, default=Path("results/gpu-sitting"))
+    parser.add_argument("--output", type=Path, default=None, help="FOLDER by default")
+    args = parser.parse_args()
+    Sitting(args).run()
+
+
+class Sitting:
+    """Steps that are kept as they finish, in a file that names the card."""
+
+    def __init__(self, args: argparse.Namespace):
+        self.started = time.perf_counter()
+        self.args, self.sizes = args, TINY if args.tiny else PUBLISHED
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.card = (
+            torch.cuda.get_device_name() if self.device.type == "cuda" else "processor"
+        )
+        self.output = args.output or args.folder
+        self.output.mkdir(parents=True, exist_ok=True)
+        self.kept = args.folder / "sitting.json"
+        self.known: dict[str, Any] = {"card": self.card, "torch": torch.__version__}
+        if self.kept.exists():
+            self.known = json.loads(self.kept.read_text())
+        self.known["commit"] = commit()
+
+    def run(self) -> None:
+        """All steps, as far as the time goes."""
+        data.prepare(self.args.folder / "data", self.sizes)
+        if self.args.until == "data":
+            return
+        self.tell(f"{self.card}, torch {torch.__version__}")
+        self._forms()
+        self._probe()
+        if self.args.until == "rates":
+            return
+        self._train()
+
+    def tell(self, text: str) -> None:
+        """A line with the seconds since the start."""
+        print(f"{self._spent():6.1f} s  {text}", file=sys.stderr, flush=True)
+
+    def keep(self, name: str, found: Any) -> None:
+        """Keep a result here and in the output."""
+        self.known[name] = found
+        for folder in {self.args.folder, self.output}:
+            write_text(json.dumps(self.known, indent=1), folder / "sitting.json")
+
+    def _spent(self) -> float:
+        return time.perf_counter() - self.started
+
+    def _forms(self) -> None:
+        reference: dict[str, Any] = {}
+        if "floor" not in self.known:
+            self.keep("floor", forms.floor(self.sizes, self.device))
+            self.tell(f"floor: {self.known['floor']}")
+        for form in forms.FORMS:
+            name = f"form {form}"
+            if name in self.known or self._spent() > self.args.forms_seconds:
+                continue
+            if self.device.type == "cpu" and form.execution in ("triton", "compiled"):
+                continue
+            try:
+                found = forms.measure(self.sizes, form, self.device, reference)
+            except Exception as error:  # one form that fails must not end the sitting
+                found = {"failed": f"{type(error).__name__}: {error}"[:500]}
+            self.keep(name, found)
+            self.tell(f"{name}: {json.dumps(found)}")
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def best(self) -> forms.Form:
+        """The fastest form with `advect` that is right."""
+        right = {}
+        for form in forms.FORMS:
+            found = self.known.get(f"form {form}", {"failed": ""})
+            tolerance = forms.TOLERANCES[form.precision]
+            if form.rollout != "advect" or "failed" in found:
+                continue
+            if found["prediction error"] < tolerance:
+                right[form] = found["ms"]
+        if not right:
+            return forms.Form("fused", "tf32", "advect")
+        return min(right, key=lambda form: right[form])
+
+    def _probe(self) -> None:
+        if "probe" in self.known:
+            return
+        form, rates = self.best(), self.args.rates
+        found = training.probe(self.sizes, form, self.args.folder, self.device, rates)
+        self.keep("probe", {"form": str(form), "rates": found})
+        self.tell(f"probe {form}: {json.dumps(found)}")
+
+    def _train(self) -> None:
+        form, rates = self.best(), self.known["probe"]["rates"]
+        if "run" not in self.known:
+            self._plan(form, float(min(rates, key=lambda each: rates[each]["error"])))
+        where = self.args.folder, self.device
+        while "curve" not in self.known:
+            steps, rate = self.known["run"]["steps"], self.known["run"]["rate"]
+            self.tell(f"training {form}, rate {rate}, {steps} steps")
+            try:
+                how = self.sizes, form, *where, steps, rate, self._left()
+                self.keep("curve", training.long_run(*how, self.output, self.tell))
+            except Diverged as reason:
+                self.tell(f"{reason}; again with half the rate")
+                self._plan(form, rate / 2)
+        self.keep("test", training.test(self.sizes, *where, self.output))
+        self.tell(f"test: {json.dumps(self.known['test'])}")
+
+    def _plan(self, form: forms.Form, rate: float) -> None:
+        """As many steps as the time that is left allows."""
+        paces = list(self.known["probe"]["rates"].values())
+        step = min(pace["step"] for pace in paces)
+        validation = min(pace["validation"] for pace in paces)
+        left = self._left() - training.EPOCHS * validation
+        steps = max(training.EPOCHS, int(MARGIN * left / step))
+        self.keep("run", {"form": str(form), "rate": rate, "steps": steps})
+
+    def _left(self) -> float:
+        """Seconds for training."""
+        return self.args.minutes * 60 - self._spent() - RESERVE
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    main()

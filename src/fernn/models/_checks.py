@@ -1,0 +1,32 @@
+"""What a model is built of and asked for; what else is refused in one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fernn.cells import FlowEquivariantCell
+from fernn.cells._checks import kind_of
+from fernn.errors import UserError
+from fernn.velocities import whole
+
+
+def check_cell(cell: Any, model: str) -> None:
+    """Refuse what is no cell.
+
+    Raises:
+        UserError: it is none.
+    """
+    if not isinstance(cell, FlowEquivariantCell):
+        raise UserError(
+            f"a {model} needs a cell such as FusedCell(flow, hidden=32),"
+            f" got {kind_of(cell)}"
+        )
+
+
+def check_horizon(horizon: Any) -> int:
+    """How many frames to predict.
+
+    Raises:
+        UserError: it is no whole number, or less than one.
+    """
+    return whole(horizon, "at least one whole frame must be predicted", least=1)

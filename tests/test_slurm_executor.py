@@ -1,0 +1,150 @@
+"""A run on Slurm outlives its controller's absence, refuses what cannot start, stops.
+
+Snakemake and its plugin are real, the commands of Slurm are scripts: what they answer
+is in files. `tests/faults/test_slurm.py` has the same with a real Slurm.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from copied import ROOT, environment
+
+pytest.importorskip("snakemake_executor_plugin_slurm")
+
+LIMIT = 60.0  # seconds until a run hangs
+SNAKEFILE = """
+from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
+from snakemake_slurm_fernn import executor
+executor.LOOK = 0.2
+ExecutorPluginRegistry().get_plugin("slurm").executor = executor.Executor
+rule long:
+    output: "made"
+    resources: runtime=720, slurm_partition="gpu", mem_mb=1
+    shell: "touch {output}"
+rule beside:
+    output: "beside"
+    localrule: True
+    shell: "echo sleeps >> calls; sleep 600"
+"""
+OPTIONS = ["--executor", "slurm", "--jobs", "2", "--logger", "fernn"]
+OPTIONS += ["--slurm-status-command", "squeue"]
+OPTIONS += ["--slurm-init-seconds-before-status-checks", "1"]
+# Each notes that it was called; `away`, a file, makes it fail as without a controller.
+HEAD = """#!/bin/sh
+echo ${0##*/} $* >> calls
+"""
+AWAY = "[ -e away ] && { echo 'Unable to contact slurm controller' >&2; exit 1; }\n"
+PING = (
+    "[ $1 = ping ] && { [ -e away ] && echo 'at vm is DOWN' || echo 'at vm is UP'; }\n"
+)
+COMMANDS = {
+    "scontrol": PING + AWAY + "echo 'MinJobAge = 3600 sec'",
+    "sinfo": AWAY + "cat limits",
+    "sbatch": AWAY + "touch made; echo 7",
+    # Of the questions for the states of jobs, the first so many fail.
+    "squeue": AWAY + "read n < failing; [ $n -gt 0 ] && "
+    "{ echo $((n - 1)) > failing; exit 1; }; echo \"7|$(cat state)\"",
+    "scancel": AWAY + "true",
+    "sacct": "exit 1",
+}  # fmt: skip
+
+
+class Run:
+    """Snakemake with a Slurm of scripts, in a folder of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        scripts = folder / "bin"
+        scripts.mkdir()
+        for name, text in COMMANDS.items():
+            (scripts / name).write_text(HEAD + text)
+            (scripts / name).chmod(0o755)
+        self.answer(limits="gpu*|1-00:00:00", state="COMPLETED", failing="0")
+        (folder / "Snakefile").write_text(SNAKEFILE)
+        self.env = environment(ROOT / "src")
+        self.env["PATH"] = f"{scripts}{os.pathsep}{self.env['PATH']}"
+
+    def answer(self, **texts):
+        for name, text in texts.items():
+            (self.folder / name).write_text(f"{text}\n")
+
+    def start(self, *targets):
+        command = [sys.executable, "-m", "snakemake", *targets, *OPTIONS]
+        with (self.folder / "told").open("w") as told:
+            self.head = subprocess.Popen(
+                command, cwd=self.folder, env=self.env, stdout=told, stderr=told
+            )
+        return self.head
+
+    def wait_for(self, text, name):
+        end = time.monotonic() + LIMIT
+        while text not in self.read(name):
+            assert time.monotonic() < end, self.read("told")
+            time.sleep(0.05)
+
+    def read(self, name):
+        path = self.folder / name
+        return path.read_text() if path.exists() else ""
+
+
+@pytest.fixture
+def run(tmp_path):
+    made = Run(tmp_path)
+    yield made
+    made.head.kill()
+    made.head.wait()
+
+
+def test_questions_that_fail_lose_no_job(run):
+    """Twelve, as many as three looks at the jobs ask."""
+    run.answer(failing="12")
+    assert run.start().wait(LIMIT) == 0, run.read("told")
+    told = run.read("told")
+    assert told.count("Slurm does not answer: waiting") == 1
+    assert told.count("Slurm answers again, after") == 1
+    assert run.read("calls").count("sbatch") == 1
+
+
+def test_a_job_is_submitted_once_the_controller_is_back(run):
+    """Nor does SIGTERM wait for it."""
+    run.answer(away="", limits="gpu*|infinite")
+    head = run.start()
+    run.wait_for("Slurm does not answer: waiting", "told")
+    assert "Slurm does not tell whether partitions allow" in run.read("told")
+    head.send_signal(signal.SIGTERM)
+    assert head.wait(LIMIT) == 1
+    assert "sbatch" not in run.read("calls")
+    head = run.start()
+    run.wait_for("Slurm does not answer: waiting", "told")
+    (run.folder / "away").unlink()
+    assert head.wait(LIMIT) == 0, run.read("told")
+    assert run.read("calls").count("sbatch") == 1
+
+
+def test_a_job_longer_than_its_partition_allows_is_refused(run):
+    run.answer(limits="gpu*|5:00\nother|infinite")
+    assert run.start().wait(LIMIT) == 2
+    lines = [line for line in run.read("told").splitlines() if "never start" in line]
+    words = "partition gpu allows 5 minutes, its jobs ask: long for 720; shorter"
+    assert len(lines) == 1 and words in lines[0] and "Traceback" not in run.read("told")
+    assert "sbatch" not in run.read("calls")
+    assert not any(run.folder.glob(".snakemake/locks/*"))
+
+
+def test_sigterm_ends_the_jobs(run):
+    """Snakemake's own handler waits for them, for ever if they cannot start."""
+    run.answer(state="PENDING")
+    head = run.start("made", "beside")
+    run.wait_for("squeue --format", "calls")
+    run.wait_for("sleeps", "calls")
+    head.send_signal(signal.SIGTERM)
+    assert head.wait(LIMIT) == 1
+    assert "scancel 7" in run.read("calls")
+    told = run.read("told")
+    assert "1 Slurm job(s) cancelled; the same command goes on" in told
+    assert "Error" not in told and "Exception" not in told
