@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from fernn import models
-from fernn.errors import Damaged, UserError
+from fernn.errors import Damaged, UserError, shown
 from fernn.lineage import sha256
 from fernn.packing import pack, unpack
-from fernn.storage import write_bytes, write_text
+from fernn.storage import read_json, write_bytes, write_json
 
 
 def save(
@@ -29,7 +29,7 @@ def save(
     """
     content, digest = pack({"weights": weights, "spec": spec})
     record = {"lineage": lineage, "sha256": digest, "spec": spec}
-    write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", sidecar(path))
+    write_json(record, sidecar(path))
     write_bytes(content, path)
 
 
@@ -49,10 +49,28 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> nn.Module:
     content = unpack(path, device)
     if content is None:
         raise UserError(f"{path} is refused: it holds code")
-    spec = dict(content["spec"])
-    model = models.build(spec["model"], spec["frame_size"]).to(device)
-    model.load_state_dict(content["weights"])
+    parts = content if isinstance(content, dict) else {}
+    if not {"weights", "spec"} <= parts.keys():
+        raise UserError(f"{path}: holds no model, but {shown(content)}")
+    spec = dict(parts["spec"])
+    try:
+        model = models.build(spec["model"], spec["frame_size"]).to(device)
+        model.load_state_dict(parts["weights"])
+    except (KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: its weights fit no model: {reason}") from None
+    _tell_lost(path, model)
     return model.eval()
+
+
+def _tell_lost(path: Path, model: nn.Module) -> None:
+    """Say in a line that weights are no numbers: what follows means nothing."""
+    weights = list(model.parameters())
+    lost = sum(int((~weight.isfinite()).sum()) for weight in weights)
+    if lost:
+        every = sum(weight.numel() for weight in weights)
+        line = f"{path}: {lost} of {every} weights are not finite: it diverged"
+        print(line, file=sys.stderr, flush=True)
 
 
 def describe(path: Path | str) -> dict[str, Any]:
@@ -60,13 +78,17 @@ def describe(path: Path | str) -> dict[str, Any]:
 
     Raises:
         UserError: there is no sidecar.
+        Damaged: the sidecar is not what was written.
     """
     beside = sidecar(Path(path))
     if not beside.exists():
         raise UserError(
             f"no {beside.name} beside {path}; it tells what the weights are"
         )
-    return json.loads(beside.read_text())
+    try:
+        return read_json(beside, sha256=str, spec=dict)
+    except Damaged as error:  # both are made again
+        raise Damaged(path, f"its sidecar: {error}") from None
 
 
 def sidecar(path: Path) -> Path:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fernn.errors import Damaged, UserError
 from fernn.lease import require_held
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 FULL = (errno.ENOSPC, errno.EDQUOT)  # errors of a disk or a quota without room
 SEAL = b"\nfernn sha256 "  # after a netCDF file's own bytes, which readers pass over
+CHECKSUM = "checksum"  # of a record in JSON
 SEALED = len(SEAL) + 64  # bytes of it with its digest
 
 
@@ -85,6 +87,47 @@ def write_bytes(content: bytes, path: Path | str) -> None:
 def write_text(text: str, path: Path | str) -> None:
     """Write a text file atomically."""
     write_bytes(text.encode(), path)
+
+
+def write_json(record: Mapping[str, Any], path: Path | str) -> None:
+    """Write a record atomically, with a checksum of what it says."""
+    record = {**record, CHECKSUM: _checksum(record)}
+    write_text(json.dumps(record, indent=1, allow_nan=False) + "\n", path)
+
+
+def read_json(path: Path | str, **needed: type) -> dict[str, Any]:
+    """A record that `write_json` wrote; one of an earlier version has no checksum.
+
+    Args:
+        path: of the file.
+        needed: keys that it must have, and the type of each value.
+
+    Raises:
+        UserError: there is no such file.
+        Damaged: it is no JSON, lacks something, or is not what was written.
+    """
+    try:
+        record = json.loads(Path(path).read_bytes().decode("utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"no such file: {path}") from None
+    except (ValueError, RecursionError) as error:
+        raise Damaged(path, f"no whole JSON ({str(error).splitlines()[0]})") from None
+    if not isinstance(record, dict):
+        raise Damaged(path, f"a record is needed, found {type(record).__name__}")
+    written = record.pop(CHECKSUM, None)
+    if written is not None and written != _checksum(record):
+        raise Damaged(path, "what it says is not what was written")
+    for key, kind in needed.items():
+        if not isinstance(record.get(key), kind):
+            raise Damaged(path, f"its {key} is missing or of another kind")
+    return record
+
+
+def _checksum(record: Mapping[str, Any]) -> str:
+    """Of what JSON makes of it: keys are text there."""
+    plain = json.loads(json.dumps(record))
+    text = json.dumps(plain, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_dataset(

@@ -37,20 +37,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the hyperparameters of the round's slots."""
-    import json
-
     from fernn.lineage import stamp
-    from fernn.storage import write_text
+    from fernn.storage import read_json, write_json
     from fernn.tuning.batch import ask, result
     from fernn.tuning.study import Search
 
     ranges = args.tuning["ranges"]
     search = Search(0, _trial.points(args), ranges)
-    results = [result(json.loads(path.read_text())) for path in args.results]
+    results = [result(read_json(path)) for path in args.results]
     record = {
         "lineage": stamp(args.results),
         "ranges": ranges,
         "round": args.round,
         "slots": ask(search, args.round, args.size, results),
     }
-    write_text(json.dumps(record, indent=1) + "\n", args.output)
+    write_json(record, args.output)

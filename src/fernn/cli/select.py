@@ -34,14 +34,12 @@ JOURNAL = re.compile(r"[0-9A-Za-z_-]+\.journal")
 
 def run(args: argparse.Namespace) -> None:
     """Write the best parameters and all trials."""
-    import json
-
     from fernn.json_lines import plain
     from fernn.lineage import stamp
-    from fernn.storage import write_text
+    from fernn.storage import read_json, write_json
     from fernn.tuning.study import best
 
-    records = [json.loads(path.read_text()) for path in args.results]
+    records = [read_json(path) for path in args.results]
     chosen, trials = best(_journal(args.results[0].parent, records), args.trials)
     record = {
         "lineage": stamp(args.results),
@@ -58,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
         ],
         "value": chosen.value,
     }
-    write_text(json.dumps(plain(record), indent=1) + "\n", args.output)
+    write_json(plain(record), args.output)
 
 
 def _journal(folder: Path, records: list[dict[str, Any]]) -> Path:

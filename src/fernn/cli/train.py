@@ -33,10 +33,11 @@ def run(args: argparse.Namespace) -> None:
     """Train, and write the checkpoint, its sidecar and the history."""
     from fernn.lineage import commit, stamp
     from fernn.models import parameters
+    from fernn.storage import read_json
     from fernn.training import tasks
     from fernn.training.rolling import RollingStates
 
-    chosen = json.loads(args.best.read_text())["params"] if args.best else {}
+    chosen = read_json(args.best, params=dict)["params"] if args.best else {}
     args = _run.tuned(args, chosen)
     model, *splits, settings = _run.prepare(args, args.seed)
     _require_shares(args.devices, settings.batch)

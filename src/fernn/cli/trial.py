@@ -29,21 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train, and write the result."""
-    import json
-
     from fernn.json_lines import plain
     from fernn.lineage import stamp
-    from fernn.storage import write_text
+    from fernn.storage import read_json, write_json
 
-    asked = json.loads(args.asked.read_text())
+    asked = read_json(args.asked, slots=dict, ranges=dict)
     if str(args.slot) not in asked["slots"]:
         known = ", ".join(asked["slots"])
         raise UserError(f"--slot {args.slot} is not of {args.asked}, which has {known}")
     data = [args.train, args.val, args.atlas]
     ended = _result(args, asked, stamp(data))
     record = {**ended.record(), "lineage": stamp([*data, args.asked])}
-    text = json.dumps(plain(record), indent=1, allow_nan=False, sort_keys=True)
-    write_text(text + "\n", args.output)
+    write_json(dict(sorted(plain(record).items())), args.output)
 
 
 def _result(args: argparse.Namespace, asked: dict[str, Any], lineage: dict) -> Any:

@@ -25,10 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Fill free slots of the study until there are none, and say which."""
-    import json
-
     from fernn.lineage import stamp
-    from fernn.storage import write_text
+    from fernn.storage import write_json
     from fernn.tuning.study import Search, work
 
     spec = args.tuning
@@ -42,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
 
     slots = work(journal, search, objective)
     record = {"journal": journal.name, "lineage": lineage, "slots": slots}
-    write_text(json.dumps(record, indent=1) + "\n", args.output)
+    write_json(record, args.output)
 
 
 def _identity(args: argparse.Namespace, lineage: dict) -> str:

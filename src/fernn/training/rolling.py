@@ -98,7 +98,8 @@ def _sidecar(path: Path) -> Path:
 
 def _whole(path: Path) -> bool:
     recorded = _sidecar(path)
-    return recorded.exists() and recorded.read_text().strip() == sha256(path)
+    written = recorded.read_bytes() if recorded.exists() else b""
+    return written.strip() == sha256(path).encode("ascii")
 
 
 def _remove(path: Path) -> None:

@@ -13,6 +13,17 @@ PRECISIONS: dict[str, Any] = {  # and what Lightning calls them
     "tf32": "32-true",
     "bfloat16": "bf16-mixed",
 }
+# Settings that are whole numbers, and the least of each.
+WHOLE = {
+    "batch": 1,
+    "sequences": 0,
+    "epochs": 0,
+    "context": 1,
+    "horizon": 0,
+    "long_horizon": 0,
+    "seed": 0,
+}
+MOST, FRAMES = 2**62, 10_000  # of such a number, and of a sequence
 WARM_UP = 0.05  # share of a one-cycle schedule
 
 
@@ -114,6 +125,7 @@ def settings(spec: dict[str, Any], seed: int) -> Settings:
         made = Settings(**{**spec, "seed": seed})
     except TypeError as error:
         raise UserError(f"training settings: {error}") from None
+    _require_numbers(made)
     if made.schedule not in SCHEDULES:
         hint = nearest(made.schedule, SCHEDULES)
         raise UserError(f"no schedule {made.schedule!r}; {hint}")
@@ -126,3 +138,30 @@ def settings(spec: dict[str, Any], seed: int) -> Settings:
             f" {made.batch} sequences"
         )
     return made
+
+
+def _require_numbers(made: Settings) -> None:
+    """Refuse what is no number of its kind, or out of its range.
+
+    Raises:
+        UserError: which, and what it is.
+    """
+    for name, least in WHOLE.items():
+        value = getattr(made, name)
+        if type(value) is not int or not least <= value <= MOST:
+            raise UserError(
+                f"{name} must be a whole number from {least} to {MOST}, got {value!r}"
+            )
+    for name in ("learning_rate", "clip"):
+        value = getattr(made, name)
+        if type(value) not in (int, float) or not 0 < value < math.inf:
+            raise UserError(f"{name} must be a number above 0, got {value!r}")
+    if made.context + max(made.horizon, made.long_horizon) > FRAMES:
+        raise UserError(
+            f"a sequence has at most {FRAMES} frames, got a context of {made.context}"
+        )
+    if made.extend_horizon and made.long_horizon < made.horizon:
+        raise UserError(
+            f"long_horizon must be at least the horizon, {made.horizon}, got"
+            f" {made.long_horizon}"
+        )
