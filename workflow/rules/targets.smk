@@ -27,14 +27,14 @@ def suggestion(target):
 
 
 def refuse_unknown(wanted):
-    """End the run for targets that are no rule, no file and no rule's output."""
+    """End the run for targets that are no rule and no output of one."""
     lines = []
     for target in sorted(map(str, wanted)):
         path = os.path.relpath(target)
         known = (
             target == rule.name or rule.is_producer(path) for rule in workflow.rules
         )
-        if not ("://" in target or Path(path).exists() or any(known)):
+        if not ("://" in target or any(known)):
             hint = suggestion(target)
             lines.append(f"fernn: no target {target!r} in budget {BUDGET!r}; {hint}")
     if lines:
