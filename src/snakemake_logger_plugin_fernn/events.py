@@ -10,6 +10,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from snakemake_logger_plugin_fernn import interrupts, messages
 from snakemake_logger_plugin_fernn.logs import tails
+from snakemake_logger_plugin_fernn.pictures import Pictures
 from snakemake_logger_plugin_fernn.progress import Job, Run
 from snakemake_logger_plugin_fernn.view import View, at_start, in_run
 from snakemake_logger_plugin_fernn.wording import (
@@ -39,6 +40,7 @@ class Events:
         self._quiet = quiet
         self._colour = colour
         self._stopping = False
+        self._pictures = Pictures()
         self._tellers = {
             LogEvent.RUN_INFO: self._plan,
             LogEvent.RESOURCES_INFO: self._provide,
@@ -90,12 +92,18 @@ class Events:
         needs = numbers(getattr(record, "resources", None) or {})
         benchmark = getattr(record, "benchmark", None)
         self.run.start(getattr(record, "jobid", -1), job, needs, benchmark)
+        self._pictures.expect(
+            getattr(record, "jobid", -1), getattr(record, "output", None) or []
+        )
         self.view.started(job)
 
     def _finish(self, record: logging.LogRecord) -> None:
         job = self.run.finish(getattr(record, "job_id", -1), record.created)
         if job is not None:
             self.view.finished(job, record.created)
+        for path in self._pictures.made(getattr(record, "job_id", -1)):
+            if "progress" not in self._quiet:
+                self.view.say(f"{moment(record.created)} picture: {path}", "good")
 
     def _fail(self, record: logging.LogRecord) -> None:
         if self._stopping or interrupts.came():  # whoever stopped the run needs no logs

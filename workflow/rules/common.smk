@@ -74,6 +74,23 @@ def entry(*keys):
     return look_up
 
 
+STAGES = ("synthesize", "tune", "select", "train", "evaluate", "combine")
+SHOWING = len(STAGES) * (len(EXPERIMENTS) + 1)  # before any experiment's jobs
+
+
+def depth_first(stage):
+    """A priority: one experiment after the other, of each what is nearest its end.
+
+    So the first one can be drawn while others train. What has none here comes last.
+    """
+    waiting = dict(zip(EXPERIMENTS, range(len(EXPERIMENTS), 0, -1)))
+
+    def look_up(wildcards):
+        return len(STAGES) * waiting[wildcards.experiment] + STAGES.index(stage)
+
+    return look_up
+
+
 def described(wildcards):
     """What a cube tells about itself: its experiment, and how it was measured."""
     experiment = EXPERIMENTS[wildcards.experiment]
@@ -280,6 +297,12 @@ def beside(rule):
     return "slurm_partition" not in own
 
 
+def all_cores(rule):
+    """The cores of the run, for a job that nothing may disturb; 1 if Slurm gives them."""
+    cores = workflow.resource_settings.cores
+    return cores if cores and beside(rule) else 1
+
+
 HEAD = Path(f"results/{BUDGET}/.head.lease")
 
 
@@ -316,8 +339,9 @@ def as_head():
 
     `fernn head` refuses, with exit code 2, if another one lives; it clears what a dead
     one left, and tells what the names of Slurm jobs begin with. Dry runs, reports and
-    the like run nothing and need no head.
+    the like run nothing and need no head. Unknown targets end all of them.
     """
+    refuse_unknown(workflow.dag_settings.targets)
     if workflow.executor_plugin is not None and not workflow.dryrun:
         command = [sys.executable, "-m", "fernn", "head", "--budget", BUDGET]
         done = subprocess.run(

@@ -17,7 +17,7 @@ rule evaluate:
         f"results/{BUDGET}/logs/evaluate/{{experiment}}.{{part}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/evaluate/{{experiment}}.{{part}}.tsv"
-    priority: 30
+    priority: depth_first("evaluate")
     conda:
         "../../envs/fernn.yaml"
     threads: 1
@@ -47,7 +47,7 @@ rule combine:
         f"results/{BUDGET}/logs/combine/{{experiment}}.{{axis}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/combine/{{experiment}}.{{axis}}.tsv"
-    priority: 40
+    priority: depth_first("combine")
     localrule: beside("combine")
     conda:
         "../../envs/fernn.yaml"
@@ -68,10 +68,10 @@ rule bench:
         f"results/{BUDGET}/logs/bench/{{measurement}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/bench/{{measurement}}.tsv"
-    priority: -10
     localrule: beside("bench")
     conda:
         "../../envs/fernn.yaml"
+    threads: all_cores("bench")  # it measures time: when all else is done, and alone
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * 2 ** (attempt - 1),
         runtime=20,

@@ -22,7 +22,7 @@ rule figure:
         f"results/{BUDGET}/logs/figure/{{figure}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/figure/{{figure}}.tsv"
-    priority: 50
+    priority: SHOWING
     localrule: beside("figure")
     conda:
         "../../envs/fernn.yaml"
@@ -55,7 +55,7 @@ rule table:
         f"results/{BUDGET}/logs/table/{{table}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/table/{{table}}.tsv"
-    priority: 50
+    priority: SHOWING
     localrule: beside("table")
     conda:
         "../../envs/fernn.yaml"

@@ -12,6 +12,7 @@ rule fetch:
         f"results/{BUDGET}/logs/fetch/{{source}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/fetch/{{source}}.tsv"
+    priority: 1
     localrule: True  # nodes of a cluster may have no network
     conda:
         "../../envs/fernn.yaml"
@@ -33,6 +34,7 @@ rule synthesize:
         f"results/{BUDGET}/logs/synthesize/{{experiment}}.{{split}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/synthesize/{{experiment}}.{{split}}.tsv"
+    priority: depth_first("synthesize")
     localrule: beside("synthesize")
     conda:
         "../../envs/fernn.yaml"

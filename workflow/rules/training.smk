@@ -19,7 +19,7 @@ rule train:
         f"results/{BUDGET}/logs/train/{{experiment}}.{{model}}.{{seed}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/train/{{experiment}}.{{model}}.{{seed}}.tsv"
-    priority: 20
+    priority: depth_first("train")
     conda:
         "../../envs/fernn.yaml"
     threads: 1

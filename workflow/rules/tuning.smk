@@ -21,7 +21,7 @@ rule tune:
         f"results/{BUDGET}/logs/tune/{{experiment}}.{{model}}.{{worker}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/tune/{{experiment}}.{{model}}.{{worker}}.tsv"
-    priority: 10
+    priority: depth_first("tune")
     conda:
         "../../envs/fernn.yaml"
     threads: 1
@@ -56,7 +56,7 @@ rule select:
         f"results/{BUDGET}/logs/select/{{experiment}}.{{model}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/select/{{experiment}}.{{model}}.tsv"
-    priority: 15
+    priority: depth_first("select")
     localrule: beside("select")
     conda:
         "../../envs/fernn.yaml"

@@ -24,7 +24,7 @@ rule ask:
         f"results/{BUDGET}/logs/ask/{{experiment}}.{{model}}.{{round}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/ask/{{experiment}}.{{model}}.{{round}}.tsv"
-    priority: 15
+    priority: depth_first("select")
     localrule: True
     conda:
         "../../envs/fernn.yaml"
@@ -61,7 +61,7 @@ rule trial:
         f"results/{BUDGET}/logs/trial/{{experiment}}.{{model}}.{{slot}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/trial/{{experiment}}.{{model}}.{{slot}}.tsv"
-    priority: 10
+    priority: depth_first("tune")
     conda:
         "../../envs/fernn.yaml"
     threads: 1
