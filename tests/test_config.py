@@ -71,8 +71,8 @@ def told(tmp_path):
         for index, text in enumerate(texts):
             file = tmp_path / f"{index}.yaml"
             file.write_text(text)
-            sources.append(read(file))
         try:
+            sources += map(read, sorted(tmp_path.glob("*.yaml")))
             checked({**merge(sources), **merged}, sources)
         except UserError as error:
             return str(error).replace(f"{tmp_path}/0.yaml:", "").splitlines()
@@ -175,7 +175,7 @@ def test_all_mistakes_are_told_at_once_where_they_stand(told):
         ("paper: {table_1: [forecasting_eror]}", "did you mean 'forecasting_error'"),
         ("tuning: {first: [{learning_rate: 1}]}", "1.0 is outside its range 0.0003"),
         ("tuning: {first: [{}]}", "first.0.learning_rate: is missing"),
-        ("seed: 2020-01-01", "must be a whole number, got '2020-01-01'"),
+        ("seed: 2020-01-01", "is no number or text; write '2020-01-01'"),
     ],
 )
 def test_a_mistake_is_one_line(told, text, message):
@@ -211,7 +211,7 @@ def test_the_winning_file_or_the_command_line_has_the_mistake(told, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"budget: [demo\nseed: 0\n", ":2:5: expected ',' or ']', but got ':'"),
+        (b"budget: [demo\nseed: 0\n", ":2:5: did not find expected ',' or ']'"),
         (b"- budget\n", ":1:1: must be a mapping of keys to values"),
         (b"budget: d\xe9mo\n", ": is not UTF-8 at byte 9"),
         (None, ": No such file or directory"),

@@ -132,12 +132,13 @@ def _axis(
     if axis.statistic == "hidden_state" and axis.draw == "flowed":
         side = 2 * merged.get("grid_speed", 0) + 1
         flows = merged.get("flows") or [[0, 0]] * (side**2 - 1)
-        moving = [flow for flow in flows if any(flow)] if merged.get("flows") else flows
+        if merged.get("flows"):  # one that is no list has a problem of its own
+            flows = [flow for flow in flows if not isinstance(flow, list) or any(flow)]
         if merged["sequences"] != 1:
             message = f"hidden_state shows 1 sequence, got {merged['sequences']}"
             yield Problem(at("sequences"), message)
-        if len(moving) != 1:
-            message = f"hidden_state shows 1 flow that moves, got {len(moving)}"
+        if len(flows) != 1:
+            message = f"hidden_state shows 1 flow that moves, got {len(flows)}"
             yield Problem(at("flows"), message)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable
 from typing import Annotated, Any, TypeVar
 
@@ -19,7 +20,7 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 def _distinct(items: list[Item]) -> list[Item]:
-    twice = sorted({str(item) for item in items if items.count(item) > 1})
+    twice = sorted(str(item) for item, count in Counter(items).items() if count > 1)
     if twice:
         raise ValueError(f"{', '.join(twice)} more than once")
     return items

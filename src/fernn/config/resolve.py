@@ -8,7 +8,7 @@ from typing import Any
 
 from fernn.config.check import checked
 from fernn.config.plan import plan
-from fernn.config.positions import merge, read
+from fernn.config.positions import merge, numbers, read
 
 
 def resolve(
@@ -27,7 +27,8 @@ def resolve(
         UserError: the configuration has mistakes; a line for each.
     """
     sources = [read(path) for path in files]
-    raw = merge(sources) if merged is None else merged
+    ours = merge(sources)
+    raw = ours if merged is None else numbers(merged, ours)
     if budget:
         raw["budget"] = budget
     return plan(checked(raw, sources))
