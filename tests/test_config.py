@@ -53,6 +53,7 @@ translation
 baselines
 13:11: budgets.demo.epocs: unknown key; did you mean 'epochs'?
 13:21: budgets.demo.frame_size: must be at least 1, got -3
+13:37: budgets.demo.source: no source 'handwriten'; did you mean 'handwritten'?
 14:12: budgets.paper.seeds: 0 more than once, got [0, 0]
 16:3: figures.training_sped: no figure 'training_sped'; did you mean 'training_speed'?
 17:14: figures.rollouts.0: no cube 'translation/rolouts'; did you mean \
@@ -84,6 +85,36 @@ def told(tmp_path):
 def test_all_mistakes_are_told_at_once_where_they_stand(told):
     first = [line for line in told(MISTAKES) if not line.startswith(f"{ROOT}")]
     assert sorted(first) == sorted(TOLD.splitlines())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "seed: -1",
+        "budgets: {demo: {epochs: -1}}",
+        "budgets: {demo: {epochs: -1, sizes: 3}}",
+        "budgets: {paper: {seeds: [0, 0]}}",
+        "experiments: {rotation_slow: {title: 3}}",
+        "experiments: {translation: {axes: [lenght]}}",
+        "models: {grnn: {kernal: 5}}",
+        "sources: 3",
+        "budgets: {demo: {experiments: [rotation_slo, 3]}}",
+    ],
+)
+def test_an_unknown_experiment_is_told_beside_another_mistake(told, other):
+    unknown = "no experiment 'rotation_slo'; did you mean 'rotation_slow'?"
+    lines = told("budgets: {demo: {experiments: [rotation_slo]}}", other)
+    assert sum(line.endswith(unknown) for line in lines) == 1
+    assert len(lines) > 1
+    assert not any("no experiment 'rotation_slow'" in line for line in lines)
+
+
+def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
+    given = "title: 3, models: [grn, grnn], protocol: exakt, axes: [lenght]"
+    lines = told(f"experiments: {{translation: {{{given}}}}}")
+    assert len(lines) == 4 and lines[0].startswith("1:29: ")
+    for name in ("no model 'grn';", "no protocol 'exakt'", "no axis 'lenght'"):
+        assert sum(name in line for line in lines) == 1
 
 
 @pytest.mark.parametrize(
