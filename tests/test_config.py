@@ -139,6 +139,18 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
             "experiments: {collisions: {dataset: {motion: {room: 3}}}}",
             "collide has no option 'room'",
         ),
+        ("axes: {hidden_state: {flows: [2]}}", "flows.0: must be a list, got 2"),
+        ("axes: {hidden_state: {digits: 0}}", "digits: must be at least 1, got 0"),
+        ("models: {grnn_pan: {last: 0}}", "last: must be at least 1, got 0"),
+        ("models: {fernn_v1: {flow: {max_speed: -2}}}", "must not be negative, got -2"),
+        ("budgets: {demo: {frame_size: 1000000000}}", "must be at most 4096, got 10"),
+        ("budgets: {demo: {hidden: 1000000000}}", "must be at most 65536, got 10"),
+        ("models: {grnn: {hidden: 1000000000}}", "must be at most 65536, got 10"),
+        (f"budgets: {{demo: {{epochs: 1{'0' * 29}}}}}", "must be at most 10000000"),
+        (f"seed: 1{'0' * 29}", "seed: must be at most 9223372036854775807, got 10"),
+        (f"paper: {{{'a' * 300}: [rollouts]}}", "must have at most 100 characters"),
+        ("models: {grnn: {label: 'cost $'}}", "label: an odd number of $"),
+        (f"models: {{grnn: {{label: {'a' * 300}}}}}", "at most 200 characters"),
         ("models: {grnn: {mixing_radius: 0}}", "mixing_radius: must be positive"),
         ("models: {grnn: {hidden: -4}}", "hidden: must be at least 1, got -4"),
         ("models: {grnn: {flow: {closed: true}}}", "got max_speed and closed"),
@@ -218,6 +230,8 @@ def test_what_is_right_is_not_told(told):
     assert told("models: {grnn: {kernel: 5, pooling: mean}}") == []
     assert told("protocols: {exact: {learning_rate: '1e-3'}}") == []  # YAML 1.1's 1e-3
     assert told("models: {grnn: {flow: {max_speed: null, closed: true}}}") == []
+    assert told(r"models: {grnn: {label: '$h_t$ costs 3 \$'}}") == []
+    assert told(f"budgets: {{demo: {{seeds: {[*range(3000)]}}}}}") == []
     assert told("budgets: {demo: {devices: 4, tuning: {mode: batch}}}") == []
     quarters = "execution: plain, flow: {max_speed: null, velocities: [0, 90]}"
     assert told(f"models: {{grnn_turn: {{{quarters}}}}}") == []

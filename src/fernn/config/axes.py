@@ -9,7 +9,7 @@ from fernn.config import options
 from fernn.config.problems import Problem
 from fernn.config.recipes import SPLITS
 from fernn.config.schema import Axis, AxisSizes, Budget, Config, Experiment
-from fernn.config.sizes import sized
+from fernn.config.sizes import out_of_range, sized
 
 GIVEN = ("atlas", "split", "pool", "draw", "seed", "sequences", "frames", "frame_size")
 SIZES = (*GIVEN, "digits")  # of the data, given by the budget
@@ -66,6 +66,7 @@ def _overrides(config: Config, name: str) -> Iterator[Problem]:
         hints = [*elsewhere, *type(given).model_fields]
         given = {"kind": kind, **own}
         yield from options.check("data", given, path, GIVEN, hints)
+        yield from out_of_range(own, path)
         if on_torus(flow_of(experiment)):
             yield from pairs(own.get("flows"), (*path, "flows"))
 

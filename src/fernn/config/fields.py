@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Hashable
 from typing import Annotated, Any, TypeVar
@@ -26,6 +27,12 @@ def _distinct(items: list[Item]) -> list[Item]:
     return items
 
 
+def _mathematics(text: str) -> str:
+    if len(re.findall(r"(?<!\\)\$", text)) % 2:
+        raise ValueError(r"an odd number of $; write \$ for a dollar sign")
+    return text
+
+
 def _number(value: Any) -> Any:
     """YAML 1.1, which Snakemake reads, takes 1e-3 for text."""
     try:
@@ -34,17 +41,26 @@ def _number(value: Any) -> Any:
         return value
 
 
+NAME = r"^[A-Za-z][A-Za-z0-9_-]*$"
 UNIQUE = (AfterValidator(_distinct), Field(json_schema_extra={"uniqueItems": True}))
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+Side = Annotated[int, Field(ge=1, le=4096)]
+Channels = Annotated[int, Field(ge=1, le=65_536)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Real = Annotated[FiniteFloat, BeforeValidator(_number)]
 Amount = Annotated[Real, Field(gt=0)]
 Options = dict[str, Any]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=100)]
+Text = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=200),
+    AfterValidator(_mathematics),
+]
 Color = Annotated[str, StringConstraints(pattern="^#[0-9A-Fa-f]{6}$")]
 Names = Annotated[list[str], *UNIQUE]
 SomeNames = Annotated[list[str], Field(min_length=1), *UNIQUE]
 Seeds = Annotated[
-    list[Annotated[int, Field(ge=0)]],
+    list[Seed],
     Field(min_length=1, description="of weights"),
     *UNIQUE,
 ]
