@@ -105,7 +105,7 @@ def test_the_limits_admit_what_is_below_them(tmp_path):
     assert merge([read(file)])["b"] == int("9" * 18)
 
 
-@pytest.mark.parametrize("text", ["2020-01-01: 3\n", "a: &a [*a]\n", BOMB])
+@pytest.mark.parametrize("text", ["2020-01-01: 3\n", BOMB])
 def test_the_workflow_refuses_the_same_lines(tmp_path, capsys, text):
     pytest.importorskip("snakemake")
     file = tmp_path / "a.yaml"
@@ -124,3 +124,19 @@ def test_the_workflow_refuses_the_same_lines(tmp_path, capsys, text):
     assert done.returncode == 2
     assert told.split(":", 2)[2].strip() in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_workflow_refuses_to_be_a_module(tmp_path):
+    pytest.importorskip("snakemake")
+    outer = tmp_path / "Snakefile"
+    outer.write_text(
+        f'configfile: "{ROOT}/config.yaml"\n'
+        f'module fernn:\n    snakefile: "{ROOT}/Snakefile"\n    config: config\n'
+        "use rule * from fernn\n"
+    )
+    command = [sys.executable, "-m", "snakemake", "-n", "--cores", "1"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert f"fernn: no module of {outer}: run it by itself" in done.stderr

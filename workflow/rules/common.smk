@@ -19,6 +19,13 @@ os.environ |= {
 }
 
 
+# Rules find the sources beside the main Snakefile, which is another's for a module.
+if not Path(workflow.basedir, "workflow/rules/common.smk").exists():
+    own = "run it by itself, with --snakefile and --directory"
+    print(f"fernn: no module of {workflow.main_snakefile}: {own}", file=sys.stderr)
+    raise SystemExit(2)
+
+
 def resolved(merged):
     """The plan. What no JSON holds, or holds without end, is refused from the files."""
     files = [os.path.relpath(path) for path in workflow.configfiles]
