@@ -53,6 +53,7 @@ translation
 baselines
 13:11: budgets.demo.epocs: unknown key; did you mean 'epochs'?
 13:21: budgets.demo.frame_size: must be at least 1, got -3
+13:37: budgets.demo.source: no source 'handwriten'; did you mean 'handwritten'?
 14:12: budgets.paper.seeds: 0 more than once, got [0, 0]
 16:3: figures.training_sped: no figure 'training_sped'; did you mean 'training_speed'?
 17:14: figures.rollouts.0: no cube 'translation/rolouts'; did you mean \
@@ -71,8 +72,8 @@ def told(tmp_path):
         for index, text in enumerate(texts):
             file = tmp_path / f"{index}.yaml"
             file.write_text(text)
-            sources.append(read(file))
         try:
+            sources += map(read, sorted(tmp_path.glob("*.yaml")))
             checked({**merge(sources), **merged}, sources)
         except UserError as error:
             return str(error).replace(f"{tmp_path}/0.yaml:", "").splitlines()
@@ -84,6 +85,36 @@ def told(tmp_path):
 def test_all_mistakes_are_told_at_once_where_they_stand(told):
     first = [line for line in told(MISTAKES) if not line.startswith(f"{ROOT}")]
     assert sorted(first) == sorted(TOLD.splitlines())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "seed: -1",
+        "budgets: {demo: {epochs: -1}}",
+        "budgets: {demo: {epochs: -1, sizes: 3}}",
+        "budgets: {paper: {seeds: [0, 0]}}",
+        "experiments: {rotation_slow: {title: 3}}",
+        "experiments: {translation: {axes: [lenght]}}",
+        "models: {grnn: {kernal: 5}}",
+        "sources: 3",
+        "budgets: {demo: {experiments: [rotation_slo, 3]}}",
+    ],
+)
+def test_an_unknown_experiment_is_told_beside_another_mistake(told, other):
+    unknown = "no experiment 'rotation_slo'; did you mean 'rotation_slow'?"
+    lines = told("budgets: {demo: {experiments: [rotation_slo]}}", other)
+    assert sum(line.endswith(unknown) for line in lines) == 1
+    assert len(lines) > 1
+    assert not any("no experiment 'rotation_slow'" in line for line in lines)
+
+
+def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
+    given = "title: 3, models: [grn, grnn], protocol: exakt, axes: [lenght]"
+    lines = told(f"experiments: {{translation: {{{given}}}}}")
+    assert len(lines) == 4 and lines[0].startswith("1:29: ")
+    for name in ("no model 'grn';", "no protocol 'exakt'", "no axis 'lenght'"):
+        assert sum(name in line for line in lines) == 1
 
 
 @pytest.mark.parametrize(
@@ -108,6 +139,18 @@ def test_all_mistakes_are_told_at_once_where_they_stand(told):
             "experiments: {collisions: {dataset: {motion: {room: 3}}}}",
             "collide has no option 'room'",
         ),
+        ("axes: {hidden_state: {flows: [2]}}", "flows.0: must be a list, got 2"),
+        ("axes: {hidden_state: {digits: 0}}", "digits: must be at least 1, got 0"),
+        ("models: {grnn_pan: {last: 0}}", "last: must be at least 1, got 0"),
+        ("models: {fernn_v1: {flow: {max_speed: -2}}}", "must not be negative, got -2"),
+        ("budgets: {demo: {frame_size: 1000000000}}", "must be at most 4096, got 10"),
+        ("budgets: {demo: {hidden: 1000000000}}", "must be at most 65536, got 10"),
+        ("models: {grnn: {hidden: 1000000000}}", "must be at most 65536, got 10"),
+        (f"budgets: {{demo: {{epochs: 1{'0' * 29}}}}}", "must be at most 10000000"),
+        (f"seed: 1{'0' * 29}", "seed: must be at most 9223372036854775807, got 10"),
+        (f"paper: {{{'a' * 300}: [rollouts]}}", "must have at most 100 characters"),
+        ("models: {grnn: {label: 'cost $'}}", "label: an odd number of $"),
+        (f"models: {{grnn: {{label: {'a' * 300}}}}}", "at most 200 characters"),
         ("models: {grnn: {mixing_radius: 0}}", "mixing_radius: must be positive"),
         ("models: {grnn: {hidden: -4}}", "hidden: must be at least 1, got -4"),
         ("models: {grnn: {flow: {closed: true}}}", "got max_speed and closed"),
@@ -178,7 +221,7 @@ def test_all_mistakes_are_told_at_once_where_they_stand(told):
         ("paper: {table_1: [forecasting_eror]}", "did you mean 'forecasting_error'"),
         ("tuning: {first: [{learning_rate: 1}]}", "1.0 is outside its range 0.0003"),
         ("tuning: {first: [{}]}", "first.0: is trial 0 once more"),
-        ("seed: 2020-01-01", "must be a whole number, got '2020-01-01'"),
+        ("seed: 2020-01-01", "is no number or text; write '2020-01-01'"),
     ],
 )
 def test_a_mistake_is_one_line(told, text, message):
@@ -190,6 +233,8 @@ def test_what_is_right_is_not_told(told):
     assert told("models: {grnn: {kernel: 5, pooling: mean}}") == []
     assert told("protocols: {exact: {learning_rate: '1e-3'}}") == []  # YAML 1.1's 1e-3
     assert told("models: {grnn: {flow: {max_speed: null, closed: true}}}") == []
+    assert told(r"models: {grnn: {label: '$h_t$ costs 3 \$'}}") == []
+    assert told(f"budgets: {{demo: {{seeds: {[*range(3000)]}}}}}") == []
     assert told("budgets: {demo: {devices: 4, tuning: {mode: batch}}}") == []
     quarters = "execution: plain, flow: {max_speed: null, velocities: [0, 90]}"
     assert told(f"models: {{grnn_turn: {{{quarters}}}}}") == []
@@ -214,7 +259,7 @@ def test_the_winning_file_or_the_command_line_has_the_mistake(told, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"budget: [demo\nseed: 0\n", ":2:5: expected ',' or ']', but got ':'"),
+        (b"budget: [demo\nseed: 0\n", ":2:5: did not find expected ',' or ']'"),
         (b"- budget\n", ":1:1: must be a mapping of keys to values"),
         (b"budget: d\xe9mo\n", ": is not UTF-8 at byte 9"),
         (None, ": No such file or directory"),

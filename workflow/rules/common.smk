@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from snakemake.logging import logger
@@ -21,15 +21,25 @@ os.environ |= {
 }
 
 
+# Rules find the sources beside the main Snakefile, which is another's for a module.
+if not Path(workflow.basedir, "workflow/rules/common.smk").exists():
+    own = "run it by itself, with --snakefile and --directory"
+    print(f"fernn: no module of {workflow.main_snakefile}: {own}", file=sys.stderr)
+    raise SystemExit(2)
+
+
 def resolved(merged):
+    """The plan. What no JSON holds, or holds without end, is refused from the files."""
     files = [os.path.relpath(path) for path in workflow.configfiles]
     command = [sys.executable, "-m", "fernn", "config", "--print", "--merged", *files]
-    done = subprocess.run(
-        command, input=json.dumps(merged), text=True, stdout=subprocess.PIPE
-    )
-    if done.returncode:
-        raise SystemExit(done.returncode)
-    return json.loads(done.stdout)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    check = subprocess.Popen(command, text=True, **pipes)
+    with suppress(BrokenPipeError, ValueError):  # refused, or without end
+        json.dump(merged, check.stdin, default=str, skipkeys=True)
+    plan, _ = check.communicate()
+    if check.returncode:
+        raise SystemExit(check.returncode)
+    return json.loads(plan)
 
 
 PLAN = resolved(config)

@@ -6,6 +6,7 @@ the state is read where the velocities put it, and its gradient is written once.
 
 # The compiler of kernels has types of its own, and is not for every system.
 # pyright: reportOperatorIssue=false, reportCallIssue=false, reportMissingImports=false
+# pyright: reportArgumentType=false
 
 from __future__ import annotations
 

@@ -39,12 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Check, resolve, print."""
+    from fernn.config.positions import scanned
     from fernn.config.resolve import resolve_and_tell
     from fernn.config.schema import Config
 
     if args.schema:
         print(json.dumps(Config.model_json_schema(), indent=1, sort_keys=True))
         return
+    if args.merged:  # what the files must not hold may have no end when merged
+        for path in args.files:
+            scanned(path)
     merged = json.load(sys.stdin) if args.merged else None
     files = configuration([*args.files, *args.configfile])
     plan, lines = resolve_and_tell(files, args.budget, merged)

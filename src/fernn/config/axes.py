@@ -9,7 +9,7 @@ from fernn.config import options
 from fernn.config.problems import Problem
 from fernn.config.recipes import SPLITS
 from fernn.config.schema import Axis, AxisSizes, Budget, Config, Experiment
-from fernn.config.sizes import sized
+from fernn.config.sizes import out_of_range, sized
 
 GIVEN = ("atlas", "split", "pool", "draw", "seed", "sequences", "frames", "frame_size")
 SIZES = (*GIVEN, "digits")  # of the data, given by the budget
@@ -66,6 +66,7 @@ def _overrides(config: Config, name: str) -> Iterator[Problem]:
         hints = [*elsewhere, *type(given).model_fields]
         given = {"kind": kind, **own}
         yield from options.check("data", given, path, GIVEN, hints)
+        yield from out_of_range(own, path)
         if on_torus(flow_of(experiment)):
             yield from pairs(own.get("flows"), (*path, "flows"))
 
@@ -132,12 +133,13 @@ def _axis(
     if axis.statistic == "hidden_state" and axis.draw == "flowed":
         side = 2 * merged.get("grid_speed", 0) + 1
         flows = merged.get("flows") or [[0, 0]] * (side**2 - 1)
-        moving = [flow for flow in flows if any(flow)] if merged.get("flows") else flows
+        if merged.get("flows"):  # one that is no list has a problem of its own
+            flows = [flow for flow in flows if not isinstance(flow, list) or any(flow)]
         if merged["sequences"] != 1:
             message = f"hidden_state shows 1 sequence, got {merged['sequences']}"
             yield Problem(at("sequences"), message)
-        if len(moving) != 1:
-            message = f"hidden_state shows 1 flow that moves, got {len(moving)}"
+        if len(flows) != 1:
+            message = f"hidden_state shows 1 flow that moves, got {len(flows)}"
             yield Problem(at("flows"), message)
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from fernn.config import rules
 from fernn.config.inherit import Inherited, inherited
+from fernn.config.options import each_known, unknown
 from fernn.config.positions import Source
 from fernn.config.problems import UNKNOWN, Problem, from_pydantic
 from fernn.config.schema import Config
@@ -18,6 +19,15 @@ from fernn.errors import UserError, nearest
 
 # What stands for a part that cannot be read while the rest is checked.
 BLANKS = {"budget": "", "seed": 0, "tuning": {"ranges": {}}}
+# Keys whose values name entries of another section: that section, and what they name.
+NAMES = {
+    ("budgets", "experiments"): ("experiments", "experiment"),
+    ("budgets", "source"): ("sources", "source"),
+    ("experiments", "models"): ("models", "model"),
+    ("experiments", "baselines"): ("models", "model"),
+    ("experiments", "protocol"): ("protocols", "protocol"),
+    ("experiments", "axes"): ("axes", "axis"),
+}
 
 
 def checked(raw: dict[str, Any], sources: Iterable[Source]) -> Config:
@@ -42,7 +52,7 @@ def checked(raw: dict[str, Any], sources: Iterable[Source]) -> Config:
             return config
     else:
         rest = _of_the_rest(whole.raw, shape, whole.left_out)
-        problems = [*map(_with_hint, shape), *rest]
+        problems = [*map(_with_hint, shape), *_unknown_names(whole.raw), *rest]
     raise UserError("\n".join(_lines(problems, list(sources), whole)))
 
 
@@ -73,6 +83,21 @@ def _with_hint(problem: Problem) -> Problem:
             node = next(each for each in get_args(node) if each is not NoneType)
     hint = nearest(str(problem.path[-1]), node.model_fields)
     return Problem(problem.path, f"{UNKNOWN}; {hint}")
+
+
+def _unknown_names(raw: dict[str, Any]) -> Iterator[Problem]:
+    """Names that nothing has; also in entries that cannot be read."""
+    for (section, key), (other, what) in NAMES.items():
+        entries, known = raw.get(section), raw.get(other)
+        if not isinstance(entries, dict) or not isinstance(known, dict):
+            continue
+        for name, entry in entries.items():
+            path = (section, name, key)
+            given = entry.get(key) if isinstance(entry, dict) else None
+            if isinstance(given, list):
+                yield from each_known(given, known, path, what)
+            elif given is not None:
+                yield from unknown(what, given, known, path)
 
 
 def _of_the_rest(

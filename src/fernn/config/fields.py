@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Hashable
 from typing import Annotated, Any, TypeVar
 
@@ -20,10 +22,16 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 def _distinct(items: list[Item]) -> list[Item]:
-    twice = sorted({str(item) for item in items if items.count(item) > 1})
+    twice = sorted(str(item) for item, count in Counter(items).items() if count > 1)
     if twice:
         raise ValueError(f"{', '.join(twice)} more than once")
     return items
+
+
+def _mathematics(text: str) -> str:
+    if len(re.findall(r"(?<!\\)\$", text)) % 2:
+        raise ValueError(r"an odd number of $; write \$ for a dollar sign")
+    return text
 
 
 def number(value: Any) -> Any:
@@ -48,8 +56,12 @@ def same(one: Any, other: Any) -> bool:
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
+NAME = r"^[A-Za-z][A-Za-z0-9_-]*$"
 UNIQUE = (AfterValidator(_distinct), Field(json_schema_extra={"uniqueItems": True}))
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+Side = Annotated[int, Field(ge=1, le=4096)]
+Channels = Annotated[int, Field(ge=1, le=65_536)]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Real = Annotated[FiniteFloat, BeforeValidator(number)]
 Amount = Annotated[Real, Field(gt=0)]
 Options = dict[str, Any]
@@ -58,12 +70,17 @@ Scalar = Annotated[
     BeforeValidator(_scalar),
     Field(json_schema_extra={"type": ["boolean", "number", "string", "null"]}),
 ]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+Name = Annotated[str, StringConstraints(pattern=NAME, max_length=100)]
+Text = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=200),
+    AfterValidator(_mathematics),
+]
 Color = Annotated[str, StringConstraints(pattern="^#[0-9A-Fa-f]{6}$")]
 Names = Annotated[list[str], *UNIQUE]
 SomeNames = Annotated[list[str], Field(min_length=1), *UNIQUE]
 Seeds = Annotated[
-    list[Annotated[int, Field(ge=0)]],
+    list[Seed],
     Field(min_length=1, description="of weights"),
     *UNIQUE,
 ]

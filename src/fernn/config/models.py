@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Annotated, Any
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any
 
 from fernn.config import axes, options
 from fernn.config.choices import CHOICES
-from fernn.config.problems import Problem, from_pydantic
-from fernn.config.schema import Budget, Model
+from fernn.config.problems import Problem
+from fernn.config.schema import Model
+from fernn.config.sizes import out_of_range
 
 
 def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Problem]:
@@ -18,13 +17,10 @@ def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Prob
     own = model.model_extra or {}
     spec = {"kind": model.kind, **own}
     yield from options.check("models", spec, path, supplied=["size"])
-    for name in own.keys() & Budget.model_fields.keys():
-        field = Budget.model_fields[name]
-        limited: Any = Annotated[field.annotation, *field.metadata]  # pyright: ignore
-        try:
-            TypeAdapter(limited).validate_python(own[name])
-        except ValidationError as error:
-            yield from from_pydantic(error, (*path, name))
+    yield from out_of_range(own, path)
+    last = own.get("last", 1)
+    if isinstance(last, int) and last < 1:
+        yield Problem((*path, "last"), f"must be at least 1, got {last}")
     kernel = own.get("kernel", 1)
     if isinstance(kernel, int) and (kernel < 1 or kernel % 2 == 0):
         yield Problem((*path, "kernel"), f"must be odd and positive, got {kernel}")
@@ -60,5 +56,9 @@ def _flow(
         yield Problem(path, f"V is given by one of {', '.join(ways)}, got {got}")
     if flow.get("velocities") == []:
         yield Problem((*path, "velocities"), "V is empty; give at least one velocity")
+    speed = flow.get("max_speed")
+    if isinstance(speed, int) and speed < 0:
+        message = f"must not be negative, got {speed}"
+        yield Problem((*path, "max_speed"), message)
     if axes.on_torus(flow["kind"]):
         yield from axes.pairs(flow.get("velocities"), (*path, "velocities"))

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from fernn.config import scan
 from fernn.errors import UserError
 
 COMMAND_LINE = "--config"
@@ -29,23 +31,57 @@ def read(path: Path | str) -> Source:
     """Read a YAML file, keeping positions; an empty one has no keys.
 
     Raises:
-        UserError: no such file, or no YAML mapping; file, line and column are told.
+        UserError: no such file, no YAML mapping, or something that `scan` refuses;
+            file, line and column are told.
     """
+    text = scanned(path)
     try:
-        content = YAML().load(Path(path).read_text(encoding="utf-8"))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise UserError(f"{where}: {error.problem}") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 at byte {error.start}") from None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
+        content = YAML().load(text)
+    except (YAMLError, ValueError) as error:
+        raise _wrong(path, error) from None
     if content is None:
         content = {}
     if not isinstance(content, dict):
         raise UserError(f"{path}:1:1: must be a mapping of keys to values")
     return Source(str(path), content)
+
+
+def scanned(path: Path | str) -> str:
+    """The text of a file that is not too large to be built.
+
+    Raises:
+        UserError: no YAML, or something that `scan` refuses, a line for each.
+    """
+    text, lines = _text(path), []
+    try:
+        lines += (f"{path}:{mistake}" for mistake in scan.mistakes(text))
+    except yaml.YAMLError as error:
+        lines.append(str(_wrong(path, error)))
+    if lines:
+        raise UserError("\n".join(lines))
+    return text
+
+
+def _wrong(path: Path | str, error: Exception) -> UserError:
+    """An error of either reader in one line."""
+    if isinstance(error, (MarkedYAMLError, yaml.MarkedYAMLError)):
+        mark = error.problem_mark
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        return UserError(f"{where}: {error.problem}")
+    return UserError(f"{path}: {' '.join(str(error).split())}")
+
+
+def _text(path: Path | str) -> str:
+    try:
+        with Path(path).open("rb") as stream:
+            content = stream.read(scan.LARGEST + 1)
+        if len(content) > scan.LARGEST:
+            raise UserError(f"{path}: has more than {scan.LARGEST} bytes")
+        return content.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 at byte {error.start}") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
 
 
 def merge(sources: Iterable[Source]) -> dict[str, Any]:
@@ -63,6 +99,24 @@ def update(base: dict, other: dict) -> None:
             update(base[key], value)
         else:
             base[key] = value
+
+
+def numbers(merged: Any, ours: Any) -> Any:
+    """Snakemake's content, with numbers where the files have some.
+
+    YAML 1.1 takes 1e-3 for text, YAML 1.2 for a number. Text in quotes stays text.
+
+    Args:
+        merged: what Snakemake read.
+        ours: what :func:`merge` read of the same files.
+    """
+    if isinstance(merged, dict) and isinstance(ours, dict):
+        return {key: numbers(value, ours.get(key)) for key, value in merged.items()}
+    if isinstance(merged, list) and isinstance(ours, list) and len(merged) == len(ours):
+        return [numbers(*pair) for pair in zip(merged, ours, strict=True)]
+    if isinstance(merged, str) and isinstance(ours, float) and _number(merged) == ours:
+        return ours
+    return merged
 
 
 def _plain(node: Any) -> Any:

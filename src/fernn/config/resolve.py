@@ -9,7 +9,7 @@ from typing import Any
 from fernn.config import costs
 from fernn.config.check import checked
 from fernn.config.plan import plan
-from fernn.config.positions import merge, read
+from fernn.config.positions import merge, numbers, read
 from fernn.config.shown import unshown
 
 
@@ -42,7 +42,8 @@ def resolve_and_tell(
     Args and errors are those of `resolve`.
     """
     sources = [read(path) for path in files]
-    raw = merge(sources) if merged is None else merged
+    ours = merge(sources)
+    raw = ours if merged is None else numbers(merged, ours)
     if budget:
         raw["budget"] = budget
     config = checked(raw, sources)

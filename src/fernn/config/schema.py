@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, create_model
 
 from fernn.config.fields import (
     Amount,
+    Channels,
     Color,
     Count,
     Name,
@@ -16,9 +17,12 @@ from fernn.config.fields import (
     Options,
     Real,
     Scalar,
+    Seed,
     Seeds,
+    Side,
     SomeNames,
     Strict,
+    Text,
     same,
 )
 
@@ -26,7 +30,7 @@ from fernn.config.fields import (
 class Experiment(Strict):
     """A data set and the models compared on it: one experiment of the paper."""
 
-    title: str = Field(description="shown in figures, tables and the tracker")
+    title: Text = Field(description="shown in figures, tables and the tracker")
     dataset: Options = Field(description="`kind` (a module of fernn.data) and options")
     models: SomeNames
     baselines: Names = Field([], description="models without weights")
@@ -37,7 +41,7 @@ class Experiment(Strict):
 class Model(Open):
     """A model's label and cost, and the options of its kind."""
 
-    label: str
+    label: Text
     kind: str = Field(description="a module of fernn.models")
     color: Color | None = Field(None, description="in figures and the tracker, #rrggbb")
     cost: Amount | None = Field(
@@ -137,13 +141,13 @@ class Sizes(Strict):
 
     source: str
     seeds: Seeds
-    frame_size: Count = Field(description="pixels; the frame is a torus")
+    frame_size: Side = Field(description="pixels; the frame is a torus")
     digits: Count
     context: Count = Field(description="observed frames")
     horizon: Count = Field(description="predicted frames")
     long_horizon: Count = Field(description="longest horizon of an extended training")
-    hidden: Count
-    decoder_layers: Annotated[int, Field(ge=0)]
+    hidden: Channels
+    decoder_layers: Annotated[int, Field(ge=0, le=1000)]
     batch: Count
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         "float32", description="of training; tf32 and bfloat16 are for GPUs"
@@ -210,7 +214,7 @@ class Config(Strict):
     """The whole file."""
 
     budget: str
-    seed: Annotated[int, Field(ge=0)] = Field(description="of the data")
+    seed: Seed = Field(description="of the data")
     sources: dict[Name, Options] = Field(
         description="`kind` of fernn.data.sources, options"
     )

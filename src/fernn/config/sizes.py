@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter, ValidationError
+
 from fernn.config import options
+from fernn.config.problems import Problem, from_pydantic
 from fernn.config.schema import Budget, Config
 
 FORECAST = "forecast"
@@ -16,6 +22,17 @@ def sized(config: Config, budget: Budget, experiment: str) -> Budget:
     if task(config, experiment) != FORECAST:
         update |= {"horizon": 0, "long_horizon": 0}
     return budget.model_copy(update=update)
+
+
+def out_of_range(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
+    """Sizes among the options of an axis or model that a budget could not have."""
+    for name in own.keys() & Budget.model_fields.keys():
+        field = Budget.model_fields[name]
+        limited: Any = Annotated[field.annotation, *field.metadata]  # pyright: ignore
+        try:
+            TypeAdapter(limited).validate_python(own[name])
+        except ValidationError as error:
+            yield from from_pydantic(error, (*path, name))
 
 
 def options_of_sizes(config: Config) -> set[str]:
