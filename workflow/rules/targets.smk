@@ -1,4 +1,4 @@
-"""Targets that no rule makes: the nearest one that there is, in one line.
+"""Targets that nothing makes: the nearest one that there is, in one line.
 
 REQUIRED INPUTS: none
 OUTPUTS: none

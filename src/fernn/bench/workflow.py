@@ -52,9 +52,10 @@ def _dry_run(folder: str, name: str, arguments: list[str], repeats: int) -> Row:
 def generated(path: Path, copies: int) -> dict[str, Any]:
     """What to lay over a configuration: a budget with copies of an experiment.
 
-    Figures and tables ask for the cubes of all copies, ten seeds are trained.
+    Its figures and tables ask for all cubes that fit; ten seeds are trained.
     """
     from fernn.config.positions import read
+    from fernn.config.shown import ALL
 
     config = json.loads(json.dumps(read(path).content))
     original = config["budgets"]["demo"]["experiments"][0]
@@ -64,17 +65,10 @@ def generated(path: Path, copies: int) -> dict[str, Any]:
         "experiments": dict.fromkeys(names, config["experiments"][original]),
         "budgets": {"generated": {**config["budgets"]["demo"], **budget}},
     }
-    known = config["experiments"][original]["axes"]
     for group in ("figures", "tables"):
-        shown = {item: _axes(cubes, known) for item, cubes in config[group].items()}
         made[group] = {
-            item: [f"{name}/{axis}" for name in names for axis in axes]
-            for item, axes in shown.items()
-            if axes
+            item: [ALL]
+            for item, cubes in config[group].items()
+            if any(cube.startswith(f"{original}/") for cube in cubes)
         }
     return made
-
-
-def _axes(cubes: list[str], known: list[str]) -> list[str]:
-    """Axes of the cubes that the copied experiment has, too."""
-    return sorted({cube.partition("/")[2] for cube in cubes} & set(known))
