@@ -15,6 +15,7 @@ from logging import Handler, LogRecord
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 
 from snakemake_logger_plugin_fernn import interrupts
+from snakemake_logger_plugin_fernn.configuration import check_first
 from snakemake_logger_plugin_fernn.events import Events
 
 
@@ -22,6 +23,7 @@ class LogHandler(LogHandlerBase):
     """Gives records to the events, and to Snakemake's own handler should they fail."""
 
     def __post_init__(self) -> None:
+        check_first()
         interrupts.watch()
         self._own = _snakemakes_own(self.common_settings)
         self._events: Events | None = None

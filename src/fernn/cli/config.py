@@ -28,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="read the merged configuration as JSON from standard input;"
         " the files then only tell positions",
     )
+    parser.add_argument(
+        "--syntax",
+        action="store_true",
+        help="only look whether FILEs can be read; print nothing if they can",
+    )
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument(
         "--print", action="store_true", help="print the plan it resolves to, as JSON"
@@ -40,11 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Check, resolve, print."""
     from fernn.config.positions import scanned
-    from fernn.config.resolve import resolve_and_tell
+    from fernn.config.resolve import resolve_and_tell, syntax
     from fernn.config.schema import Config
 
     if args.schema:
         print(json.dumps(Config.model_json_schema(), indent=1, sort_keys=True))
+        return
+    if args.syntax:
+        syntax(args.files)
         return
     if args.merged:  # what the files must not hold may have no end when merged
         for path in args.files:
