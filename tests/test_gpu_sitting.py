@@ -1,0 +1,59 @@
+"""A sitting at a GPU, rehearsed on a processor at a tiny size."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from fernn.storage import write_dataset
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def sit(tmp_path):
+    """One sitting, on random digits; returns what it told and what it keeps."""
+    image = np.random.default_rng(0).integers(0, 255, (40, 28, 28), np.uint8)
+    split = np.repeat(["train", "val", "test"], [20, 10, 10])
+    digits = {"image": (("digit", "row", "column"), image, {"scale": 255})}
+    atlas = xr.Dataset(digits, coords={"split": ("digit", split)})
+    write_dataset(atlas, tmp_path / "data/atlas.nc")
+    paths = [str(ROOT / "benchmarks"), str(ROOT / "src")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+    def run(*words):
+        command = [sys.executable, "-m", "gpu_sitting", "--tiny", "--rates", "0.002"]
+        command += ["--folder", str(tmp_path), "--minutes", "0", *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stderr, json.loads((tmp_path / "sitting.json").read_text())
+
+    return run
+
+
+def test_a_sitting_is_continued_and_what_is_cut_short_is_tested(sit, tmp_path):
+    told, kept = sit("--until", "rates", "--forms-seconds", "600")
+    forms = {name: found for name, found in kept.items() if name.startswith("form ")}
+    assert len(forms) == 8 and "training" not in told
+    for name, found in forms.items():
+        limit = 0.1 if "bfloat16" in name else 1e-4  # tf32 is exact on a processor
+        assert found["prediction error"] < limit, name
+        assert found["ms"] > 0 and found["sequences/s"] > 0
+    told, more = sit()
+    assert "form " not in told and {**more, **forms} == more
+    assert more["run"]["steps"] >= 10 and more["card"] == "processor"
+    curve = more["curve"]
+    assert 1 <= curve[-1]["updates"] < more["run"]["steps"]  # its time was up at once
+    assert (tmp_path / "model.pt").exists() and more["test"]["velocity"]["raw"] > 0
+    names = ("page.md", "sitting.json")
+    page = subprocess.run(
+        [sys.executable, "-m", "gpu_sitting.page", *map(tmp_path.joinpath, names)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "benchmarks")},
+    )
+    assert page.returncode == 0 and (tmp_path / "page.png").exists()
+    assert f"{curve[-1]['validation_error']:.3g}" in (tmp_path / "page.md").read_text()
