@@ -154,3 +154,24 @@ def test_any_bytes_are_the_array_or_refused(data):
         assert str(error).startswith("f: ") and "\n" not in str(error)
     else:
         assert array.ndim == 3 and array.size <= 24
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"flag_bits": 1}, r"boxing\.zip: a\.avi is encrypted"),
+        ({"compress_type": 99}, r"boxing\.zip: a\.avi is compressed by method 99"),
+    ],
+)
+def test_members_that_are_encrypted_or_strangely_compressed(tmp_path, change, told):
+    path = tmp_path / "boxing.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("a.avi", b"video")
+    content = bytearray(path.read_bytes())
+    header = content.index(b"PK\1\2")  # of the list of members
+    place = header + (8 if "flag_bits" in change else 10)
+    (content[place],) = change.values()
+    assert _archives._archive(path).namelist() == ["a.avi"]
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=told):
+        _archives._archive(path)

@@ -17,6 +17,9 @@ LABEL = "KTH"
 LIST = "00sequences.txt"
 ARCHIVES = tuple(f"{name}.zip" for name in _clips.CLASSES)
 
+ENCRYPTED = 1  # a flag of a member
+COMPRESSED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
 Read = Callable[[str], bytes]
 
 
@@ -54,9 +57,22 @@ def opened(
 
 def _archive(place: Path) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(place)
+        archive = zipfile.ZipFile(place)
     except (OSError, zipfile.BadZipFile) as error:
         raise UserError(f"{place}: is no archive that can be read: {error}") from None
+    _require_readable(archive, place)
+    return archive
+
+
+def _require_readable(archive: zipfile.ZipFile, place: Path) -> None:
+    for member in archive.infolist():
+        if member.flag_bits & ENCRYPTED:
+            raise UserError(f"{place}: {member.filename} is encrypted")
+        if member.compress_type not in COMPRESSED:
+            raise UserError(
+                f"{place}: {member.filename} is compressed by method"
+                f" {member.compress_type}, which is not read"
+            )
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
