@@ -53,7 +53,7 @@ def test_it_equals_the_plain_form(forecaster, rollout):
 
 @pytest.mark.parametrize(
     ("velocities", "size", "kernel", "activation"),
-    [([(0, 0)], 8, 3, "relu"), (UNEVEN, 7, 5, "tanh"), (square(2), 5, 1, "relu")],
+    [([(0, 0)], 8, 3, "relu"), (UNEVEN, (7, 9), 5, "tanh"), (square(2), 5, 1, "relu")],
 )
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_a_step_for_every_v_and_kernel(velocities, size, kernel, activation, dtype):
@@ -63,7 +63,7 @@ def test_a_step_for_every_v_and_kernel(velocities, size, kernel, activation, dty
     reference = FlowEquivariantCell(
         Translation(velocities, size), activation=activation, **options
     ).double()
-    state = torch.randn(3, slots, 5, size, size, dtype=torch.float64)
+    state = torch.randn(3, slots, 5, *reference.flow.frame, dtype=torch.float64)
     drive = torch.randn_like(state[:, :1])
     exact = gradients(reference, drive, state)
 

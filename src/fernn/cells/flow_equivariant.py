@@ -43,8 +43,8 @@ class FlowEquivariantCell(nn.Module):
         initial: the recurrent kernel, ``random`` or ``symmetric``.
 
     Raises:
-        UserError: an unknown activation or initial kernel, an even kernel, a size below
-            one, or a flow that this cell has an objection to.
+        UserError: no flow, an unknown activation or initial kernel, an even kernel, a
+            size below one, or a flow that this cell has an objection to.
     """
 
     def __init__(
