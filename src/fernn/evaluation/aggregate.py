@@ -55,12 +55,13 @@ def properties(cube: xr.Dataset) -> dict[str, Any]:
     """What `fernn.needs` tells of a cube.
 
     Raises:
-        UserError: it does not tell its statistic.
+        UserError: it does not tell its statistic or its horizon.
     """
     if cube.attrs.get("experiment") == BENCH:
         return {"measurement": cube.attrs["axis"]}
-    if "statistic" not in cube.attrs:
-        raise UserError(f"the cube {_name(cube)} tells no statistic; combine it anew")
+    for told in ("statistic", "horizon"):
+        if told not in cube.attrs:
+            raise UserError(f"the cube {_name(cube)} tells no {told}; combine it anew")
     parts = {str(name) for name in (*cube.variables, *cube.dims, *cube.attrs)}
     turning = {f"{part}_degrees" for part in ("velocity", "flow", "slot")} & parts
     longest = int(cube["frame"].max()) if "frame" in cube.variables else 0
