@@ -19,7 +19,7 @@ SUMMARIES = "evaluation.aggregate evaluation.velocities"
 BELOW = {  # from the bottom up; a part: what it imports of those above it here
     "errors": "",
     "ask": "",
-    "lineage": "",
+    "lineage": "errors",
     "processes": "errors",
     "holders": "errors processes",
     "lease": "errors processes holders",

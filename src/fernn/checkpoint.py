@@ -15,6 +15,9 @@ from fernn.lineage import sha256
 from fernn.packing import pack, unpack
 from fernn.storage import read_json, write_bytes, write_json
 
+# What Python and torch raise where a specification builds nothing, or something else.
+MISFITS = (LookupError, OverflowError, RuntimeError, TypeError, ValueError)
+
 
 def save(
     path: Path, weights: dict[str, Any], spec: dict[str, Any], lineage: dict[str, Any]
@@ -50,13 +53,13 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> nn.Module:
     if content is None:
         raise UserError(f"{path} is refused: it holds code")
     parts = content if isinstance(content, dict) else {}
-    if not {"weights", "spec"} <= parts.keys():
+    weights, spec = parts.get("weights"), parts.get("spec")
+    if not isinstance(weights, dict) or not isinstance(spec, dict):
         raise UserError(f"{path}: holds no model, but {shown(content)}")
-    spec = dict(parts["spec"])
     try:
         model = models.build(spec["model"], spec["frame_size"]).to(device)
-        model.load_state_dict(parts["weights"])
-    except (KeyError, RuntimeError) as error:
+        model.load_state_dict(weights)
+    except MISFITS as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: its weights fit no model: {reason}") from None
     _tell_lost(path, model)

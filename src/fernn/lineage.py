@@ -12,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from fernn.errors import UserError
+
 
 def sha256(path: Path | str) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
@@ -59,8 +61,16 @@ def stamp(inputs: Iterable[Path | str]) -> dict:
     Returns:
         ``{"commit", "version", "inputs": {path: sha256}}``, paths relative to the
         working directory, so that a results folder can be moved.
+
+    Raises:
+        UserError: one of them is missing.
     """
-    hashes = {Path(os.path.relpath(path)).as_posix(): sha256(path) for path in inputs}
+    try:
+        hashes = {
+            Path(os.path.relpath(path)).as_posix(): sha256(path) for path in inputs
+        }
+    except FileNotFoundError as error:
+        raise UserError(f"no such file: {error.filename}") from None
     return {
         "commit": commit(),
         "version": _version(),

@@ -38,13 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the hyperparameters of the round's slots."""
     from fernn.lineage import stamp
-    from fernn.storage import read_json, write_json
-    from fernn.tuning.batch import ask, result
+    from fernn.storage import write_json
+    from fernn.tuning.batch import ask, read
     from fernn.tuning.study import Search
 
     ranges = args.tuning["ranges"]
     search = Search(0, _trial.points(args), ranges)
-    results = [result(read_json(path)) for path in args.results]
+    results = [read(path) for path in args.results]
     record = {
         "lineage": stamp(args.results),
         "ranges": ranges,

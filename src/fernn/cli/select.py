@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     from fernn.tuning.study import best
 
     records = [read_json(path) for path in args.results]
-    chosen, trials = best(_journal(args.results[0].parent, records), args.trials)
+    chosen, trials = best(_journal(args.results, records), args.trials)
     record = {
         "lineage": stamp(args.results),
         "params": chosen.params,
@@ -59,18 +59,19 @@ def run(args: argparse.Namespace) -> None:
     write_json(plain(record), args.output)
 
 
-def _journal(folder: Path, records: list[dict[str, Any]]) -> Path:
+def _journal(results: list[Path], records: list[dict[str, Any]]) -> Path:
     """The journal that the workers name, or one made of the trials' results."""
-    from fernn.tuning.batch import result, write_journal
+    from fernn.tuning.batch import read, write_journal
 
-    names = {record.get("journal", "") for record in records}
+    folder = results[0].parent
+    names = {str(record.get("journal", "")) for record in records}
     if len(names) > 1:
         raise UserError(f"the results are of different studies: {sorted(names)}")
     name = names.pop()
     if name:
-        if not JOURNAL.fullmatch(str(name)) or (folder / name).is_symlink():
+        if not JOURNAL.fullmatch(name) or (folder / name).is_symlink():
             raise UserError(f"the results name no journal beside them, but {name!r}")
         return folder / name
     made = folder / "batch.journal"
-    write_journal(map(result, records), made)
+    write_journal(map(read, results), made)
     return made

@@ -12,7 +12,7 @@ from typing import Any
 
 from fernn import slurm
 from fernn.cli import _run, _trial
-from fernn.errors import UserError
+from fernn.errors import Damaged, UserError, shown
 from fernn.slurm import Countdown
 
 
@@ -37,6 +37,9 @@ def run(args: argparse.Namespace) -> None:
     if str(args.slot) not in asked["slots"]:
         known = ", ".join(asked["slots"])
         raise UserError(f"--slot {args.slot} is not of {args.asked}, which has {known}")
+    params = asked["slots"][str(args.slot)]
+    if not isinstance(params, dict):
+        raise Damaged(args.asked, f"hyperparameters are needed, found {shown(params)}")
     data = [args.train, args.val, args.atlas]
     ended = _result(args, asked, stamp(data))
     record = {**ended.record(), "lineage": stamp([*data, args.asked])}

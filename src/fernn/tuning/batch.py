@@ -15,8 +15,8 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, create_trial
 
-from fernn.errors import UserError
-from fernn.storage import atomic
+from fernn.errors import Damaged, UserError
+from fernn.storage import atomic, read_json
 from fernn.tuning import samplers
 from fernn.tuning.space import distributions
 from fernn.tuning.study import Search, open_study
@@ -57,6 +57,25 @@ def result(record: dict[str, Any]) -> Result:
     """The result in a file, where numbers that JSON lacks are text."""
     told = {name: record[name] for name in Result.__dataclass_fields__}
     return Result(**{**told, "errors": [float(error) for error in told["errors"]]})
+
+
+def read(path: Path) -> Result:
+    """The result in a file.
+
+    Raises:
+        UserError: there is no such file.
+        Damaged: it holds no result of a trial.
+    """
+    record = read_json(
+        path, slot=int, params=dict, ranges=dict, errors=list, failure=str
+    )
+    try:
+        found = result(record)
+        _ended(found)  # by which Optuna checks values against their ranges
+    except (AttributeError, LookupError, TypeError, ValueError, UserError) as error:
+        reason = " ".join(str(error).split())
+        raise Damaged(path, f"no result of a trial ({reason})") from None
+    return found
 
 
 def slots(number: int, size: int) -> range:
