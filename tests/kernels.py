@@ -17,7 +17,7 @@ TYPES = {
     torch.float32: "*fp32",
     torch.bfloat16: "*bf16",
     torch.int32: "*i32",
-    torch.uint8: "*u8",
+    torch.int16: "*i16",
 }
 
 

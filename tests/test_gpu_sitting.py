@@ -57,3 +57,13 @@ def test_a_sitting_is_continued_and_what_is_cut_short_is_tested(sit, tmp_path):
     )
     assert page.returncode == 0 and (tmp_path / "page.png").exists()
     assert f"{curve[-1]['validation_error']:.3g}" in (tmp_path / "page.md").read_text()
+
+
+def test_the_published_page_is_made_of_its_sittings(tmp_path):
+    pages = ROOT / "docs/results/gpu"
+    sittings = sorted(pages.glob("nvidia-h200-*.json"))
+    command = [sys.executable, "-m", "gpu_sitting.page", tmp_path / "nvidia-h200.md"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "benchmarks")}
+    subprocess.run([*command, *sittings], env=environment, check=True)
+    made = (tmp_path / "nvidia-h200.md").read_text()
+    assert len(sittings) == 2 and made == (pages / "nvidia-h200.md").read_text()

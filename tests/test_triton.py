@@ -100,7 +100,12 @@ def test_not_a_number_stays(monkeypatch):
 
 @pytest.mark.parametrize(
     ("velocities", "size", "hidden"),
-    [(square(2), 5, 3), (UNEVEN, 7, 20), (square(1), (4, 9), 16)],
+    [
+        (square(2), 5, 3),
+        (UNEVEN, 7, 20),
+        (square(1), (4, 9), 16),
+        ([(0, column) for column in range(256)], (1, 256), 2),  # 256 ties of zero
+    ],
 )
 def test_maxima_of_moved_states_are_those_of_torch(velocities, size, hidden):
     """Forward and backward; ties, of which a rectified state has many, share."""

@@ -5,27 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fernn.config.positions import read
 from fernn.data.recipes import synthesize
 from fernn.modules import load
 from fernn.storage import read_dataset, write_dataset
 from gpu_sitting.sizes import Sizes
 
-FILES = {  # SHA-256 of the uncompressed bytes, as in config.yaml
-    "train_images": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train_labels": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "test_images": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "test_labels": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-}
-NAMES = {
-    "train_images": "train-images-idx3-ubyte",
-    "train_labels": "train-labels-idx1-ubyte",
-    "test_images": "t10k-images-idx3-ubyte",
-    "test_labels": "t10k-labels-idx1-ubyte",
-}
-URLS = [
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-]
+CONFIG = Path(__file__).parents[2] / "config.yaml"
 
 
 def prepare(folder: Path, sizes: Sizes) -> None:
@@ -33,11 +19,9 @@ def prepare(folder: Path, sizes: Sizes) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     atlas = folder / "atlas.nc"
     if not atlas.exists():
-        files = {key: {"name": NAMES[key], "sha256": FILES[key]} for key in FILES}
-        idx = load("fernn.data.sources", "idx")
-        write_dataset(
-            idx.fetch(label="MNIST", validation=6000, urls=URLS, files=files), atlas
-        )
+        source = dict(read(CONFIG).content["sources"]["mnist"])
+        fetch = load("fernn.data.sources", source.pop("kind")).fetch
+        write_dataset(fetch(**source), atlas)
     digits = read_dataset(atlas)
     for name, spec in recipes(sizes).items():
         path = folder / f"{name}.nc"

@@ -6,6 +6,7 @@ PYTHONPATH=benchmarks python -m gpu_sitting.page OUTPUT.md SITTING.json …
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -86,8 +87,11 @@ def _draw(curve: list[dict[str, Any]], path: Path) -> None:
                   textcoords="offset points", color="#0072B2")  # fmt: skip
     for name, error in PUBLISHED.items():
         axes.axhline(error, color="0.6", linewidth=0.8, linestyle="--")
-        axes.annotate(f"{name}, published test error", (seconds[-1], error), (0, 2),
-                      textcoords="offset points", ha="right", color="0.4")  # fmt: skip
+        # At the end that the curve leaves free.
+        begin, end = (abs(math.log(errors[i] / error)) for i in (0, -1))
+        place, side = (0, "left") if begin > end else (seconds[-1], "right")
+        axes.annotate(f" {name}, published test error", (place, error), (0, 2),
+                      textcoords="offset points", ha=side, color="0.4")  # fmt: skip
     axes.set(xlabel="seconds of training", ylabel="mean squared error", xlim=(0, None))
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)

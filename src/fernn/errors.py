@@ -29,6 +29,11 @@ class ContinueMe(Exception):
     """The work is saved, and the same command goes on; the CLI exits with 75."""
 
 
+def cut(text: str) -> str:
+    """The beginning of a text for a message."""
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def shown(value: Any) -> str:
     """A value for a message: on one line, cut where it is long."""
     return textwrap.shorten(repr(value), 80, placeholder=" …")

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+BENCH = "bench"  # in place of an experiment: cubes that `fernn bench` measures
 Shows = Mapping[str, Mapping[str, Any]]
 
 # Cubes that differ in these can still be drawn where they are listed: these choose

@@ -106,7 +106,7 @@ class Events:
                 self.view.say(f"{moment(record.created)} picture: {path}", "good")
 
     def _fail(self, record: logging.LogRecord) -> None:
-        if self._stopping or interrupts.came():  # whoever stopped the run needs no logs
+        if self._stops():  # whoever stopped the run needs no logs
             self.run.stop(getattr(record, "jobid", -1))
             return
         now = record.created
@@ -119,6 +119,10 @@ class Events:
         lines = [f"  {key}: {value}" for key, value in aux.items()]
         lines += tails(getattr(record, "log", None) or [])
         self.view.say("\n".join(lines))
+
+    def _stops(self) -> bool:
+        """Whether somebody stops the run, as a signal or Snakemake tells."""
+        return self._stopping or interrupts.came()
 
     def _fail_group(self, record: logging.LogRecord) -> None:
         # An event for each of its jobs follows.
@@ -149,7 +153,7 @@ class Events:
             text,
             began=self.run.began is not None,
             failed=bool(self.run.failed),
-            stopping=self._stopping or interrupts.came(),
+            stopping=self._stops(),
         )
         if news:
             self.view.say(text, record.levelname.lower())

@@ -1,4 +1,4 @@
-"""Whether somebody pressed Ctrl-C: jobs that it ends tell so before Snakemake does."""
+"""Whether Ctrl-C was pressed: jobs that it ends fail before Snakemake says why."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class MovedMaxima(torch.autograd.Function):
         batch, slots, height, width, hidden = state.shape
         shape = batch, len(ahead), height, width, hidden
         maxima = state.new_empty(shape)
-        counts = torch.empty(shape, dtype=torch.uint8, device=state.device)
+        counts = torch.empty(shape, dtype=torch.int16, device=state.device)
         grid, wide = _launch(height * width, batch * len(ahead), hidden)
         _forward[grid](
             state, velocities, ahead, maxima, counts,
@@ -100,7 +100,7 @@ def _forward(
         largest = tl.where(values == values, largest, values)
     target = ((image * area + pixel) * hidden)[:, None] + channel[None]
     tl.store(maxima + target, largest, mask)
-    tl.store(counts + target, count.to(tl.uint8), mask)
+    tl.store(counts + target, count.to(tl.int16), mask)
 
 
 @triton.jit

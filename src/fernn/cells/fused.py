@@ -140,10 +140,10 @@ class FusedCell(FlowEquivariantCell):
 
         assert isinstance(self.flow, Translation)
         period = math.lcm(*self.flow.frame)
-        steps = [number % period for number in ahead]
+        steps = tuple(number % period for number in ahead)
         tables = (
-            _small_integers(values, state.device)
-            for values in (self.flow.velocities, steps)
+            _integers(tuple(self.flow.velocities), state.device),
+            _integers(steps, state.device),
         )
         maxima = MovedMaxima.apply(pixels_last(state), *tables)
         return [each.movedim(-1, 1) for each in maxima.unbind(1)]
@@ -158,8 +158,10 @@ class FusedCell(FlowEquivariantCell):
         return _tables(velocities, frame, ahead, self.moved.device)
 
 
-def _small_integers(values: Sequence[Any], device: torch.device) -> Tensor:
-    return torch.tensor(values, dtype=torch.int32).to(device, non_blocking=True)
+@functools.lru_cache(maxsize=256)
+def _integers(values: tuple[Any, ...], device: torch.device) -> Tensor:
+    """On the device; a step needs the same again and again."""
+    return torch.tensor(values, dtype=torch.int32, device=device)
 
 
 @functools.lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""Standard error that nobody can read ends no work: its words are dropped."""
+"""Output to a standard error that cannot be written is dropped; the work goes on."""
 
 from __future__ import annotations
 

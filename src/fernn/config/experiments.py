@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fernn import needs
 from fernn.config import axes, options
 from fernn.config.options import each_known, unknown
 from fernn.config.problems import Problem
 from fernn.config.schema import Config
-from fernn.config.sizes import BENCH, FORECAST, options_of_sizes, task, task_of
+from fernn.config.sizes import FORECAST, options_of_sizes, task, task_of
 
 
 def problems(config: Config, name: str) -> Iterator[Problem]:
@@ -16,7 +17,7 @@ def problems(config: Config, name: str) -> Iterator[Problem]:
     experiment, path = config.experiments[name], ("experiments", name)
     dataset = experiment.dataset
     where = (*path, "dataset")
-    if name == BENCH:
+    if name == needs.BENCH:
         yield Problem(path, "is the name of measurements; choose another")
     sizes = options_of_sizes(config)
     yield from options.check("data", dataset, where, axes.SIZES, optional=sizes)

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from fernn.config.positions import Source, locate
+from fernn.errors import cut
 
 UNKNOWN = "unknown key"
 MISSING = "is missing"
@@ -79,9 +80,4 @@ def _message(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return UNKNOWN
     text = str(MESSAGES.get(error["type"], error["msg"])).format(**error.get("ctx", {}))
-    return f"{text}, got {_short(error['input'])}"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return f"{text}, got {cut(repr(error['input']))}"

@@ -21,7 +21,7 @@ from fernn.config.options import each_known, unknown
 from fernn.config.problems import Problem
 from fernn.config.schema import Config
 from fernn.config.shown import ALL, properties
-from fernn.config.sizes import BENCH, options_of_sizes
+from fernn.config.sizes import options_of_sizes
 
 
 def problems(config: Config) -> Iterator[Problem]:
@@ -55,7 +55,7 @@ def _items(config: Config, group: str) -> Iterator[Problem]:
         for experiment, spec in config.experiments.items()
         for axis in spec.axes
     ]
-    available += [f"{BENCH}/{name}" for name in options.kinds("bench")]
+    available += [f"{needs.BENCH}/{name}" for name in options.kinds("bench")]
     for name, cubes in getattr(config, group).items():
         yield from unknown(group[:-1], name, known, (group, name))
         yield from each_known(cubes, [*available, ALL], (group, name), "cube")
@@ -71,6 +71,6 @@ def _items(config: Config, group: str) -> Iterator[Problem]:
 
 
 def _about(config: Config, experiment: str, axis: str) -> dict[str, Any]:
-    if experiment == BENCH:
+    if experiment == needs.BENCH:
         return {"measurement": axis}
     return properties(config, experiment, axis)

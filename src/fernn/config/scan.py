@@ -17,6 +17,8 @@ import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from fernn.errors import cut
+
 LARGEST = 1_000_000  # bytes of a file
 DEEPEST = 32  # levels
 MOST = 50_000  # values, those of aliases counted where they are used
@@ -94,7 +96,7 @@ class _Scan:
             return "a key must be text, got an alias" if key else None
         tag = getattr(event, "tag", None)
         if tag not in (None, "!"):
-            return self._stop(f"the tag {_short(str(tag))} is not allowed")
+            return self._stop(f"the tag {cut(str(tag))} is not allowed")
         if isinstance(event, yaml.ScalarEvent):
             self._add(1)
             self.sizes |= {event.anchor: 1} if event.anchor else {}
@@ -193,10 +195,6 @@ def _written(value: Any) -> str:
 
 def _character(one: str) -> str:
     return f"the control character U+{ord(one):04X}"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _place(text: str, index: int) -> str:

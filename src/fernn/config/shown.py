@@ -9,7 +9,6 @@ from fernn.config import options
 from fernn.config.axes import flow_of, on_torus
 from fernn.config.recipes import axis_of
 from fernn.config.schema import Budget, Config
-from fernn.config.sizes import BENCH
 
 GROUPS = ("figures", "tables")
 ALL = "all"  # in place of a cube: every one that fits
@@ -47,7 +46,7 @@ def items(
         sizes: of the budget's experiments, by name.
         bench: whether the budget has measurements.
     """
-    there = [*sizes, *([BENCH] if bench else [])]
+    there = [*sizes, *([needs.BENCH] if bench else [])]
     named, found = _named(config), {}
     for name, cubes in getattr(config, group).items():
         listed = [c for c in cubes if c.split("/")[0] in there]

@@ -12,7 +12,6 @@ from fernn.config.problems import Problem, from_pydantic
 from fernn.config.schema import Budget, Config
 
 FORECAST = "forecast"
-BENCH = "bench"  # in place of an experiment: cubes that `fernn bench` measures
 
 
 def sized(config: Config, budget: Budget, experiment: str) -> Budget:

@@ -18,8 +18,6 @@ from numpy.typing import ArrayLike
 from fernn import needs
 from fernn.errors import UserError
 
-BENCH = "bench"  # the experiment of cubes that `fernn bench` makes
-
 
 def require(cubes: Sequence[xr.Dataset], shows: needs.Shows) -> None:
     """Refuse cubes that fit none of the roles `shows`.
@@ -57,7 +55,7 @@ def properties(cube: xr.Dataset) -> dict[str, Any]:
     Raises:
         UserError: it does not tell its statistic or its horizon.
     """
-    if cube.attrs.get("experiment") == BENCH:
+    if cube.attrs.get("experiment") == needs.BENCH:
         return {"measurement": cube.attrs["axis"]}
     for told in ("statistic", "horizon"):
         if told not in cube.attrs:

@@ -141,7 +141,7 @@ def settings(spec: dict[str, Any], seed: int) -> Settings:
 
 
 def _require_numbers(made: Settings) -> None:
-    """Refuse what is no number of its kind, or out of its range.
+    """Refuse settings that are not numbers of the right kind, or out of range.
 
     Raises:
         UserError: which, and what it is.

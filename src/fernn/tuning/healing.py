@@ -1,4 +1,4 @@
-"""A journal with damaged lines becomes one of the trials that are intact.
+"""Repair a study's journal: keep the intact trials, set damaged lines aside.
 
 Optuna's journal is a list of operations, and a trial's number is its place among those
 that create one. A damaged line may have been any operation of any trial that ran then,
@@ -123,7 +123,9 @@ def _numbers(operations: list[Operation | None]) -> dict[int, int]:
     A damaged line created one if a later operation is of a trial that no other can
     have created.
     """
-    creating = {i for i, op in enumerate(operations) if op and op["op_code"] == 4}
+    creating = {
+        i for i, op in enumerate(operations) if op and op["op_code"] == CREATE_TRIAL
+    }
     unknown = [i for i, op in enumerate(operations) if op is None]
     while True:
         numbers = {place: n for n, place in enumerate(sorted(creating))}

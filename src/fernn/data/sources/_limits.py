@@ -41,7 +41,7 @@ def read(path: Path) -> bytes:
 
 
 def require_ordinary(path: Path) -> None:
-    """Refuse what is there but is no file, which may never end.
+    """Refuse what is no file: reading a pipe or a device may never end.
 
     Raises:
         UserError: it is a pipe, a device or a folder.
