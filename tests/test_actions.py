@@ -7,7 +7,7 @@ import torch
 import mock_clips
 from fernn.data.recipes import Labelled
 from fernn.data.sources import _figure, synthetic_actions
-from fernn.errors import UserError
+from labrun.errors import UserError
 from mock_clips import sequences
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fernn.data.sources import _atlas, handwritten, idx
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 
 def test_splits_have_their_sizes_and_depend_on_the_seed_only():

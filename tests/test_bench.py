@@ -14,8 +14,8 @@ from fernn.bench._naive import NaiveForecaster
 from fernn.bench._row import Row
 from fernn.bench.tracking import Alternating
 from fernn.cli import main
-from fernn.modules import load, names
-from fernn.storage import read_dataset
+from labrun.modules import load, names
+from labrun.storage import read_dataset
 
 ROOT = Path(__file__).parents[1]
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.errors import UserError
 from fernn.models._rollout import norm
+from labrun.errors import UserError
 
 VELOCITIES = [[0, 0], [2, -1], [1, 3], [-3, 0]]
 

@@ -9,8 +9,8 @@ import torch
 from fernn.data import changing_digits, motions
 from fernn.data.motions import Room
 from fernn.data.recipes import open_sequences
-from fernn.errors import UserError
-from fernn.storage import write_dataset
+from labrun.errors import UserError
+from labrun.storage import write_dataset
 
 KINDS = ("accelerate", "bounce", "collide", "glide", "piecewise")
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.errors import UserError
 from fernn.models._learned_shifts import LearnedShiftCell
+from labrun.errors import UserError
 
 PAN = {"kind": "pan", "closed": True}
 TRUNCATED = {"kind": "pan", "max_speed": 1}

@@ -12,8 +12,8 @@ import mock_clips
 from conftest import RECIPE
 from fernn.cli import commands, main
 from fernn.config.options import kinds
-from fernn.errors import UserError
-from fernn.storage import write_dataset
+from labrun.errors import UserError
+from labrun.storage import write_dataset
 
 HEAVY = (
     "torch torchmetrics mlflow optuna matplotlib seaborn xarray pandas numpy".split()

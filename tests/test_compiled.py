@@ -9,8 +9,8 @@ import torch
 from fernn import cells, models
 from fernn.cells import CompiledCell, FlowEquivariantCell
 from fernn.cells._gather import opposite
-from fernn.errors import UserError
 from fernn.flows.translation import Translation, square
+from labrun.errors import UserError
 
 # Its compiler imports parts of Torch that warn of each other.
 pytestmark = pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")

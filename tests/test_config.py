@@ -13,7 +13,7 @@ from fernn.config.check import checked
 from fernn.config.choices import CHOICES
 from fernn.config.positions import merge, read
 from fernn.config.schema import Sizes
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = read(ROOT / "config.yaml")

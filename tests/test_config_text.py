@@ -10,7 +10,7 @@ import yaml
 from fernn.cli import main
 from fernn.config import scan
 from fernn.config.positions import merge, numbers, read
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 BOMB = "a: &a0 [x, x]\n" + "".join(

@@ -13,9 +13,9 @@ from fernn.config.costs import remarks
 from fernn.config.operations import MODELS, Step, count, slots
 from fernn.config.plan import plan
 from fernn.config.positions import merge, read
-from fernn.errors import UserError
 from fernn.estimate import flop
 from fernn.estimate.work import Network, training
+from labrun.errors import UserError
 
 SHIPPED = read(ROOT / "config.yaml")
 V3 = {"label": "FERNN-V3", "kind": "forecaster", "color": "#123456"}

@@ -7,12 +7,13 @@ import pytest
 import torch
 import xarray as xr
 
-from fernn import checkpoint, lineage
-from fernn.errors import UserError
+from fernn import checkpoint
 from fernn.evaluation import equivariance_error, frames, hidden_state, squared_error
 from fernn.evaluation._subject import Subject
 from fernn.evaluation.cubes import combine, shard
-from fernn.storage import read_dataset, write_dataset
+from labrun import lineage
+from labrun.errors import UserError
+from labrun.storage import read_dataset, write_dataset
 
 SPEC = {"context": 3, "horizon": 4, "batch": 5}
 STILL = {"kind": "persistence", "motion": "still"}

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from fernn.data import _random, flowing_digits
+from fernn.data import flowing_digits
 from fernn.data.flowing_digits import Sequences
-from fernn.errors import UserError
+from labrun import random_words
+from labrun.errors import UserError
 
 
 def by_hand(atlas, recipe, sample, time):
@@ -53,8 +54,10 @@ def test_another_seed_split_or_epoch_is_other_data(sequences, change):
 
 def test_the_stream_is_fixed():
     """Philox is read at an address; these numbers must never change."""
-    drawn = _random.words(0, "train", 0, 5, 2, 6)
-    np.testing.assert_array_equal(drawn[1], _random.words(0, "train", 0, 6, 1, 6)[0])
+    drawn = random_words.words(0, "train", 0, 5, 2, 6)
+    np.testing.assert_array_equal(
+        drawn[1], random_words.words(0, "train", 0, 6, 1, 6)[0]
+    )
     assert drawn[0, :3].tolist() == FIRST
 
 

@@ -10,9 +10,9 @@ import torch
 
 from fernn import checkpoint, models
 from fernn.devices import within_memory
-from fernn.storage import write_dataset
 from fernn.training.loop import train
 from fernn.training.settings import settings
+from labrun.storage import write_dataset
 
 MODEL = {
     "kind": "forecaster",

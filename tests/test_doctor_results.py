@@ -14,9 +14,9 @@ import pytest
 
 from fernn.doctor import clock, data, head, leftovers, sharing, tracker
 from fernn.doctor._place import Place
-from fernn.heads import record
-from fernn.lease import path_of
-from fernn.tracking.folder import Folder
+from labrun.controller import record
+from labrun.lease import path_of
+from labrun.tracking.folder import Folder
 from test_heads import lock, write_lease
 
 

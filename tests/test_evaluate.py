@@ -7,10 +7,11 @@ import pytest
 import torch
 import xarray as xr
 
-from fernn import checkpoint, lineage, models
+from fernn import checkpoint, models
 from fernn.cli import main
-from fernn.spool import read_events
-from fernn.storage import read_dataset, read_datasets, write_dataset
+from labrun import lineage
+from labrun.spool import read_events
+from labrun.storage import read_dataset, read_datasets, write_dataset
 
 SIZE, SEEDS = 7, (0, 3)
 SPEC = {"context": 3, "horizon": 2, "batch": 4}

@@ -6,9 +6,9 @@ import torch
 from fernn import models
 from fernn.cells._choice import choose
 from fernn.cells._minimal import Minimal
-from fernn.errors import UserError
 from fernn.flows.translation import Translation
 from fernn.models._rollout import ROLLOUTS
+from labrun.errors import UserError
 
 FAST = ("fused", "winograd")
 VELOCITIES = [[0, 0], [2, -1], [1, 3], [-3, 0]]

@@ -13,8 +13,8 @@ import pytest
 from fernn.cli import main
 from fernn.config.options import require
 from fernn.data.sources import idx
-from fernn.errors import UserError
-from fernn.storage import read_dataset
+from labrun.errors import UserError
+from labrun.storage import read_dataset
 
 MAGIC = {"images": b"\0\0\x08\x03", "labels": b"\0\0\x08\x01"}
 

@@ -16,12 +16,12 @@ import pytest
 import xarray as xr
 
 import mock_cubes
-from fernn import modules
 from fernn.cli import figure as figure_command
 from fernn.cli import table as table_command
-from fernn.errors import UserError
 from fernn.figures import _looks, _parts, _style
-from fernn.storage import write_dataset
+from labrun import modules
+from labrun.errors import UserError
+from labrun.storage import write_dataset
 
 FIGURES, TABLES = modules.names("fernn.figures"), modules.names("fernn.tables")
 KINDS = [("fernn.figures", name) for name in FIGURES]

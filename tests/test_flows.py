@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fernn import flows
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 SIZE = 7
 FLOW = flows.build({"kind": "translation", "max_speed": 2}, SIZE)

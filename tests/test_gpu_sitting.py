@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from fernn.storage import write_dataset
+from labrun.storage import write_dataset
 
 ROOT = Path(__file__).parents[1]
 

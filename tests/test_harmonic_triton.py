@@ -10,8 +10,8 @@ import torch
 
 from fernn import models
 from fernn.cells import TritonComovingCell
-from fernn.errors import UserError
 from fernn.flows._regular import RegularConvolution
+from labrun.errors import UserError
 from turning import EXACT, error, signal
 
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from fernn.heads import locks
+from labrun.controller import locks
 from test_workflow import LIMIT, Project
 
 GOALS = [f"results/tiny/data/tiny/{split}.nc" for split in ("train", "velocity")]

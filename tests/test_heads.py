@@ -12,9 +12,9 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from fernn import holders, lease, processes
-from fernn.errors import UserError
-from fernn.heads import jobs, record
+from labrun import lease, lease_file, processes
+from labrun.controller import jobs, record
+from labrun.errors import UserError
 
 UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 SQUEUE = """#!/bin/sh
@@ -134,10 +134,10 @@ def test_a_silent_head_elsewhere_is_dead_and_one_that_shows_signs_lives(
     with pytest.raises(UserError, match="run by login2 pid 7"):
         record.begin(results, "demo", os.getpid(), touch)
     assert "is it alive?" in told[0]
-    old = time.time() - holders.EXPIRE - 1
+    old = time.time() - lease_file.EXPIRE - 1
     os.utime(path, (old, old))
     record.begin(results, "demo", os.getpid(), told.append)
-    assert holders.read(path).token != about.token
+    assert lease_file.read(path).token != about.token
 
 
 def test_the_tracker_shows_the_signs_of_its_head_alone(results, monkeypatch, dead):
@@ -153,4 +153,4 @@ def test_the_tracker_shows_the_signs_of_its_head_alone(results, monkeypatch, dea
     about = write_lease(path, pid=dead, started=started, place=processes.place())
     with record.kept(path, dead):
         pass
-    assert path.stat().st_mtime == 0 and holders.read(path) == about
+    assert path.stat().st_mtime == 0 and lease_file.read(path) == about

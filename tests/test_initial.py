@@ -5,9 +5,9 @@ import torch
 
 from fernn import cells
 from fernn.cells import FusedCell
-from fernn.errors import UserError
 from fernn.flows.rotation import Rotation
 from fernn.flows.translation import Translation, square
+from labrun.errors import UserError
 
 FLOWS = [Translation(square(1), 7), Rotation([(-90,), (0,), (90,)], 4)]
 MIXINGS = ("none", "lattice", "full")

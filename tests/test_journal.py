@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fernn.errors import ContinueMe
-from fernn.training.stopping import stoppable
-from fernn.tuning.journal import MendingLock
-from fernn.tuning.study import Search, best, open_study, work
+from labrun.errors import ContinueMe
+from labrun.stopping import stoppable
+from labrun.tuning.journal import MendingLock
+from labrun.tuning.study import Search, best, open_study, work
 from test_tuning import RANGES, bowl
 
 

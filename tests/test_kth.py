@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fernn.data.sources import _archives, _clips, _sequences, _video, kth
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 LINES = """\
 Training:   person11, 12, 13

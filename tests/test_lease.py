@@ -10,14 +10,14 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from fernn import lease, processes, storage
-from fernn.holders import EXPIRE
-from fernn.lease import Lease, LeaseLost, hold, holder, path_of
+from labrun import lease, processes, storage
+from labrun.lease import Lease, LeaseLost, hold, holder, path_of
+from labrun.lease_file import EXPIRE
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from fernn.lease import hold
+from labrun.lease import hold
 with hold(Path(sys.argv[1]), "other"):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

@@ -7,7 +7,7 @@ import pytest
 from copied import ROOT
 from fernn.config.check import checked
 from fernn.config.positions import merge, read
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 SHIPPED = read(ROOT / "config.yaml")
 

@@ -7,13 +7,13 @@ import torch
 
 from fernn import cells, flows, models
 from fernn.cells import FlowEquivariantCell, FusedCell
-from fernn.errors import UserError
 from fernn.flows.rotation import Rotation
 from fernn.flows.translation import Translation, square
 from fernn.models.classifier import Classifier
 from fernn.models.conv3d import Conv3d
 from fernn.models.forecaster import Forecaster
 from fernn.models.persistence import Persistence
+from labrun.errors import UserError
 
 AXES = "(batch, time, channel, height, width)"
 FLOW = Translation(square(1), 8)

@@ -6,7 +6,7 @@ import torch
 from fernn import cells, flows, models
 from fernn.cells import _choice
 from fernn.cells.mixing import offsets
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 EXACT = 1e-10  # in double precision
 TORUS = {"kind": "translation", "closed": True}

@@ -12,8 +12,8 @@ from fernn.cli import main
 from fernn.config.check import checked
 from fernn.config.plan import plan
 from fernn.config.positions import merge, read
-from fernn.errors import UserError
-from fernn.storage import read_dataset, write_dataset
+from labrun.errors import UserError
+from labrun.storage import read_dataset, write_dataset
 
 SHIPPED = read(ROOT / "config.yaml")
 RATE = {"low": 0.0003, "high": 0.02, "log": True}

@@ -5,8 +5,8 @@ import torch
 
 from fernn import flows, models
 from fernn.cells import CLASSES
-from fernn.errors import UserError
 from fernn.flows.translation import Translation
+from labrun.errors import UserError
 
 SIZE = 12, 20
 UNEVEN = [[0, 0], [2, -1], [1, 3], [-3, 0], [5, 9]]

@@ -8,7 +8,6 @@ import pytest
 import xarray as xr
 
 import mock_cubes
-from fernn import modules
 from fernn.cli import main
 from fernn.config.resolve import resolve
 from fernn.estimate.cost import BENCHMARK, FLOP, Cost
@@ -20,7 +19,8 @@ from fernn.reproduction import (
     forecasting_error,
     hidden_state,
 )
-from fernn.storage import write_dataset
+from labrun import modules
+from labrun.storage import write_dataset
 
 ROOT = Path(__file__).parents[1]
 NAMES = modules.names("fernn.reproduction")

@@ -6,7 +6,7 @@ import torch
 
 from fernn import flows
 from fernn.data import rotating_digits
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 RECIPE = {
     "split": "train",

@@ -7,9 +7,9 @@ import torch
 
 from fernn import models
 from fernn.bench.interpolation import slots
-from fernn.errors import UserError
 from fernn.flows._regular import RegularConvolution
 from fernn.models._rollout import ROLLOUTS
+from labrun.errors import UserError
 from turning import EXACT, QUARTERS, blob, error, rotation, signal
 
 

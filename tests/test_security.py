@@ -26,9 +26,9 @@ from faults.commands import MODEL, RECIPE, TRAINING
 from fernn import checkpoint
 from fernn.cli import main
 from fernn.data.sources import _files, _limits
-from fernn.errors import UserError
-from fernn.lineage import sha256
-from fernn.tracking import client, server
+from labrun.errors import UserError
+from labrun.lineage import sha256
+from labrun.tracking import client, server
 
 SECRETS = {"HOME": "a-secret-home", "TOKEN": "s3cr3t-t0ken", "LOGNAME": "a-secret-user"}
 CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from fernn import slurm
+from labrun import slurm
 
 
 @pytest.fixture

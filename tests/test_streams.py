@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fernn.storage import write_dataset
+from labrun.storage import write_dataset
 
 
 @pytest.fixture

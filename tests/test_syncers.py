@@ -5,10 +5,10 @@ import threading
 import pytest
 
 from faults.tracker import check, count, require_complete, wait_until, write, writer
-from fernn.tracking import client, events, folder
-from fernn.tracking.folder import Folder
-from fernn.tracking.sync import Syncer
-from fernn.tracking.view import View
+from labrun.tracking import client, events, folder
+from labrun.tracking.folder import Folder
+from labrun.tracking.sync import Syncer
+from labrun.tracking.view import View
 
 # MLflow's dependencies, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

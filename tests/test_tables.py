@@ -9,7 +9,6 @@ import pytest
 import xarray as xr
 
 import mock_cubes
-from fernn import modules
 from fernn.evaluation import aggregate, velocities
 from fernn.tables import (
     _published,
@@ -19,6 +18,7 @@ from fernn.tables import (
     generalization,
     velocity_mixing,
 )
+from labrun import modules
 
 
 @pytest.mark.parametrize("name", modules.names("fernn.tables"))

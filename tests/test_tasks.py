@@ -16,10 +16,10 @@ from fernn.training import tasks
 from fernn.training.fabric import make_fabric
 from fernn.training.gradient import accumulate
 from fernn.training.loop import train, validation_error
-from fernn.training.rolling import RollingStates
 from fernn.training.settings import settings
-from fernn.training.stopping import Interrupted
 from fernn.training.tasks import classify, forecast
+from labrun.rolling_states import RollingStates
+from labrun.stopping import Interrupted
 from mock_clips import sequences
 
 SPEC = {"batch": 4, "sequences": 12, "epochs": 3, "context": 4, "horizon": 0}

@@ -8,8 +8,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from fernn.cli import main
-from fernn.lineage import sha256
-from fernn.storage import write_dataset
+from labrun.lineage import sha256
+from labrun.storage import write_dataset
 
 COMMIT = "1234567890abcdef1234567890abcdef12345678+changes"
 ATLAS = "results/demo/atlas.nc"

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import pytest
 
 from fernn.cli import main
-from fernn.spool import Spool, read_events
-from fernn.tracking.offsets import load
-from fernn.tracking.sync import Syncer
+from labrun.spool import Spool, read_events
+from labrun.tracking.offsets import load
+from labrun.tracking.sync import Syncer
 
 # MLflow's dependencies, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

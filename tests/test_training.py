@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.errors import UserError
 from fernn.training.loop import Diverged, train, validation_error
-from fernn.training.rolling import RollingStates
 from fernn.training.settings import settings
-from fernn.training.stopping import Interrupted
+from labrun.errors import UserError
+from labrun.rolling_states import RollingStates
+from labrun.stopping import Interrupted
 
 SPEC = {
     "batch": 4,

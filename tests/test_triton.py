@@ -6,8 +6,8 @@ import torch
 from fernn import models
 from fernn.cells import FusedCell, TritonCell
 from fernn.cells._gather import opposite
-from fernn.errors import UserError
 from fernn.flows.translation import Translation, square
+from labrun.errors import UserError
 
 UNEVEN = [(0, 0), (2, -1), (1, 3), (-9, 0)]
 

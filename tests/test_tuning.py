@@ -11,8 +11,8 @@ import time
 import optuna
 import pytest
 
-from fernn.errors import ContinueMe, UserError
-from fernn.tuning.study import DEATHS, Search, best, open_study, work
+from labrun.errors import ContinueMe, UserError
+from labrun.tuning.study import DEATHS, Search, best, open_study, work
 
 RANGES = {"rate": {"low": 1e-4, "high": 1.0, "log": True}}
 SEARCH = Search(6, [{"rate": 0.001}, {"rate": 0.5}], RANGES)

@@ -10,10 +10,10 @@ import jaxtyping
 import pytest
 
 from fernn.cli import main
-from fernn.errors import UserError
-from fernn.storage import write_dataset
-from fernn.tuning.batch import Result, ask, result, write_journal
-from fernn.tuning.study import Search, best, open_study
+from labrun.errors import UserError
+from labrun.storage import write_dataset
+from labrun.tuning.batch import Result, ask, result, write_journal
+from labrun.tuning.study import Search, best, open_study
 from test_workflow import Project
 
 RANGES = {
@@ -94,7 +94,7 @@ def test_a_failure_counts_and_is_never_the_best(tmp_path):
 def fernn(tmp_path, monkeypatch, atlas, recipe):
     """Run commands on rounds of two; trial 1 diverges."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("fernn.lineage.commit", lambda: "of a clean source")
+    monkeypatch.setattr("labrun.lineage.commit", lambda: "of a clean source")
     write_dataset(atlas, "atlas.nc")
     for split in ("train", "val"):
         write_dataset(recipe(split=split, pool=split), f"{split}.nc")
@@ -155,7 +155,7 @@ def test_a_divergence_is_a_result(fernn):
 def test_trials_that_are_stopped_and_repeated_change_nothing(fernn, monkeypatch):
     def disturbed(slot):
         with monkeypatch.context() as patch:
-            patch.setattr("fernn.slurm.seconds_to_work", lambda: 0.0)
+            patch.setattr("labrun.slurm.seconds_to_work", lambda: 0.0)
             ends = [trial(fernn, slot) for _ in range(11)]
         assert ends[-1] == 0 and (slot or set(ends) == {75, 0})
 

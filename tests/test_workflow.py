@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from copied import copy, environment
-from fernn.storage import read_dataset
+from labrun.storage import read_dataset
 
 pytest.importorskip("snakemake")
 

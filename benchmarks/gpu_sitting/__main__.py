@@ -22,11 +22,11 @@ from typing import Any
 
 import torch
 
-from fernn.lineage import commit
-from fernn.storage import write_text
 from fernn.training.loop import Diverged
 from gpu_sitting import data, forms, training
 from gpu_sitting.sizes import PUBLISHED, TINY
+from labrun.lineage import commit
+from labrun.storage import write_text
 
 RESERVE = 55.0  # seconds for the tests after the long run
 MARGIN = 0.96  # of the time that the steps are planned to take

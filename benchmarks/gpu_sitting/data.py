@@ -7,9 +7,9 @@ from typing import Any
 
 from fernn.config.positions import read
 from fernn.data.recipes import synthesize
-from fernn.modules import load
-from fernn.storage import read_dataset, write_dataset
 from gpu_sitting.sizes import Sizes
+from labrun.modules import load
+from labrun.storage import read_dataset, write_dataset
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 

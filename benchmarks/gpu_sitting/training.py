@@ -15,14 +15,14 @@ import torch
 from fernn import checkpoint, models
 from fernn.data.recipes import open_sequences
 from fernn.devices import allow_rounding
-from fernn.lineage import stamp
-from fernn.storage import write_text
 from fernn.training.loop import Diverged, train
-from fernn.training.rolling import RollingStates
 from fernn.training.settings import Settings
-from fernn.training.stopping import Interrupted
 from gpu_sitting.forms import Form, spec
 from gpu_sitting.sizes import Sizes
+from labrun.lineage import stamp
+from labrun.rolling_states import RollingStates
+from labrun.stopping import Interrupted
+from labrun.storage import write_text
 
 RATES = (0.001, 0.002, 0.004)
 EPOCHS = 10  # validations of the long run, at least

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from fernn import models
-from fernn.errors import Damaged, UserError, shown
-from fernn.lineage import sha256
-from fernn.packing import pack, unpack
-from fernn.storage import read_json, write_bytes, write_json
+from labrun.errors import Damaged, UserError, shown
+from labrun.lineage import sha256
+from labrun.packing import pack, unpack
+from labrun.storage import read_json, write_bytes, write_json
 
 # What Python and torch raise where a specification builds nothing, or something else.
 MISFITS = (LookupError, OverflowError, RuntimeError, TypeError, ValueError)
@@ -28,7 +28,7 @@ def save(
         path: of the checkpoint.
         weights: a state dict.
         spec: the model's specification and ``frame_size``, enough to build it again.
-        lineage: from `fernn.lineage.stamp`.
+        lineage: from `labrun.lineage.stamp`.
     """
     content, digest = pack({"weights": weights, "spec": spec})
     record = {"lineage": lineage, "sha256": digest, "spec": spec}

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-from fernn.errors import UserError, shown
+from labrun.errors import UserError, shown
 
 Velocity = tuple[int, ...]
 

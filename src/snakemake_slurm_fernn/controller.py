@@ -6,14 +6,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from fernn.ask import ask
+from labrun.commands import run_command
 
 ANSWER = 60.0  # seconds for a ping; Slurm itself gives up after ten per controller
 
 
 def is_away() -> bool:
     """Whether Slurm says that no controller is up; False if it cannot be asked."""
-    told = ask("scontrol", "ping", patience=ANSWER).text
+    told = run_command("scontrol", "ping", patience=ANSWER).text
     return "is DOWN" in told and "is UP" not in told
 
 

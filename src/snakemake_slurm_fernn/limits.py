@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from fernn.ask import ask
-from fernn.slurm import seconds
+from labrun.commands import run_command
+from labrun.slurm import seconds
 
 Asked = Iterable[tuple[str, str, float]]  # rule, partition or several, minutes
 
@@ -24,7 +24,7 @@ def limits() -> dict[str, float]:
     Raises:
         Unknown: Slurm does not tell them.
     """
-    answer = ask("sinfo", "--all", "--noheader", "--format=%P|%l")
+    answer = run_command("sinfo", "--all", "--noheader", "--format=%P|%l")
     if answer.error:
         raise Unknown(answer.error)
     found = {}

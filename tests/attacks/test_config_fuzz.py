@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
 from fernn.config.resolve import resolve  # noqa: E402
-from fernn.errors import UserError  # noqa: E402
+from labrun.errors import UserError  # noqa: E402
 
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
 TEXT = SHIPPED.read_text()

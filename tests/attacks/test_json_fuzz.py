@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from attacks.test_records import SPEC, saved
 from fernn import checkpoint, models
 from fernn.cli import main
-from fernn.errors import UserError
-from fernn.tuning import batch
+from labrun.errors import UserError
+from labrun.tuning import batch
 
 RANGES = {"learning_rate": {"low": 1e-4, "high": 1.0, "log": True}}
 TRIAL = {

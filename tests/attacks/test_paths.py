@@ -10,12 +10,12 @@ import xarray as xr
 
 from attacks.spools import SECRET, Place, artifact, metrics, run
 from fernn.cli import _items, main
-from fernn.errors import UserError
 from fernn.reproduction._collect import path_of
-from fernn.spool import NAME, Spool
-from fernn.tracking import offsets
-from fernn.tracking.folder import Folder
-from fernn.tracking.places import Refused, as_folder, file_inside, inside
+from labrun.errors import UserError
+from labrun.spool import NAME, Spool
+from labrun.tracking import offsets
+from labrun.tracking.folder import Folder
+from labrun.tracking.places import Refused, as_folder, file_inside, inside
 
 # MLflow's dependencies, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from fernn.cli import main
 from fernn.data.recipes import open_sequences
 from fernn.data.sources import _archives, _clips, _idx_format, _limits, _sequences
-from fernn.errors import UserError
-from fernn.storage import write_dataset
+from labrun.errors import UserError
+from labrun.storage import write_dataset
 
 IDX = b"\0\0\x08\x03" + np.array((2, 3, 4), ">u4").tobytes() + bytes(range(24))
 
@@ -129,7 +129,7 @@ def drawn(tmp_path):
     ],
 )
 def test_a_recipe_of_another_program(drawn, change, told):
-    from fernn.storage import read_dataset
+    from labrun.storage import read_dataset
 
     recipe = read_dataset(drawn / "recipe.nc")
     assert len(open_sequences(drawn / "recipe.nc", drawn / "atlas.nc")) == 2

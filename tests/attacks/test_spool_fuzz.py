@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attacks.spools import Place, artifact, metrics, run
-from fernn.spool import Spool
-from fernn.tracking import events
-from fernn.tracking.fold import Fold
+from labrun.spool import Spool
+from labrun.tracking import events
+from labrun.tracking.fold import Fold
 
 # MLflow's dependencies, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

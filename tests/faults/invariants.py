@@ -10,8 +10,8 @@ from pathlib import Path
 import xarray as xr
 
 from faults.flow import TRIALS, Flow
-from fernn.spool import read_events
-from fernn.tuning.study import ENDED, open_study
+from labrun.spool import read_events
+from labrun.tuning.study import ENDED, open_study
 
 
 def require_undisturbed(flow: Flow, undisturbed: Flow) -> None:

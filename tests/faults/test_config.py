@@ -10,7 +10,7 @@ import pytest
 from copied import ROOT
 from fernn.config.check import checked
 from fernn.config.positions import merge, read
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 TEXT = (ROOT / "config.yaml").read_text()
 KEY = re.compile(r"(?<![\"#&*\w])([\w-]+)(?=: |:$)", re.MULTILINE)

@@ -7,8 +7,8 @@ import pytest
 
 from faults.damage import cut, fill, flip, small_disk
 from fernn.cli import main
-from fernn.errors import Damaged
-from fernn.storage import read_datasets
+from labrun.errors import Damaged
+from labrun.storage import read_datasets
 
 
 @pytest.fixture

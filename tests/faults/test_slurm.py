@@ -22,7 +22,7 @@ from copied import ROOT
 from faults.commands import last_step
 from faults.flow import EPOCH, LIMIT, STEPS, Flow
 from faults.invariants import require_undisturbed
-from fernn.spool import read_events
+from labrun.spool import read_events
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
 RUN = "runs/tiny/fernn_v1/0"

@@ -19,14 +19,14 @@ from faults.tracker import (
     write,
     writer,
 )
-from fernn import spool
+from labrun import spool
 
 # MLflow's dependencies, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 minutes = pytest.mark.minutes
 WRITER = """
 import sys, time
-from fernn.spool import Spool
+from labrun.spool import Spool
 with Spool(sys.argv[1]) as made:
     for step in range(10_000):
         made.metrics(step, {"train/loss": 1 / (step + 1)})

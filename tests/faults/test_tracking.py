@@ -19,8 +19,8 @@ from faults.tracker import (
     write,
     writer,
 )
-from fernn.tracking.sync import Syncer
-from fernn.tracking.view import View
+from labrun.tracking.sync import Syncer
+from labrun.tracking.view import View
 
 # MLflow's dependencies, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from faults.commands import EPOCH, hit, last_step, run, saved, start
-from fernn.tuning.study import open_study
+from labrun.tuning.study import open_study
 
 TRIAL = 2 * EPOCH  # steps
 

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from fernn.cli import main
-from fernn.spool import Spool
+from labrun.spool import Spool
 
 LIMIT = 240.0
 LISTENS = "0A"  # in /proc/net/tcp

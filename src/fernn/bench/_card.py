@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from fernn.lineage import commit
-from fernn.storage import write_text
+from labrun.lineage import commit
+from labrun.storage import write_text
 
 KEPT = Path("results/bench/gpu.json")  # what earlier sittings measured
 Measured = dict[str, float]

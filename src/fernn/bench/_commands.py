@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 
 def output(command: list[str]) -> str:

@@ -7,7 +7,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from fernn.lineage import commit
+from labrun.lineage import commit
 
 PACKAGES = ("fernn", "torch", "numpy", "xarray", "lightning-fabric", "snakemake")
 

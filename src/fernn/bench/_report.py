@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fernn.bench._machine import describe
 from fernn.bench._row import Row
-from fernn.modules import load
-from fernn.storage import write_text
+from labrun.modules import load
+from labrun.storage import write_text
 
 HEAD = ("what", "value", "unit", "target", "verdict")
 Measured = dict[str, list[Row]]

@@ -27,7 +27,7 @@ from fernn.bench._floor import bare_convolutions, floating_operations
 from fernn.bench._row import Row
 from fernn.bench._step import LABELS, PUBLISHED, TINY, Size, training_step
 from fernn.devices import allow_rounding
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 DEVICE = "cuda"
 BATCH = 128

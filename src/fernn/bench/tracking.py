@@ -16,9 +16,9 @@ from statistics import median
 
 from fernn.bench._demo import Demo
 from fernn.bench._row import Row
-from fernn.spool import Spool
 from fernn.training.listeners import STEPS_BETWEEN_POINTS, listeners
 from fernn.training.loop import Listener, Record
+from labrun.spool import Spool
 
 PERCENT = 1.0  # of the time of training
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from fernn.bench._commands import require_snakefile, wall_time
 from fernn.bench._row import Row
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 LONGEST = 5  # seconds
 

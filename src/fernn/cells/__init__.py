@@ -14,9 +14,9 @@ from fernn.cells.fused import FusedCell
 from fernn.cells.triton import TritonCell
 from fernn.cells.triton_comoving import TritonComovingCell
 from fernn.cells.winograd import WinogradCell
-from fernn.errors import UserError, nearest
 from fernn.flows import Flow
 from fernn.flows.rotation import Rotation
+from labrun.errors import UserError, nearest
 
 CLASSES: dict[str, type[FlowEquivariantCell]] = {
     "plain": FlowEquivariantCell,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from fernn.errors import UserError, shown
 from fernn.flows import Flow
+from labrun.errors import UserError, shown
 
 if TYPE_CHECKING:
     from fernn.cells.flow_equivariant import FlowEquivariantCell

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 
 def run(program: Callable, *arguments: Any) -> Any:

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from fernn.cells._checks import check_flow, check_lift, check_step
 from fernn.cells._initial import INITIALS, begin
-from fernn.errors import UserError, nearest
 from fernn.flows import Flow
 from fernn.velocities import whole
+from labrun.errors import UserError, nearest
 
 Role = Literal["lifting", "convolution", "projection", "ordinary"]
 ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}

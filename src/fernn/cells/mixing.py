@@ -20,9 +20,9 @@ from torch import Tensor
 
 from fernn.cells._initial import begin
 from fernn.cells.flow_equivariant import FlowEquivariantCell
-from fernn.errors import UserError, nearest
 from fernn.flows import Flow, Velocity
 from fernn.velocities import whole
+from labrun.errors import UserError, nearest
 
 State = Float[Tensor, "batch velocity hidden height width"]
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from fernn.cells._minimal import Minimal
 from fernn.cells._step import Convolution
 from fernn.cells.fused import FusedCell
-from fernn.errors import UserError
 from fernn.flows import Flow
+from labrun.errors import UserError
 
 
 class WinogradCell(FusedCell):

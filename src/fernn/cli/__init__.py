@@ -14,9 +14,9 @@ from pathlib import Path
 from types import ModuleType
 
 from fernn.cli._streams import guard
-from fernn.errors import ContinueMe, Damaged, UserError, nearest
-from fernn.lease import hold
-from fernn.storage import FULL
+from labrun.errors import ContinueMe, Damaged, UserError, nearest
+from labrun.lease import hold
+from labrun.storage import FULL
 
 CONTINUE_ME = 75
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)  # the user may mend the mode

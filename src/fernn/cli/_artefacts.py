@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 # What netCDF, JSON, PNG and PDF readers raise on a damaged file.
 DAMAGE = (

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fernn import modules
-from fernn.errors import UserError
-from fernn.spool import NAME, Spool
+from labrun import modules
+from labrun.errors import UserError
+from labrun.spool import NAME, Spool
 
 
 def add_arguments(parser: argparse.ArgumentParser, package: str, files: str) -> None:
@@ -43,7 +43,7 @@ def write(
     Raises:
         UserError: a cube's budget or experiment cannot name a file.
     """
-    from fernn.lineage import stamp
+    from labrun.lineage import stamp
 
     _require_names(cubes)
     lineage = stamp(args.cubes)

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fernn import slurm
 from fernn.cli._arguments import mapping
-from fernn.errors import UserError
-from fernn.lineage import fingerprint
-from fernn.spool import NAME, Spool, read_events
+from labrun import slurm
+from labrun.errors import UserError
+from labrun.lineage import fingerprint
+from labrun.spool import NAME, Spool, read_events
 
 FORM = "budget/experiment/model/name"
 
@@ -141,7 +141,7 @@ def continued(spool: Spool) -> Iterator[None]:
     It may when its time is nearly up, or in the grace time of a preemption. A job that
     Slurm already ends, such as a cancelled one, is left alone.
     """
-    from fernn.training.stopping import Interrupted
+    from labrun.stopping import Interrupted
 
     try:
         yield

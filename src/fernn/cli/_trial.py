@@ -11,9 +11,9 @@ from typing import Any
 
 from fernn.cli import _run
 from fernn.cli._arguments import mapping
-from fernn.errors import UserError
-from fernn.slurm import Countdown
-from fernn.spool import Spool
+from labrun.errors import UserError
+from labrun.slurm import Countdown
+from labrun.spool import Spool
 
 
 def add_tuning_argument(parser: argparse.ArgumentParser) -> None:
@@ -72,10 +72,10 @@ def train_briefly(
         ArithmeticError: it diverged.
         ContinueMe: it was asked to stop; the state is saved.
     """
-    from fernn.lineage import commit
-    from fernn.progress import progress
     from fernn.training import tasks
-    from fernn.training.rolling import RollingStates
+    from labrun.lineage import commit
+    from labrun.progress import progress
+    from labrun.rolling_states import RollingStates
 
     args = _run.tuned(args, params)
     model, *splits, settings = _run.prepare(args, 0)
@@ -103,7 +103,7 @@ def train_briefly(
 @contextmanager
 def _ended_early(spool: Spool, states: Any) -> Iterator[None]:
     """Tell the spool of a trial that is pruned, whose state goes, or diverges."""
-    from fernn.tuning.study import TrialPruned
+    from labrun.tuning.study import TrialPruned
 
     try:
         yield

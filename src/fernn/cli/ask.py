@@ -37,10 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the hyperparameters of the round's slots."""
-    from fernn.lineage import stamp
-    from fernn.storage import write_json
-    from fernn.tuning.batch import ask, read
-    from fernn.tuning.study import Search
+    from labrun.lineage import stamp
+    from labrun.storage import write_json
+    from labrun.tuning.batch import ask, read
+    from labrun.tuning.study import Search
 
     ranges = args.tuning["ranges"]
     search = Search(0, _trial.points(args), ranges)

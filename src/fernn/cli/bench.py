@@ -16,8 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from fernn.cli._arguments import mapping
-from fernn.errors import UserError
-from fernn.modules import load, names
+from labrun.errors import UserError
+from labrun.modules import load, names
 
 REPORT = Path("docs/benchmarks.md")
 
@@ -76,8 +76,8 @@ def _write_cube(
     Raises:
         UserError: several are chosen, or one that makes no cube.
     """
-    from fernn.lineage import stamp
-    from fernn.storage import write_dataset
+    from labrun.lineage import stamp
+    from labrun.storage import write_dataset
 
     known = [name for name, module in chosen.items() if hasattr(module, "cube")]
     if len(chosen) != 1 or not known:

@@ -23,8 +23,8 @@ def run(args: argparse.Namespace) -> None:
     import json
 
     from fernn.evaluation.cubes import combine
-    from fernn.lineage import stamp
-    from fernn.storage import read_datasets, write_dataset
+    from labrun.lineage import stamp
+    from labrun.storage import read_datasets, write_dataset
 
     parts = [read_datasets(path, args.axis) for path in args.shards]
     models = [dataset for part in parts for dataset in part.values()]

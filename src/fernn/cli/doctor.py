@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 
 from fernn.cli._arguments import add_configuration, configuration
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 PROFILE = Path("slurm")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fernn.cli._arguments import add_configuration, configuration
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
     for line in text.lines(estimate):
         print(line)
     if args.output:
-        from fernn.storage import write_text
+        from labrun.storage import write_text
 
         write_text(json.dumps(estimate, indent=1) + "\n", args.output)
 

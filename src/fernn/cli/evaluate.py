@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fernn.cli import _run
 from fernn.cli._arguments import mapping
-from fernn.errors import UserError, nearest
+from labrun.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from fernn.evaluation._entry import Entry
@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> None:
     import xarray as xr
 
     from fernn.allocator import keep_freed_memory
-    from fernn.lineage import stamp
-    from fernn.storage import write_dataset
+    from labrun.lineage import stamp
+    from labrun.storage import write_dataset
 
     entries = _entries(args)
     keep_freed_memory()
@@ -141,8 +141,8 @@ def _sequences(args: argparse.Namespace, recipe: str | None) -> Any:
 
 def _tell(args: argparse.Namespace, name: str, groups: dict[str, Any]) -> None:
     """Show a model's mean result of each test in the tracker, as a run of its sweep."""
-    from fernn.modules import load
-    from fernn.spool import Spool
+    from labrun.modules import load
+    from labrun.spool import Spool
 
     means = {}
     for axis, about in args.axes.items():

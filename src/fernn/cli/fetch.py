@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Fetch, write, and say what was written."""
     from fernn.config.options import require
-    from fernn.modules import load
-    from fernn.storage import write_dataset
+    from labrun.modules import load
+    from labrun.storage import write_dataset
 
     spec = require("data/sources", args.source)
     atlas = load("fernn.data.sources", spec.pop("kind")).fetch(**spec)

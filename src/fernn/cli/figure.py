@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 
-from fernn import modules
 from fernn.cli import _items
+from labrun import modules
 
 PACKAGE = "fernn.figures"
 
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> None:
     """Load, draw, save."""
     module = modules.load(PACKAGE, args.name)
     from fernn.figures import _parts, _style
-    from fernn.storage import read_dataset
+    from labrun.storage import read_dataset
 
     cubes = [read_dataset(path) for path in args.cubes]
     _items.write(args, module.draw(_parts.apart(cubes)), cubes, _style.save, ".png")

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Take the lease, clear, print."""
-    from fernn.heads import record
+    from labrun.controller import record
 
     print(record.begin(args.results, args.budget, args.pid, tell))
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fernn.cli._arguments import add_configfile, configuration
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Collect, estimate, write."""
-    from fernn.lineage import stamp
     from fernn.reproduction._collect import collect, cubes_of, path_of
     from fernn.reproduction._page import Item, page
-    from fernn.storage import write_text
+    from labrun.lineage import stamp
+    from labrun.storage import write_text
 
     plan, results = _plan(args.plan), args.plan.parent
     others = {name: p for name, p in _published(configuration(args.configfile))}

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +34,10 @@ JOURNAL = re.compile(r"[0-9A-Za-z_-]+\.journal")
 
 def run(args: argparse.Namespace) -> None:
     """Write the best parameters and all trials."""
-    from fernn.json_lines import plain
-    from fernn.lineage import stamp
-    from fernn.storage import read_json, write_json
-    from fernn.tuning.study import best
+    from labrun.json_lines import plain
+    from labrun.lineage import stamp
+    from labrun.storage import read_json, write_json
+    from labrun.tuning.study import best
 
     records = [read_json(path) for path in args.results]
     chosen, trials = best(_journal(args.results, records), args.trials)
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _journal(results: list[Path], records: list[dict[str, Any]]) -> Path:
     """The journal that the workers name, or one made of the trials' results."""
-    from fernn.tuning.batch import read, write_journal
+    from labrun.tuning.batch import read, write_journal
 
     folder = results[0].parent
     names = {str(record.get("journal", "")) for record in records}

@@ -28,8 +28,8 @@ def run(args: argparse.Namespace) -> None:
 
     from fernn.config.options import require
     from fernn.data.recipes import synthesize
-    from fernn.lineage import stamp
-    from fernn.storage import read_dataset, write_dataset
+    from labrun.lineage import stamp
+    from labrun.storage import read_dataset, write_dataset
 
     spec = require("data", args.recipe, supplied=["atlas"])
     recipe = synthesize(spec, read_dataset(args.atlas))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 
-from fernn import modules
 from fernn.cli import _items
+from labrun import modules
 
 PACKAGE = "fernn.tables"
 
@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Load, tabulate, save."""
     module = modules.load(PACKAGE, args.name)
-    from fernn.storage import read_dataset
     from fernn.tables import _write
+    from labrun.storage import read_dataset
 
     cubes = [read_dataset(path) for path in args.cubes]
     _items.write(args, module.tabulate(cubes), cubes, _write.save, ".md")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fernn.cli._artefacts import Record, read
-from fernn.errors import UserError
-from fernn.lineage import sha256
+from labrun.errors import UserError
+from labrun.lineage import sha256
 
 if TYPE_CHECKING:
     from rich.tree import Tree

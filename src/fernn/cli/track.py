@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fernn import processes
-from fernn.errors import UserError
+from labrun import processes
+from labrun.errors import UserError
 
 if TYPE_CHECKING:
-    from fernn.tracking.check import Row
-    from fernn.tracking.sync import Report, Syncer
+    from labrun.tracking.check import Row
+    from labrun.tracking.sync import Report, Syncer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run ``fernn track``."""
-    from fernn.tracking.sync import Syncer
+    from labrun.tracking.sync import Syncer
 
     if args.head and not args.until_pid:
         raise UserError("--head needs --until-pid, the process whose signs are shown")
@@ -108,7 +108,7 @@ def watch(syncer: Syncer, interval: float, pid: int | None) -> None:
 
 def watch_beside(syncer: Syncer, interval: float, pid: int, head: Path) -> None:
     """Watch, and show the head's signs of life, also if the tracker breaks."""
-    from fernn.heads.record import kept
+    from labrun.controller.record import kept
 
     since = processes.started(pid)
     with kept(head, pid):
@@ -135,7 +135,7 @@ def tell(report: Report, results: Path) -> None:
 
 def finish(report: Report, args: argparse.Namespace) -> None:
     """Print the comparison and write the counts; exit code 1 if a run differs."""
-    from fernn.tracking.check import write_counts
+    from labrun.tracking.check import write_counts
 
     wrong = [row for row in report.rows if not row.agrees]
     show(report.rows, wrong)

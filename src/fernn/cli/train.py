@@ -12,10 +12,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fernn import slurm
 from fernn.cli import _run
-from fernn.errors import UserError
-from fernn.spool import Spool
+from labrun import slurm
+from labrun.errors import UserError
+from labrun.spool import Spool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train, and write the checkpoint, its sidecar and the history."""
-    from fernn.lineage import commit, stamp
     from fernn.models import parameters
-    from fernn.storage import read_json
     from fernn.training import tasks
-    from fernn.training.rolling import RollingStates
+    from labrun.lineage import commit, stamp
+    from labrun.rolling_states import RollingStates
+    from labrun.storage import read_json
 
     chosen = read_json(args.best, params=dict)["params"] if args.best else {}
     args = _run.tuned(args, chosen)
@@ -86,9 +86,9 @@ def _train(
     how: dict[str, Any],
 ) -> tuple[list, dict]:
     """Train with progress; what stops it early is told to the spool and the user."""
-    from fernn.progress import progress
     from fernn.training.listeners import listeners
     from fernn.training.loop import Diverged, train
+    from labrun.progress import progress
 
     with _run.continued(spool), progress(key, settings.steps) as advance:
         try:
@@ -115,7 +115,7 @@ def _write(
     import xarray as xr
 
     from fernn import checkpoint
-    from fernn.storage import write_dataset
+    from labrun.storage import write_dataset
 
     columns = {name: [record[name] for record in records] for name in records[0]}
     epochs = np.array(columns.pop("epoch"))

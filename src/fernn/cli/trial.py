@@ -10,10 +10,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fernn import slurm
 from fernn.cli import _run, _trial
-from fernn.errors import Damaged, UserError, shown
-from fernn.slurm import Countdown
+from labrun import slurm
+from labrun.errors import Damaged, UserError, shown
+from labrun.slurm import Countdown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train, and write the result."""
-    from fernn.json_lines import plain
-    from fernn.lineage import stamp
-    from fernn.storage import read_json, write_json
+    from labrun.json_lines import plain
+    from labrun.lineage import stamp
+    from labrun.storage import read_json, write_json
 
     asked = read_json(args.asked, slots=dict, ranges=dict)
     if str(args.slot) not in asked["slots"]:
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _result(args: argparse.Namespace, asked: dict[str, Any], lineage: dict) -> Any:
     """Train; a divergence is a result too."""
-    from fernn.tuning.batch import Result
+    from labrun.tuning.batch import Result
 
     params, errors, failure = asked["slots"][str(args.slot)], [], ""
 

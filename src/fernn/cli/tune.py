@@ -10,9 +10,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fernn import slurm
 from fernn.cli import _run, _trial
-from fernn.slurm import Countdown
+from labrun import slurm
+from labrun.slurm import Countdown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Fill free slots of the study until there are none, and say which."""
-    from fernn.lineage import stamp
-    from fernn.storage import write_json
-    from fernn.tuning.study import Search, work
+    from labrun.lineage import stamp
+    from labrun.storage import write_json
+    from labrun.tuning.study import Search, work
 
     spec = args.tuning
     search = Search(spec["trials"], _trial.points(args), spec["ranges"])
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _identity(args: argparse.Namespace, lineage: dict) -> str:
     """A study of other settings or data is another file; more trials are not."""
-    from fernn.lineage import fingerprint
+    from labrun.lineage import fingerprint
 
     tuning = {k: v for k, v in args.tuning.items() if k != "trials"}
     parts = {"model": args.model, "training": args.training, "tuning": tuning}
@@ -60,7 +60,7 @@ def _objective(
     left: Countdown,
 ) -> float:
     """Train briefly; the best validation error. Raises what ends the trial early."""
-    from fernn.tuning.study import TrialPruned
+    from labrun.tuning.study import TrialPruned
 
     def on_epoch(record: dict[str, float]) -> None:
         trial.report(record["validation_error"], int(record["epoch"]))

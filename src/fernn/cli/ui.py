@@ -13,7 +13,7 @@ import socket
 import sys
 from pathlib import Path
 
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run ``fernn ui``; MLflow's server takes the place of this process."""
-    from fernn.tracking import client, server
-    from fernn.tracking.describe import FACE
-    from fernn.tracking.sync import Syncer
+    from labrun.tracking import client, server
+    from labrun.tracking.describe import FACE
+    from labrun.tracking.sync import Syncer
 
     syncer = Syncer(args.results)
     folder = syncer.folder

@@ -15,7 +15,7 @@ from fernn.config.options import each_known, unknown
 from fernn.config.positions import Source
 from fernn.config.problems import UNKNOWN, Problem, from_pydantic
 from fernn.config.schema import Config
-from fernn.errors import UserError, nearest
+from labrun.errors import UserError, nearest
 
 # What stands for a part that cannot be read while the rest is checked.
 BLANKS = {"budget": "", "seed": 0, "tuning": {"ranges": {}}}

@@ -9,7 +9,7 @@ from typing import Any
 
 from fernn.config.positions import update
 from fernn.config.problems import Problem
-from fernn.errors import nearest
+from labrun.errors import nearest
 
 Path = tuple[Any, ...]
 SECTION, KEY = "budgets", "like"

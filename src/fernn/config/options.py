@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 import fernn
 from fernn.config.choices import CHOICES
 from fernn.config.problems import MISSING, Problem, from_pydantic
-from fernn.errors import UserError, nearest
+from labrun.errors import UserError, nearest
 
 ENTRY = {
     "bench": "cube",

@@ -14,7 +14,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from fernn.config import scan
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 COMMAND_LINE = "--config"
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from fernn.config.positions import Source, locate
-from fernn.errors import cut
+from labrun.errors import cut
 
 UNKNOWN = "unknown key"
 MISSING = "is missing"

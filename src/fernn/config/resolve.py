@@ -11,7 +11,7 @@ from fernn.config.check import checked
 from fernn.config.plan import plan
 from fernn.config.positions import merge, numbers, read
 from fernn.config.shown import unshown
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 
 def syntax(files: Iterable[Path]) -> None:

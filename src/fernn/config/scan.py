@@ -17,7 +17,7 @@ import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from fernn.errors import cut
+from labrun.errors import cut
 
 LARGEST = 1_000_000  # bytes of a file
 DEEPEST = 32  # levels

@@ -17,7 +17,7 @@ from fernn.config.options import unknown
 from fernn.config.problems import Problem, from_pydantic
 from fernn.config.schema import Config, Protocol, Range, Search
 from fernn.config.sizes import options_of_sizes, sized
-from fernn.errors import nearest
+from labrun.errors import nearest
 
 _WHOLE = "; with `integer: true` a range is of whole numbers"
 LENGTH = "a size of the budget; trials of other lengths cannot be compared"

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from fernn.data._draws import Rows
-from fernn.data._random import below, words
-from fernn.errors import UserError
 from fernn.velocities import Velocity, square
+from labrun.errors import UserError
+from labrun.random_words import below, words
 
 
 def long_enough(spec: Mapping[str, Any], atlas: xr.Dataset) -> np.ndarray:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from fernn.data._random import below, words
 from fernn.velocities import Velocity, square
+from labrun.random_words import below, words
 
 Rows = dict[str, np.ndarray]  # columns of a recipe by name, samples first
 AXES = ("rows", "columns")

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from fernn.data._draws import Rows, moved
-from fernn.data._random import below, words
+from labrun.random_words import below, words
 
 AXES = ("degrees",)
 DIMS = ("sample", "digit")

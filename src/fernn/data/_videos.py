@@ -12,7 +12,7 @@ from jaxtyping import Float, Int, UInt8
 
 from fernn.data._annotations import Device, Tensor
 from fernn.data._draws import AXES, Rows
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 
 class Videos(ABC):

@@ -17,10 +17,10 @@ from jaxtyping import Float, UInt8
 from fernn.data import motions
 from fernn.data._annotations import Device, Tensor
 from fernn.data._draws import AXES, Rows
-from fernn.data._random import below, words
 from fernn.data._videos import DigitVideos, pairs, pool_of
 from fernn.data.motions import Motion, Room
-from fernn.errors import UserError, nearest
+from labrun.errors import UserError, nearest
+from labrun.random_words import below, words
 
 FLOWS = ("translation", "pan")
 DRAWS = ("sampled",)

@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 from fernn.data._annotations import Tensor
 from fernn.data._draws import DRAWS, Rows, drawn
 from fernn.data._videos import DigitVideos, pairs, pool_of
-from fernn.errors import UserError, nearest
+from labrun.errors import UserError, nearest
 
 
 def synthesize(

@@ -16,7 +16,7 @@ from fernn.data._annotations import Device, Tensor
 from fernn.data._clip_draws import grid, integers, long_enough, sampled
 from fernn.data._draws import Rows
 from fernn.data._videos import Videos, pairs
-from fernn.errors import UserError, nearest
+from labrun.errors import UserError, nearest
 
 TASK = "classify"
 FLOWS = ("translation", "pan")

@@ -8,9 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 import xarray as xr
 
 from fernn.data._annotations import Device, Tensor
-from fernn.errors import UserError
-from fernn.modules import load
-from fernn.storage import read_dataset
+from labrun.errors import UserError
+from labrun.modules import load
+from labrun.storage import read_dataset
 
 
 @runtime_checkable

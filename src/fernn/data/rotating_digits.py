@@ -14,7 +14,7 @@ from fernn.data._annotations import Tensor
 from fernn.data._draws import Rows
 from fernn.data._turning_draws import DRAWS, drawn
 from fernn.data._videos import DigitVideos, pairs, pool_of
-from fernn.errors import UserError, nearest
+from labrun.errors import UserError, nearest
 
 COMPONENTS = 1  # of a velocity
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fernn import modules
 from fernn.doctor._finding import FAIL, Finding
 from fernn.doctor._place import Place
-from fernn.errors import UserError
+from labrun import modules
+from labrun.errors import UserError
 
 
 def examine(place: Place) -> Iterator[Finding]:

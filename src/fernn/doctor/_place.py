@@ -13,7 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 PROFILE = re.compile(r"(profile|config)(\.v(\d+)\+)?\.yaml")  # of these, the newest
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fernn.doctor._finding import FAIL, NOTE, OK, Finding
 from fernn.doctor._place import Place
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 
 def check(place: Place) -> Iterator[Finding]:

@@ -10,8 +10,8 @@ from typing import Any
 from fernn.doctor._finding import FAIL, NOTE, OK, Finding
 from fernn.doctor._place import Place
 from fernn.doctor._rules import rules
-from fernn.errors import UserError
-from fernn.modules import load
+from labrun.errors import UserError
+from labrun.modules import load
 
 PATIENCE = 5.0  # seconds for a mirror
 FOLDER = "FERNN_DATA"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fernn.doctor._finding import FAIL, NOTE, OK, Finding
 from fernn.doctor._place import Place, nearest, try_to_write
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 GB = 1e9
 FEW = 20_000  # files of a run with its logs, leases and Snakemake's own, generously

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fernn.ask import ask
 from fernn.doctor._finding import FAIL, NOTE, OK, Finding
 from fernn.doctor._place import Place
 from fernn.doctor._rules import rules
+from labrun.commands import run_command
 
 DRIVER = Path("/proc/driver/nvidia/version")
 PATIENCE = 60.0  # seconds to import PyTorch and to wake a GPU
@@ -30,8 +30,8 @@ BUILD = "install a PyTorch built for CUDA: https://pytorch.org/get-started/local
 
 def check(place: Place) -> Iterator[Finding]:
     """Driver, PyTorch, and a product computed on each device."""
-    driver = DRIVER.exists() or not ask("nvidia-smi", "-L").error
-    answer = ask(sys.executable, "-c", PROBE, patience=PATIENCE)
+    driver = DRIVER.exists() or not run_command("nvidia-smi", "-L").error
+    answer = run_command(sys.executable, "-c", PROBE, patience=PATIENCE)
     if answer.error:
         remedy = "compare the driver of nvidia-smi with the CUDA of this PyTorch"
         yield Finding(FAIL, "gpu", f"PyTorch fails: {answer.error[:150]}", remedy)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fernn import holders
 from fernn.doctor._finding import FAIL, NOTE, OK, Finding
 from fernn.doctor._place import Place
-from fernn.heads import jobs, locks, record
+from labrun import lease_file
+from labrun.controller import jobs, locks, record
 
 ITSELF = "the next snakemake clears this itself, or: fernn doctor --unlock"
 
@@ -27,7 +27,7 @@ def _budgets(place: Place) -> list[str]:
 
 def _of(place: Place, budget: str) -> Iterator[Finding]:
     path = record.path_of(place.results, budget)
-    head = holders.holder(path)
+    head = lease_file.holder(path)
     if head is not None:
         yield Finding(NOTE, "head", record.living(budget, head))
         return
@@ -49,7 +49,7 @@ def _of(place: Place, budget: str) -> Iterator[Finding]:
 
 def _left(place: Place, budget: str, path: Path) -> str:
     """What there is of a dead head; nothing if there is nothing."""
-    dead, files = holders.read(path), locks.of(place.results, budget)
+    dead, files = lease_file.read(path), locks.of(place.results, budget)
     parts = [f"the head {dead} died"] if dead else []
     parts += [f"{len(files)} lock(s) of a dead head"] if files else []
     return ", ".join(parts)
@@ -58,7 +58,7 @@ def _left(place: Place, budget: str, path: Path) -> str:
 def _alive(place: Place, budget: str) -> Iterator[str]:
     """Processes and Slurm jobs that a head left and that go on."""
     for path in sorted((place.results / budget).rglob(".*.lease")):
-        if found := holders.holder(path):
+        if found := lease_file.holder(path):
             yield f"{found} making {path.parent / path.name[1:].removesuffix('.lease')}"
     for job in jobs.living(jobs.prefix(place.results, budget)) or []:
         yield f"Slurm job {job}"

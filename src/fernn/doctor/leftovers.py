@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fernn import holders
 from fernn.doctor._finding import NOTE, OK, Finding
 from fernn.doctor._place import Place
+from labrun import lease_file
 
 SHOWN = 3
 
@@ -14,7 +14,7 @@ SHOWN = 3
 def check(place: Place) -> Iterator[Finding]:
     """Who makes something below the results folder; nothing is removed."""
     paths = sorted(place.results.rglob(".*.lease"))
-    found = [holders.holder(path) for path in paths if path.name != ".head.lease"]
+    found = [lease_file.holder(path) for path in paths if path.name != ".head.lease"]
     alive = [str(each) for each in found if each]
     dead = len(found) - len(alive)
     if alive:

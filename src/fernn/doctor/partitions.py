@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from fernn.ask import ask
 from fernn.doctor._finding import FAIL, OK, Finding
 from fernn.doctor._place import Place
 from fernn.doctor._rules import rules
-from fernn.errors import nearest
-from fernn.slurm import seconds
+from labrun.commands import run_command
+from labrun.errors import nearest
+from labrun.slurm import seconds
 
 FORMAT = "%P|%a|%l|%G|%D|%T"
 USABLE = ("idle", "mixed", "allocated", "completing", "planned", "reserved")
@@ -25,7 +25,7 @@ def check(place: Place) -> Iterator[Finding]:
     """One line for each partition; what Slurm itself says of a job decides."""
     if place.profile is None or not shutil.which("sinfo"):
         return
-    answer = ask("sinfo", "--noheader", f"--format={FORMAT}")
+    answer = run_command("sinfo", "--noheader", f"--format={FORMAT}")
     if answer.error:  # told by the check of Slurm
         return
     table = parse(answer.text)
@@ -99,7 +99,7 @@ def _refused(name: str, asked: dict[str, dict[str, Any]]) -> Iterator[str]:
     where = ["--partition", name] if name else []
     for wanted, rule in jobs.items():
         command = ["sbatch", "--test-only", *where, *wanted, "--wrap", "true"]
-        if error := ask(*command).error:
+        if error := run_command(*command).error:
             yield f"{rule} is refused: {error}"
             return
 

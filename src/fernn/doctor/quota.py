@@ -8,9 +8,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from fernn.ask import ask
 from fernn.doctor._finding import FAIL, NOTE, OK, Finding
 from fernn.doctor._place import Place, nearest
+from labrun.commands import run_command
 
 NEARLY = 0.9
 LARGEST = 1e9  # bytes of a file
@@ -41,7 +41,7 @@ def _told(folder: Path) -> Iterator[tuple[str, float]]:
     for command in commands:
         if shutil.which(command[0]):
             # `quota` exits with 1 where one is exceeded.
-            yield from parse(ask(*command).text)
+            yield from parse(run_command(*command).text)
 
 
 def parse(text: str) -> Iterator[tuple[str, float]]:

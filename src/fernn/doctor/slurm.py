@@ -6,9 +6,9 @@ import re
 import shutil
 from collections.abc import Iterator
 
-from fernn.ask import ask
 from fernn.doctor._finding import FAIL, NOTE, OK, Finding
 from fernn.doctor._place import Place
+from labrun.commands import run_command
 
 LONGEST = 180  # seconds between two looks of Snakemake's plugin
 FIRST = 40  # seconds to its first look, if the profile says nothing
@@ -23,8 +23,8 @@ def check(place: Place) -> Iterator[Finding]:
         found = f"no command {', '.join(missing)} on this machine"
         yield Finding(FAIL, "slurm", found, "log in where jobs are submitted")
         return
-    answer = ask("scontrol", "show", "config")
-    queue = ask("squeue", "--noheader", "--me", "--format=%A")
+    answer = run_command("scontrol", "show", "config")
+    queue = run_command("squeue", "--noheader", "--me", "--format=%A")
     if error := answer.error or queue.error:
         remedy = "jobs cannot be submitted now: see scontrol ping"
         yield Finding(FAIL, "slurm", error, remedy)

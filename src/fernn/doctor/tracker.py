@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from fernn.doctor._finding import FAIL, NOTE, OK, Finding
 from fernn.doctor._place import Place, nearest, try_to_write
-from fernn.tracking.client import public
-from fernn.tracking.folder import Folder
+from labrun.tracking.client import public
+from labrun.tracking.folder import Folder
 
 PATIENCE = 10.0  # seconds for a server, whose first answer is slow
 LATER = "start it; a run does without, and fernn track brings its points later"

@@ -19,8 +19,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fernn import models
 from fernn.estimate.work import Network, Work
-from fernn.modules import load
 from fernn.training import tasks
+from labrun.modules import load
 
 CHANNELS = 1  # of a frame
 LONGEST = 3  # predicted frames that are counted one by one

@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
 
-from fernn.errors import UserError
 from fernn.estimate.job import Job, Key
+from labrun.errors import UserError
 
 
 def chains(jobs: Mapping[Key, Job], seconds: Mapping[Key, float]) -> dict[Key, float]:

@@ -88,8 +88,8 @@ def measure(network: Network, batch: int) -> float:
 
     from fernn.allocator import keep_freed_memory
     from fernn.devices import device
-    from fernn.errors import UserError
     from fernn.estimate import flop
+    from labrun.errors import UserError
 
     place, size, best = device(), 1, 0.0
     keep_freed_memory()  # as in the workflow's jobs, which have one thread

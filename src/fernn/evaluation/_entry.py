@@ -15,7 +15,7 @@ from fernn.devices import device, within_memory
 from fernn.evaluation._subject import Subject
 from fernn.evaluation.cubes import shard
 from fernn.models import parameters, velocities
-from fernn.modules import load
+from labrun.modules import load
 
 
 @dataclass(frozen=True)

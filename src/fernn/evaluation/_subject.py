@@ -14,9 +14,9 @@ from torch import Tensor
 
 from fernn import checkpoint, models
 from fernn.data.recipes import Sequences
-from fernn.errors import UserError
 from fernn.evaluation._slots import VELOCITY, components
-from fernn.storage import read_dataset
+from labrun.errors import UserError
+from labrun.storage import read_dataset
 
 
 @dataclass

@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from fernn import needs
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 
 def require(cubes: Sequence[xr.Dataset], shows: needs.Shows) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import xarray as xr
 
-from fernn.errors import UserError
 from fernn.evaluation._slots import VELOCITY
+from labrun.errors import UserError
 
 SHARED = ("truth", "video")  # equal for all models, as are velocities
 PER_MODEL = ("updates",)  # equal for all seeds

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 import xarray as xr
 
-from fernn.errors import UserError
 from fernn.evaluation._slots import components, slot_axes, units
 from fernn.evaluation._subject import Subject
+from labrun.errors import UserError
 
 DRAWS = ("flowed",)
 BASELINES = False  # they have no state

@@ -13,8 +13,8 @@ import matplotlib
 import seaborn
 from matplotlib.figure import Figure
 
-from fernn.errors import UserError
-from fernn.storage import atomic
+from labrun.errors import UserError
+from labrun.storage import atomic
 
 PAGE = 6.75  # inches: the text width of a two-column page
 FORMATS = ("pdf", "png")
@@ -83,7 +83,7 @@ def save(figure: Figure, path: Path, lineage: dict) -> None:
     Args:
         figure: what `draw` returned.
         path: its suffix is the format.
-        lineage: of `fernn.lineage.stamp`, written as JSON into the text chunk
+        lineage: of `labrun.lineage.stamp`, written as JSON into the text chunk
             ``lineage`` of a PNG and the ``Keywords`` of a PDF.
 
     Raises:

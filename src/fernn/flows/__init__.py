@@ -7,7 +7,7 @@ from typing import Any
 from fernn.flows._base import Flow, Velocity
 from fernn.flows._expansion import held
 from fernn.flows._frame import Frame, Size
-from fernn.modules import load
+from labrun.modules import load
 
 __all__ = ["Flow", "Frame", "Size", "Velocity", "build", "held"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fernn.errors import UserError, shown
 from fernn.velocities import whole
+from labrun.errors import UserError, shown
 
 Frame = tuple[int, int]
 Size = int | Sequence[int]  # the side of a square, or rows and columns

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 INTERPRET = "TRITON_INTERPRET"  # "1" runs kernels without a GPU, to try them
 

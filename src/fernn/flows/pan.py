@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fernn.errors import UserError
 from fernn.flows._frame import Size, frame_of
 from fernn.flows.translation import Translation
+from labrun.errors import UserError
 
 TORUS = True  # velocities are pixels per frame, the same modulo the size
 WAYS = ("max_speed", "closed")  # to give V

@@ -10,13 +10,13 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fernn.errors import UserError, nearest
 from fernn.flows._base import Flow, Velocity
 from fernn.flows._basis import BASES, KERNELS
 from fernn.flows._frame import Size, frame_of
 from fernn.flows._regular import Lifting, Projection, RegularConvolution
 from fernn.flows._rotate import rotate
 from fernn.velocities import checked, whole
+from labrun.errors import UserError, nearest
 
 WAYS = ("max_speed", "velocities", "closed")  # to give V
 ORIENTATIONS = "orientations"  # the option that tells how many a state has

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fernn.errors import UserError
 from fernn.flows._base import Flow
 from fernn.flows._frame import Size, frame_of
 from fernn.velocities import Velocity, checked, square
+from labrun.errors import UserError
 
 TORUS = True  # velocities are pixels per frame, the same modulo the size
 WAYS = ("max_speed", "velocities", "closed")  # to give V

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from fernn.flows import Size
-from fernn.modules import load
+from labrun.modules import load
 
 __all__ = ["build", "parameters", "velocities"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fernn.errors import UserError, nearest
+from labrun.errors import UserError, nearest
 
 BOUNDARIES: dict[str, Literal["zeros", "circular"]] = {
     "zero": "zeros",

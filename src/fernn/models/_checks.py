@@ -6,8 +6,8 @@ from typing import Any
 
 from fernn.cells import FlowEquivariantCell
 from fernn.cells._checks import kind_of
-from fernn.errors import UserError
 from fernn.velocities import whole
+from labrun.errors import UserError
 
 
 def check_cell(cell: Any, model: str) -> None:

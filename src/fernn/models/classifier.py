@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from fernn import cells, flows
 from fernn.cells import FlowEquivariantCell
 from fernn.cells._checks import check_lift
-from fernn.errors import UserError, nearest, shown
 from fernn.models._boundary import padding_mode
 from fernn.models._checks import check_cell
 from fernn.models._learned_shifts import LearnedShiftCell
 from fernn.velocities import whole
+from labrun.errors import UserError, nearest, shown
 
 TASK = "classify"
 SHIFTS = ("flow", "learned")

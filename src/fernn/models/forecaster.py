@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from fernn import cells, flows
 from fernn.cells import FlowEquivariantCell
 from fernn.cells._checks import check_lift
-from fernn.errors import UserError, nearest
 from fernn.flows import Size, held
 from fernn.models import _segments
 from fernn.models._checks import check_cell, check_horizon
 from fernn.models._decoders import DECODERS
 from fernn.models._rollout import ROLLOUTS, begin
 from fernn.velocities import whole
+from labrun.errors import UserError, nearest
 
 POOLINGS = {"max": torch.amax, "mean": torch.mean, "sum": torch.sum}
 CHECKPOINTS = ("none", "segments")

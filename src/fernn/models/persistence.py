@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from fernn.cells._checks import check_video
-from fernn.errors import UserError, nearest
 from fernn.flows import Size
 from fernn.models._checks import check_horizon
+from labrun.errors import UserError, nearest
 
 TRAINED = False  # it has no weights
 MOTIONS = ("still", "oracle")

@@ -8,11 +8,11 @@ from typing import Any
 
 import xarray as xr
 
-from fernn import modules
-from fernn.errors import UserError
 from fernn.reproduction._number import Number
-from fernn.spool import NAME
-from fernn.storage import read_dataset
+from labrun import modules
+from labrun.errors import UserError
+from labrun.spool import NAME
+from labrun.storage import read_dataset
 
 PACKAGE = "fernn.reproduction"
 GROUPS = ("figures", "tables")

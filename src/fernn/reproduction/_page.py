@@ -74,7 +74,7 @@ def page(
         run: of the budget that the numbers are from.
         published: of the budgets with the published sizes.
         items: of the paper.
-        lineage: of `fernn.lineage.stamp`, written as a comment.
+        lineage: of `labrun.lineage.stamp`, written as a comment.
     """
     lines = ["# Reproduction", "", *_head(run, published), "", "## Items", ""]
     lines += [_overview(run, items), "", "## Numbers", "", _numbers(items)]

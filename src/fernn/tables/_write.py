@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fernn.errors import UserError
-from fernn.storage import write_text
+from labrun.errors import UserError
+from labrun.storage import write_text
 
 ESCAPES = {"&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "$": r"\$"}
 ESCAPES |= {"×": r"$\times$", "±": r"$\pm$", "ν": r"$\nu$", "→": r"$\to$"}

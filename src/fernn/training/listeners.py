@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fernn.progress import Advance
-from fernn.spool import Spool
+from labrun.progress import Advance
+from labrun.spool import Spool
 
 STEPS_BETWEEN_POINTS = 10
 

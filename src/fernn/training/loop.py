@@ -16,9 +16,9 @@ from fernn.training import tasks
 from fernn.training.ahead import Ahead
 from fernn.training.fabric import Fabric, make_fabric
 from fernn.training.gradient import accumulate, mean_over_devices
-from fernn.training.rolling import RollingStates
 from fernn.training.settings import Settings
-from fernn.training.stopping import Interrupted, stop_requests
+from labrun.rolling_states import RollingStates
+from labrun.stopping import Interrupted, stop_requests
 
 Record = dict[str, float]
 Listener = Callable[[Record], None]

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from fernn.errors import UserError, nearest
+from labrun.errors import UserError, nearest
 
 PRECISIONS: dict[str, Any] = {  # and what Lightning calls them
     "float32": "32-true",
@@ -89,7 +89,7 @@ class Settings:
         """The training horizon of a step, a pure function of seed and step."""
         if not self.extend_horizon or step < self.steps // 2:
             return self.horizon
-        from fernn.data._random import below, words  # needs numpy, settings do not
+        from labrun.random_words import below, words  # needs numpy, settings do not
 
         drawn = words(self.seed, "horizon", 0, step, 1, 1)[0]
         longer = self.long_horizon - self.horizon + 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from fernn.data.motions._base import Motion, Room
-from fernn.modules import load
+from labrun.modules import load
 
 __all__ = ["Motion", "Room", "build"]
 

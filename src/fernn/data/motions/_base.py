@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, UInt64
 
-from fernn.data._random import below
+from labrun.random_words import below
 
 Words = UInt64[np.ndarray, "sample digit *numbers"]
 Pairs = Int[np.ndarray, "sample digit 2"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from fernn.data._random import below
 from fernn.data.motions._base import (
     Changes,
     Motion,
@@ -14,7 +13,8 @@ from fernn.data.motions._base import (
     Words,
     integrated,
 )
-from fernn.errors import UserError
+from labrun.errors import UserError
+from labrun.random_words import below
 
 
 class Accelerate(Motion):

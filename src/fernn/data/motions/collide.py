@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fernn.data._random import below
 from fernn.data.motions._base import Changes, Motion, Pairs, Path, Room, Words
-from fernn.errors import UserError
+from labrun.errors import UserError
+from labrun.random_words import below
 
 
 class Collide(Motion):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Int
 
-from fernn.data._random import below
 from fernn.data.motions._base import Room, Words
 from fernn.data.motions.bounce import Bounce
-from fernn.errors import UserError
+from labrun.errors import UserError
+from labrun.random_words import below
 
 DIRECTIONS = 2**16
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fernn.data.motions._base import Changes, Motion, Pairs, Path, Room, integrated
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 
 class Piecewise(Motion):

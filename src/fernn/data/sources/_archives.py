@@ -9,9 +9,9 @@ from pathlib import Path
 
 from fernn.data.sources import _clips, _limits
 from fernn.data.sources._sequences import Video
-from fernn.errors import UserError
-from fernn.lineage import sha256
-from fernn.storage import write_text
+from labrun.errors import UserError
+from labrun.lineage import sha256
+from labrun.storage import write_text
 
 LABEL = "KTH"
 LIST = "00sequences.txt"

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Shaped, UInt8
 
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 SEED = 0
 

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import UInt8
 
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 CLASSES = ("boxing", "handclapping", "handwaving", "jogging", "running", "walking")
 # Persons 1-16 to train on, 17-20 to validate, 21-25 to test, as the paper has it.

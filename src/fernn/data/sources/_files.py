@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fernn.data.sources import _limits
-from fernn.errors import UserError
-from fernn.storage import atomic
+from labrun.errors import UserError
+from labrun.storage import atomic
 
 Decoded = TypeVar("Decoded")
 Decode = Callable[[bytes, str], Decoded]

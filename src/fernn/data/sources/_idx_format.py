@@ -10,7 +10,7 @@ from typing import NoReturn
 import numpy as np
 
 from fernn.data.sources._limits import ungzip
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 UNSIGNED_BYTES = 0x08
 

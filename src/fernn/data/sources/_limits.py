@@ -7,7 +7,7 @@ import io
 import os
 from pathlib import Path
 
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 LIMIT = 2**30  # bytes of a file, packed or unpacked; the largest known has half
 

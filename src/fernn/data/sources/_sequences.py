@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from fernn.data.sources._clips import CLASSES
-from fernn.errors import UserError, nearest
+from labrun.errors import UserError, nearest
 
 LINE = re.compile(r"^person(\d+)_([a-z]+)_d(\d)\s+(?:frames\s+)?(.*)$")
 RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fernn.errors import UserError, nearest
+from labrun.errors import UserError, nearest
 
 
 def check_keys(

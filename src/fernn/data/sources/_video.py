@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 
 def decode(content: bytes, name: str, size: int) -> UInt8[np.ndarray, "frame row col"]:

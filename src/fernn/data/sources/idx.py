@@ -10,7 +10,7 @@ import xarray as xr
 
 from fernn.data.sources import _atlas, _files, _idx_format, _limits
 from fernn.data.sources._spec import check_keys
-from fernn.errors import UserError
+from labrun.errors import UserError
 
 DIMENSIONS = {"images": 3, "labels": 1}
 ROLES = [f"{part}_{what}" for part in ("train", "test") for what in DIMENSIONS]

@@ -18,9 +18,9 @@ from fernn.data.sources import _clips
 from fernn.data.sources._archives import LIST, Read, opened, places
 from fernn.data.sources._sequences import Video, overlaps, parse
 from fernn.data.sources._video import decode
-from fernn.errors import UserError
-from fernn.lineage import sha256
-from fernn.progress import progress
+from labrun.errors import UserError
+from labrun.lineage import sha256
+from labrun.progress import progress
 
 CITATION = (
     "Schuldt, Laptev & Caputo (2004), Recognizing Human Actions: A Local SVM Approach"

@@ -12,9 +12,9 @@ import hashlib
 import numpy as np
 import xarray as xr
 
-from fernn.data._random import words
 from fernn.data.sources import _clips, _figure
-from fernn.errors import UserError
+from labrun.errors import UserError
+from labrun.random_words import words
 
 SCENARIOS, TAKES = (1, 2, 3, 4), (1, 2)
 NOISE = 0.04  # of white, its standard deviation

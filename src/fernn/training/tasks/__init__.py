@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from fernn.data.recipes import Sequences
-from fernn.modules import load
+from labrun.modules import load
 
 DEFAULT = "forecast"
 

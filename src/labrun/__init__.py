@@ -1,0 +1,1 @@
+"""Run experiments that survive: jobs, studies, results with lineage, a tracker."""

@@ -1,0 +1,107 @@
+"""Rolling training states: two kept, each checked by its SHA-256 before use."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from labrun.lineage import fingerprint, sha256
+from labrun.packing import pack, unpack
+from labrun.storage import write_bytes, write_text
+
+KEPT = 2
+
+
+class RollingStates:
+    """Saved states of one run, beside its outputs but not among them.
+
+    A workflow deletes the outputs of a failed job; these files stay, so that the next
+    attempt goes on. The state at the end stays too: whoever asks for outputs that were
+    lost gets them again at once, unless the source has changed.
+
+    Args:
+        folder: where the states lie.
+        identity: all that the result is a function of; a state of another identity is
+            never continued.
+        source: the commit that makes the result.
+    """
+
+    def __init__(self, folder: Path, identity: dict[str, Any], source: str = ""):
+        self.folder = folder
+        self.fingerprint = fingerprint(identity)
+        self.source = source
+
+    def save(
+        self, run: dict[str, Any], parts: dict[str, Any], finished: bool = False
+    ) -> None:
+        """Write the state after ``run["step"]`` and drop all but the newest two.
+
+        Args:
+            run: how far the training is.
+            parts: state dicts.
+            finished: that was the last step; only this state is kept.
+        """
+        path = self.folder / f"state-{run['step']:09d}.pt"
+        state = {
+            "run": run,
+            "parts": parts,
+            "fingerprint": self.fingerprint,
+            "finished_by": self.source if finished else None,
+        }
+        content, digest = pack(state)
+        write_text(digest + "\n", _sidecar(path))
+        write_bytes(content, path)
+        for old in self._newest_first()[1 if finished else KEPT :]:
+            _remove(old)
+
+    def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """The newest ``run, parts`` that is whole and of this identity, or None.
+
+        A file that is damaged or holds code is set aside as ``*.damaged`` and named
+        on standard error.
+        """
+        for path in self._newest_first():
+            state = unpack(path) if _whole(path) else None
+            if state is None:
+                print(f"{path} is damaged; going back to an older one", file=sys.stderr)
+                path.replace(path.with_suffix(".damaged"))
+                continue
+            other = self._difference(state)
+            if not other:
+                return state["run"], state["parts"]
+            print(f"{path} is of {other}; starting anew", file=sys.stderr)
+            _remove(path)
+        return None
+
+    def _difference(self, state: dict[str, Any]) -> str:
+        """Why a state is of no use; empty if it is."""
+        if state["fingerprint"] != self.fingerprint:
+            return "other settings or data"
+        by = state["finished_by"]
+        if by is not None and (by != self.source or by.endswith("+changes")):
+            return "another source"
+        return ""
+
+    def clear(self) -> None:
+        """Remove all states: the run has ended."""
+        for path in self._newest_first():
+            _remove(path)
+
+    def _newest_first(self) -> list[Path]:
+        return sorted(self.folder.glob("state-*.pt"), reverse=True)
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_suffix(".sha256")
+
+
+def _whole(path: Path) -> bool:
+    recorded = _sidecar(path)
+    written = recorded.read_bytes() if recorded.exists() else b""
+    return written.strip() == sha256(path).encode("ascii")
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    _sidecar(path).unlink(missing_ok=True)

@@ -1,0 +1,117 @@
+"""Passes over the spools: what is new in them is brought to MLflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from labrun.errors import UserError
+from labrun.tracking import check, client, database, offsets, spools, sweeps
+from labrun.tracking.bring import Carrier
+from labrun.tracking.check import Row
+from labrun.tracking.folder import Folder
+from labrun.tracking.memory import Memory
+from labrun.tracking.spools import Head
+from labrun.tracking.view import View
+
+Runs = dict[str, list[Head]]
+
+
+@dataclass
+class Report:
+    """What a pass did.
+
+    Args:
+        points: number of points sent.
+        problems: one line for each thing that could not be shown.
+        rows: the comparison of spools and MLflow, if asked for.
+        failure: why the tracker could not be reached, or None.
+    """
+
+    points: int = 0
+    problems: list[str] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    failure: str | None = None
+
+
+class Syncer:
+    """Brings the spools of a results folder to MLflow, pass by pass.
+
+    Args:
+        results: the results folder.
+    """
+
+    def __init__(self, results: Path | str) -> None:
+        self.folder = Folder(results)
+        self._memory = Memory()
+        self._shown: dict[tuple[str, str], str] = {}
+
+    def connect(self) -> None:
+        """Make the database and its schema if they are missing.
+
+        Raises:
+            UserError: MLflow is out of reach.
+        """
+        try:
+            with self.folder.lock():
+                View(self.folder)
+        except client.failures() as error:
+            uri = self.folder.uri
+            line = client.explain(error, uri)
+            raise UserError(f"MLflow at {client.public(uri)} fails: {line}") from None
+
+    def run_pass(self, *, anew: bool = False, compare: bool = False) -> Report:
+        """One pass; a tracker that fails is told in the report, and nothing is lost.
+
+        Args:
+            anew: first delete the database of the results folder, or on a server the
+                runs of this results folder.
+            compare: compare the points of all runs afterwards.
+        """
+        report = Report()
+        try:
+            with self.folder.lock():
+                view = self._open(anew)
+                runs, strays = self._bring_all(view, report)
+                if compare:
+                    report.rows = check.compare(view, runs, strays)
+                    told = [line for row in report.rows for line in row.refused]
+                    report.problems = [*dict.fromkeys(report.problems + told)]
+        except client.failures() as error:
+            report.failure = client.explain(error, self.folder.uri)
+        return report
+
+    def _open(self, anew: bool) -> View:
+        if not anew:
+            return View(self.folder)
+        self._shown.clear()
+        if self.folder.is_own:
+            database.remove(self.folder)
+            return View(self.folder)
+        view = View(self.folder)
+        self.folder.offsets.unlink(missing_ok=True)
+        view.clear()
+        return view
+
+    def _bring_all(self, view: View, report: Report) -> tuple[Runs, dict[str, str]]:
+        arrived = offsets.load(self.folder.offsets, view.database)
+        runs, strays = spools.by_key(self.folder)
+        report.problems += [f"{name} {reason}" for name, reason in strays.items()]
+        carrier = Carrier(
+            view, self.folder.results, arrived, self._memory, self.folder.offsets
+        )
+        try:
+            for key, heads in runs.items():
+                try:
+                    carrier.bring(key, heads)
+                except client.failures() as error:
+                    if not client.is_rejection(error):
+                        raise
+                    line = f"{key}: MLflow rejects it: {client.one_line(error)}"
+                    report.problems.append(line)
+            sweeps.settle(view, runs, arrived, self._shown)
+        finally:
+            carrier.save()
+            report.points = carrier.points
+            report.problems += carrier.problems
+        return runs, strays

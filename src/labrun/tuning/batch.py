@@ -1,0 +1,141 @@
+"""A study in rounds: what a round tries follows from the results of those before it.
+
+Nothing else counts, neither time nor order nor who works, so that a study comes out the
+same in every run. No trial is pruned: what it is compared with would depend on time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, create_trial
+
+from labrun.errors import Damaged, UserError
+from labrun.storage import atomic, read_json
+from labrun.tuning import samplers
+from labrun.tuning.space import distributions
+from labrun.tuning.study import Search, open_study
+
+Ranges = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a trial ended.
+
+    Attributes:
+        slot: its place among the trials.
+        params: its hyperparameters.
+        ranges: what they were searched in.
+        errors: the validation error of each epoch that ended.
+        failure: why it has no value; empty if it has one.
+    """
+
+    slot: int
+    params: dict[str, Any]
+    ranges: Ranges
+    errors: list[float]
+    failure: str = ""
+
+    @property
+    def value(self) -> float:
+        """The lowest error, infinite for a failure."""
+        finite = [error for error in self.errors if math.isfinite(error)]
+        return math.inf if self.failure else min(finite, default=math.inf)
+
+    def record(self) -> dict[str, Any]:
+        """What a file of it says."""
+        return {**asdict(self), "value": self.value}
+
+
+def result(record: dict[str, Any]) -> Result:
+    """The result in a file, where numbers that JSON lacks are text."""
+    told = {name: record[name] for name in Result.__dataclass_fields__}
+    return Result(**{**told, "errors": [float(error) for error in told["errors"]]})
+
+
+def read(path: Path) -> Result:
+    """The result in a file.
+
+    Raises:
+        UserError: there is no such file.
+        Damaged: it holds no result of a trial.
+    """
+    record = read_json(
+        path, slot=int, params=dict, ranges=dict, errors=list, failure=str
+    )
+    try:
+        found = result(record)
+        _ended(found)  # by which Optuna checks values against their ranges
+    except (AttributeError, LookupError, TypeError, ValueError, UserError) as error:
+        reason = " ".join(str(error).split())
+        raise Damaged(path, f"no result of a trial ({reason})") from None
+    return found
+
+
+def slots(number: int, size: int) -> range:
+    """The slots of a round."""
+    return range(number * size, (number + 1) * size)
+
+
+def ask(
+    search: Search, number: int, size: int, results: Iterable[Result]
+) -> dict[int, dict[str, Any]]:
+    """The hyperparameters of a round's slots, a pure function of the arguments.
+
+    A round is asked whole: more trials later change no earlier ones. Its slots are told
+    of each other, so that they do not try the same.
+
+    Args:
+        search: what is searched.
+        number: of the round, from 0.
+        size: slots in a round.
+        results: of all earlier rounds, in any order.
+
+    Raises:
+        UserError: these are not the results of all earlier rounds.
+    """
+    place, known = slots(number, size), sorted(results, key=lambda r: r.slot)
+    found = [result.slot for result in known]
+    if found != list(range(place.start)):
+        many = f"{place.start} earlier trials"
+        raise UserError(f"round {number} follows from {many}, found slots {found}")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="minimize")
+    for earlier in known:
+        study.add_trial(_ended(earlier))
+    points, space = dict(enumerate(search.points)), distributions(search.ranges)
+    asked = {}
+    for slot in place:
+        if slot in points:
+            study.sampler = samplers.Fixed(points[slot])
+        else:
+            study.sampler = samplers.sampler(search.seed, slot)
+        asked[slot] = study.ask(space).params  # runs from now on, for the next ones
+    return asked
+
+
+def write_journal(results: Iterable[Result], path: Path) -> None:
+    """Write the study of these results to a journal, as other studies have."""
+    with atomic(path) as temporary:
+        study = open_study(temporary)
+        for result in sorted(results, key=lambda r: r.slot):
+            study.add_trial(_ended(result))
+
+
+def _ended(result: Result) -> FrozenTrial:
+    told: dict[str, Any] = {"slot": result.slot}
+    if result.failure:
+        told["failure"] = result.failure
+    return create_trial(
+        value=result.value,
+        params=result.params,
+        distributions=distributions(result.ranges),
+        intermediate_values=dict(enumerate(result.errors, start=1)),
+        user_attrs=told,
+    )
