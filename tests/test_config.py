@@ -294,35 +294,32 @@ def test_the_schema_is_up_to_date(capsys):
 
 
 def test_the_choices_are_the_real_names():
-    from fernn import cells
-    from fernn.cells._initial import INITIALS
-    from fernn.cells.flow_equivariant import ACTIVATIONS
+    from fernn.cells.flow_equivariant import Activation, Initial, Mixing, executions
     from fernn.data import moving_clips
     from fernn.data.flowing_digits import DRAWS
-    from fernn.models._boundary import BOUNDARIES
-    from fernn.models._decoders import DECODERS
+    from fernn.models._options import BOUNDARIES, POOLINGS
     from fernn.models._rollout import ROLLOUTS
-    from fernn.models.classifier import SHIFTS
-    from fernn.models.forecaster import CHECKPOINTS, POOLINGS
-    from fernn.models.persistence import MOTIONS
+    from fernn.models.classifier import Shifts
+    from fernn.models.forecaster import DECODERS, Checkpoint
+    from fernn.models.persistence import Motion
     from fernn.training.settings import PRECISIONS, SCHEDULES
 
     precisions = Sizes.model_fields["precision"].annotation
     assert get_args(precisions) == tuple(PRECISIONS)
     real = {
-        "activation": ACTIVATIONS,
-        "checkpoint": CHECKPOINTS,
+        "activation": get_args(Activation),
+        "checkpoint": get_args(Checkpoint),
         "boundary": BOUNDARIES,
         "decoder": DECODERS,
         "draw": DRAWS,
-        "execution": cells.EXECUTIONS,
-        "initial": INITIALS,
-        "mixing": cells.MIXINGS,
-        "motion": MOTIONS,
+        "execution": executions(),
+        "initial": get_args(Initial),
+        "mixing": get_args(Mixing),
+        "motion": get_args(Motion),
         "pooling": POOLINGS,
         "rollout": ROLLOUTS,
         "schedule": SCHEDULES,
-        "shifts": SHIFTS,
+        "shifts": get_args(Shifts),
     }
     assert set(moving_clips.BOUNDARIES) == set(BOUNDARIES)
     assert CHOICES == {name: tuple(sorted(names)) for name, names in real.items()}

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fernn.bench._step import Size
-from fernn.cells._direct import kernel_gradient
+from fernn.cells.flow_equivariant._step import kernel_gradient
 
 GEMM = 1024  # side of the matrices
 

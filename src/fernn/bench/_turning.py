@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from fernn import cells, flows
+from fernn import flows
 from fernn.allocator import keep_freed_memory
 from fernn.bench._peak import peak
+from fernn.cells import flow_equivariant
+from fernn.cells.flow_equivariant.triton import KernelConvolution
 from fernn.flows._regular import RegularConvolution
 
 FORMS = ("bank", "harmonic")
@@ -43,7 +45,11 @@ def convolution(size: Turning, form: str) -> Callable[[], None]:
     """A function that convolves forward and backward, with kernels at hand."""
     torch.manual_seed(0)
     sizes = size.hidden, size.hidden, size.kernel, size.orientations, size.basis
-    part = RegularConvolution(*sizes, form)
+    if form == "triton":
+        part = KernelConvolution(*sizes)
+    else:
+        part = RegularConvolution(*sizes)
+        part.form = form
     kernels = part.kernels().detach().requires_grad_()
     channels = size.hidden * size.orientations
     signal = torch.rand(size.images, channels, size.frame, size.frame)
@@ -64,16 +70,18 @@ def sequence(size: Turning, execution: str, form: str) -> Callable[[], None]:
     torch.manual_seed(0)
     flow = {"kind": "rotation", "orientations": size.orientations, "basis": size.basis}
     moves = flows.build({**flow, "max_speed": SPEED}, size.frame)
-    cell = cells.build(execution, moves, hidden=size.hidden, kernel=size.kernel)
+    cell = flow_equivariant.build(
+        moves, execution=execution, hidden=size.hidden, kernel=size.kernel
+    )
     assert isinstance(cell.conv_h, RegularConvolution)
     cell.conv_h.form = form
     video = torch.rand(1, size.frames, 1, size.frame, size.frame)
 
     def observe() -> None:
         state = None
-        with flows.held(cell):
-            for drive in cell.lift(video):
-                state = cell(drive, state)
+        with flows.cached_kernels(cell):
+            for lifted in cell.lift(video):
+                state = cell(lifted, state)
             assert state is not None
             state.square().mean().backward()
 

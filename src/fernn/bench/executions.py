@@ -15,7 +15,8 @@ import torch
 
 from fernn.bench._clock import interleaved, ratio
 from fernn.bench._row import Row
-from fernn.cells import FusedCell, WinogradCell
+from fernn.cells import FusedCell
+from fernn.cells.flow_equivariant.winograd import WinogradCell
 from fernn.flows.translation import Translation, square
 
 CLASSES = {"fused": FusedCell, "winograd": WinogradCell}

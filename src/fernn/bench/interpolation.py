@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fernn import cells, flows
+from fernn import flows
 from fernn.bench._row import Row
-from fernn.cells import FlowEquivariantCell
+from fernn.cells import FlowEquivariantCell, flow_equivariant
 from fernn.flows import Flow
 from fernn.flows._regular import RegularConvolution
 
@@ -64,7 +64,7 @@ def slots(execution: str, how: str, later: tuple[int, ...]) -> dict[int, float]:
     """Of the slots of a turning input, by frames after the first."""
     torch.manual_seed(0)
     flow = _flow(8, how)
-    cell = cells.build(execution, flow, hidden=2).double()
+    cell = flow_equivariant.build(flow, execution=execution, hidden=2).double()
     still = smooth(1)[:, None].expand(-1, max(later) + 1, -1, -1, -1)
     frames = [flow.act(f, (45,), t) for t, f in enumerate(still.unbind(1))]
     rest, moving = _states(cell, still), _states(cell, torch.stack(frames, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -40,8 +41,9 @@ def rings(kernel: int, radius: Tensor) -> Profiles:
     return found
 
 
-BASES: dict[str, Callable[[int, Tensor], Profiles]] = {"gauss": gauss, "rings": rings}
-KERNELS = {"gauss": 5, "rings": 3}  # the side that each is made for
+Basis = Literal["gauss", "rings"]
+BASES: dict[Basis, Callable[[int, Tensor], Profiles]] = {"gauss": gauss, "rings": rings}
+KERNELS: dict[Basis, int] = {"gauss": 5, "rings": 3}  # the side that each is made for
 
 
 @functools.cache
@@ -73,7 +75,7 @@ def _harmonics(basis: str, kernel: int) -> tuple[Tensor, Tensor, Tensor]:
     up, right = -steps[:, None].expand(-1, kernel), steps.expand(kernel, -1)
     radius, angle = torch.hypot(up, right), torch.atan2(up, right)
     orders, found = [], []
-    for order, profile in BASES[basis](kernel, radius):
+    for order, profile in BASES[cast(Basis, basis)](kernel, radius):
         if order:
             profile = profile * (radius > 0)
         for earlier, other in zip(orders, found, strict=True):
