@@ -361,7 +361,7 @@ def as_head():
             raise SystemExit(done.returncode)
         atexit.register(resign, HEAD.absolute(), HEAD.read_bytes())
         if hasattr(workflow.executor_settings, "jobname_prefix"):
-            from snakemake_slurm_fernn.executor import Executor
+            from labrun.slurm_executor import Executor
 
             workflow.executor_settings.jobname_prefix = done.stdout.strip()
             workflow.executor_plugin.executor = Executor

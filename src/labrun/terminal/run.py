@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from snakemake_logger_plugin_fernn import earlier
-from snakemake_logger_plugin_fernn.estimate import Estimator, Left
+from labrun.estimate.benchmarks import folder_of, seconds_by_rule
+from labrun.estimate.schedule import Left, TimeLeft
 
 # By custom the first rule, which asks for everything and does nothing itself.
 TARGET = {"all": 0.0}
@@ -51,7 +51,7 @@ class Run:
     results: Path | None = None
     failed: dict[int, str] = field(default_factory=dict)
     _running: dict[int, Job] = field(default_factory=dict)
-    _estimator: Estimator = field(default_factory=lambda: Estimator({}))
+    _time: TimeLeft = field(default_factory=lambda: TimeLeft({}))
     _capacity: dict[str, float] = field(default_factory=dict)
     _learned: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -65,9 +65,9 @@ class Run:
         with self._lock:
             self.began = now
             self.total = sum(totals.values())
-            self._estimator = Estimator(totals, TARGET, self._capacity)
+            self._time = TimeLeft(totals, TARGET, self._capacity)
 
-    def go_on(self, before: int) -> None:
+    def continue_after(self, before: int) -> None:
         """So many jobs were done by earlier runs."""
         with self._lock:
             self.before = before
@@ -76,13 +76,13 @@ class Run:
         self, key: int, job: Job, needs: Mapping[str, float], benchmark: str | None
     ) -> None:
         """A job starts, perhaps again after it failed."""
-        folder = earlier.folder(benchmark) if benchmark and not self._learned else None
-        known = earlier.means(folder) if folder else {}
+        folder = folder_of(benchmark) if benchmark and not self._learned else None
+        known = seconds_by_rule(folder) if folder else {}
         with self._lock:
             self._learned = self._learned or folder is not None
             self.results = folder.parent if folder else self.results
-            self._estimator.learn(known)
-            self._estimator.start(key, job.rule, job.started, needs)
+            self._time.learn(known)
+            self._time.start(key, job.rule, job.started, needs)
             self._running[key] = job
             self.failed.pop(key, None)
 
@@ -90,20 +90,20 @@ class Run:
         """A job has ended well."""
         with self._lock:
             self.done += 1
-            self._estimator.finish(key, now)
+            self._time.finish(key, now)
             return self._running.pop(key, None)
 
     def stop(self, key: int) -> None:
         """A job was stopped, and neither ended nor failed."""
         with self._lock:
             self._running.pop(key, None)
-            self._estimator.fail(key)
+            self._time.fail(key)
 
     def fail(self, key: int, title: str) -> Job | None:
-        """A job has failed; `title` names it if its start was never told."""
+        """A job has failed; `title` names it if its start was never reported."""
         with self._lock:
             job = self._running.pop(key, None)
-            self._estimator.fail(key)
+            self._time.fail(key)
             self.failed[key] = job.title if job else title
             return job
 
@@ -111,7 +111,7 @@ class Run:
         """The run at this moment."""
         with self._lock:
             running = [
-                (job, max(now - job.started, 0.0), self._estimator.mean(job.rule))
+                (job, max(now - job.started, 0.0), self._time.mean(job.rule))
                 for job in self._running.values()
             ]
             return Snapshot(
@@ -120,6 +120,6 @@ class Run:
                 self.before + max(self.total, self.done),
                 list(self.failed.values()),
                 now - (self.began or now),
-                self._estimator.left(now),
+                self._time.left(now),
                 self.before,
             )

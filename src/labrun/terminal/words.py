@@ -1,4 +1,4 @@
-"""Words for what a person reads: names of jobs, durations, the time left."""
+"""Words for what a person reads: names of jobs, the time left, how a run ended."""
 
 from __future__ import annotations
 
@@ -6,28 +6,18 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from snakemake_logger_plugin_fernn.progress import Snapshot
+from labrun.estimate.text import duration
+from labrun.terminal.run import Snapshot
 
-NAMED = 10  # failed jobs named at the end; each has been told before
+NAMED = 10  # failed jobs named at the end; each has been shown before
 
 
 def title(rule: str, wildcards: Mapping[str, object]) -> str:
-    """Name a job; a bare number is told with the name of its wildcard."""
+    """Name a job; a bare number has the name of its wildcard before it."""
     words = [rule]
     for name, value in wildcards.items():
         words.append(f"{name} {value}" if str(value).isdecimal() else str(value))
     return " ".join(words)
-
-
-def duration(seconds: float) -> str:
-    """A duration in its natural unit: 41 s, 6 min, 3.5 h, 2.1 days."""
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    if seconds < 99.5 * 60:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 48 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86400:.1f} days"
 
 
 def stopwatch(seconds: float) -> str:
@@ -65,15 +55,39 @@ def time_left(run: Snapshot, now: float) -> str:
     )
 
 
-def places(results: Path) -> str:
-    """Where to look at what a finished run has made, below ``results/{budget}``."""
+def counted(run: Snapshot, now: float, share: bool = False) -> list[str]:
+    """How far a run is, and the time left if it has not ended.
+
+    Args:
+        run: the run.
+        now: in unix seconds.
+        share: whether the per cent done and the time since the start are wanted.
+    """
+    words = [f"{run.done}/{run.total} jobs"]
+    if share:
+        words += [f"{100 * run.done // run.total} %"] if run.total else []
+        words.append(stopwatch(run.seconds))
+    if run.failed:
+        words.append(f"{len(run.failed)} failed")
+    if run.done + len(run.failed) < run.total:
+        words.append(time_left(run, now))
+    return words
+
+
+def places(results: Path, command: str) -> str:
+    """Where to look at what a finished run has made.
+
+    Args:
+        results: the folder ``results/{budget}``.
+        command: of the laboratory, whose subcommand `ui` shows the tracker.
+    """
     budget = results.name
     make = Path("Makefile").is_file()
     report = f"snakemake --config budget={budget} --report report.html"
     found = {
         "figures": str(results / "figures"),
         "report": f"make report BUDGET={budget}" if make else report,
-        "tracker": "make ui" if make else "fernn ui",
+        "tracker": "make ui" if make else f"{command} ui",
     }
     return "   ".join(f"{what}: {where}" for what, where in found.items())
 
@@ -85,7 +99,7 @@ def ending(run: Snapshot) -> tuple[str, str]:
         if run.done == run.total:
             return f"{run.total - run.before} jobs in {took}", "good"
         words = f"stopped: {run.done}/{run.total} jobs done in {took}; the same command"
-        return f"{words} goes on from here", "warning"
+        return f"{words} continues from here", "warning"
     names = ", ".join(run.failed[:NAMED])
     more = len(run.failed) - NAMED
     names += f" and {more} more" if more > 0 else ""

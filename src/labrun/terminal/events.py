@@ -1,25 +1,21 @@
-"""From Snakemake's events to a run that is counted and a view that tells of it."""
+"""From Snakemake's events to a run that is counted and a view that shows it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from snakemake_logger_plugin_fernn import interrupts, messages
-from snakemake_logger_plugin_fernn.logs import tails
-from snakemake_logger_plugin_fernn.pictures import Pictures
-from snakemake_logger_plugin_fernn.progress import Job, Run
-from snakemake_logger_plugin_fernn.view import View, at_start, in_run
-from snakemake_logger_plugin_fernn.wording import (
-    duration,
-    ending,
-    moment,
-    places,
-    title,
-)
+from labrun.estimate.text import duration
+from labrun.terminal import messages
+from labrun.terminal.run import Job, Run
+from labrun.terminal.view import View, at_start, in_run
+from labrun.terminal.words import ending, moment, places, title
+
+PICTURE = ".png"
 
 
 class Events:
@@ -29,46 +25,57 @@ class Events:
 
     Args:
         own: Snakemake's own handler, which knows its words and what is to be quiet.
-        quiet: What not to tell: "rules", "progress", "all" ...
+        quiet: What not to show: "rules", "progress", "all" ...
         colour: Whether a terminal may show colours.
+        interrupted: Whether Ctrl-C was pressed.
+        command: Of the laboratory.
     """
 
-    def __init__(self, own: logging.Handler, quiet: set[str], colour: bool) -> None:
+    def __init__(
+        self,
+        own: logging.Handler,
+        quiet: set[str],
+        colour: bool,
+        interrupted: Callable[[], bool],
+        command: str,
+    ) -> None:
         self.run = Run()
         self.view: View = at_start(self.run)
         self._own = own
         self._quiet = quiet
         self._colour = colour
+        self._interrupted = interrupted
+        self._command = command
         self._stopping = False
-        self._pictures = Pictures()
-        self._tellers = {
+        self._pictures: dict[int, list[str]] = {}
+        self._takers = {
             LogEvent.RUN_INFO: self._plan,
             LogEvent.RESOURCES_INFO: self._provide,
             LogEvent.JOB_INFO: self._start,
             LogEvent.JOB_FINISHED: self._finish,
             LogEvent.JOB_ERROR: self._fail,
             LogEvent.GROUP_ERROR: self._fail_group,
-            LogEvent.SHELLCMD: self._command,
+            LogEvent.SHELLCMD: self._shell,
         }
         for known in ("WORKFLOW_STARTED", "JOB_STARTED", "GROUP_INFO", "PROGRESS"):
-            self._tellers[LogEvent[known]] = lambda record: None
+            self._takers[LogEvent[known]] = lambda record: None
 
-    def tell(self, record: logging.LogRecord) -> None:
-        """Count a record and tell it."""
+    def take(self, record: logging.LogRecord) -> None:
+        """Count a record and show it."""
         if "all" not in self._quiet:
             event: Any = getattr(record, "event", None)
-            self._tellers.get(event, self._message)(record)
+            self._takers.get(event, self._message)(record)
 
     def close(self, now: float) -> None:
-        """Tell how the run ended."""
+        """Say how the run ended."""
         self.view.close()
         words, mood = ending(self.run.snapshot(now))
-        counted = "progress" not in self._quiet or self.run.failed
-        if self.run.began is not None and counted:
+        wanted = "progress" not in self._quiet or self.run.failed
+        if self.run.began is not None and wanted:
             self.view.say(words, mood)
             results = self.run.results
             if mood == "good" and results and (results / "figures").is_dir():
-                self.view.say(places(results))
+                self.view.say(places(results, self._command))
 
     def _plan(self, record: logging.LogRecord) -> None:
         totals = dict(getattr(record, "stats", None) or {})
@@ -91,17 +98,17 @@ class Events:
         job = Job(name(record), getattr(record, "rule_name", "job"), record.created)
         needs = numbers(getattr(record, "resources", None) or {})
         benchmark = getattr(record, "benchmark", None)
-        self.run.start(getattr(record, "jobid", -1), job, needs, benchmark)
-        self._pictures.expect(
-            getattr(record, "jobid", -1), getattr(record, "output", None) or []
-        )
+        number = getattr(record, "jobid", -1)
+        self.run.start(number, job, needs, benchmark)
+        self._pictures[number] = pictures(getattr(record, "output", None) or [])
         self.view.started(job)
 
     def _finish(self, record: logging.LogRecord) -> None:
-        job = self.run.finish(getattr(record, "job_id", -1), record.created)
+        number = getattr(record, "job_id", -1)
+        job = self.run.finish(number, record.created)
         if job is not None:
             self.view.finished(job, record.created)
-        for path in self._pictures.made(getattr(record, "job_id", -1)):
+        for path in self._pictures.pop(number, []):
             if "progress" not in self._quiet:
                 self.view.say(f"{moment(record.created)} picture: {path}", "good")
 
@@ -117,20 +124,20 @@ class Events:
         self.view.say(f"{words}: {message}" if message else words, "error")
         aux = getattr(record, "aux", None) or {}
         lines = [f"  {key}: {value}" for key, value in aux.items()]
-        lines += tails(getattr(record, "log", None) or [])
+        lines += messages.tails(getattr(record, "log", None) or [])
         self.view.say("\n".join(lines))
 
     def _stops(self) -> bool:
-        """Whether somebody stops the run, as a signal or Snakemake tells."""
-        return self._stopping or interrupts.came()
+        """Whether somebody stops the run, as a signal or Snakemake says."""
+        return self._stopping or self._interrupted()
 
     def _fail_group(self, record: logging.LogRecord) -> None:
         # An event for each of its jobs follows.
         logs = getattr(record, "aux_logs", None) or []
         self.view.say(f"group {getattr(record, 'groupid', '')} failed", "error")
-        self.view.say("\n".join(tails(logs)))
+        self.view.say("\n".join(messages.tails(logs)))
 
-    def _command(self, record: logging.LogRecord) -> None:
+    def _shell(self, record: logging.LogRecord) -> None:
         command = getattr(record, "shellcmd", None) or getattr(record, "cmd", None)
         if command and self._own.filter(record):
             self.view.say(command)
@@ -145,7 +152,7 @@ class Events:
         self._stopping = self._stopping or text.startswith(messages.STOPPING)
         before = messages.done_before(text)
         if before is not None:
-            self.run.go_on(before)
+            self.run.continue_after(before)
         lost = messages.missing_output(text)
         if lost is not None:
             self.run.fail(lost, f"job {lost}")
@@ -160,7 +167,7 @@ class Events:
 
 
 def name(record: logging.LogRecord) -> str:
-    """The name of a job, as far as its record tells."""
+    """The name of a job, as far as its record says."""
     wildcards = getattr(record, "wildcards", None) or {}
     return title(getattr(record, "rule_name", "job"), dict(wildcards.items()))
 
@@ -172,3 +179,9 @@ def numbers(amounts: Mapping[str, Any]) -> dict[str, float]:
         for key, value in amounts.items()
         if isinstance(value, int | float) and value > 0
     }
+
+
+def pictures(outputs: Iterable[object]) -> list[str]:
+    """Those outputs of a job that are pictures, without remarks behind their names."""
+    names = [str(each).split(" (")[0] for each in outputs]
+    return [name for name in names if PurePath(name).suffix == PICTURE]

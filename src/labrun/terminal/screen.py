@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 import time
+from collections.abc import Callable
 
 from rich.console import Console, ConsoleDimensions, RenderableType
 from rich.live import Live
@@ -11,18 +14,17 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from snakemake_logger_plugin_fernn.capture import Capture
-from snakemake_logger_plugin_fernn.progress import Job, Run, Snapshot
-from snakemake_logger_plugin_fernn.wording import stopwatch, time_left
+from labrun.terminal.run import Job, Run, Snapshot
+from labrun.terminal.words import counted, stopwatch
 
 STYLES = {"warning": "yellow", "error": "red", "good": "green"}
 FRAMES_PER_SECOND = 2
-UNKNOWN = (80, 24)  # columns and lines of a terminal that does not tell its own
+UNKNOWN = (80, 24)  # columns and lines of a terminal that does not know its own
 MARGIN = 4  # columns: what is typed, as ^C, must not wrap and tear the display
 
 
 class Screen:
-    """Draws the run anew twice a second, and tells messages above it."""
+    """Draws the run twice a second, and writes messages above it."""
 
     def __init__(self, run: Run, colour: bool = True) -> None:
         self._run = run
@@ -45,11 +47,11 @@ class Screen:
         self._capture = Capture(self.say_raw)
 
     def say(self, text: str, mood: str = "") -> None:
-        """Tell a message above the display."""
+        """Write a message above the display."""
         self._console.print(Text(text, STYLES.get(mood, "")), soft_wrap=True)
 
     def say_raw(self, text: str) -> None:
-        """Tell what another program wrote, with its colours."""
+        """Repeat what another program wrote, with its colours."""
         self._console.print(Text.from_ansi(text), soft_wrap=True)
 
     def started(self, job: Job) -> None:
@@ -65,7 +67,7 @@ class Screen:
 
     def _frame(self) -> RenderableType:
         try:
-            # Descriptors 1 and 2 are not the terminal now: tell its size.
+            # Descriptors 1 and 2 are not the terminal now: say its size.
             size = os.get_terminal_size(self._terminal.fileno())
             if not (size.columns and size.lines):  # it does not know
                 size = os.terminal_size(UNKNOWN)
@@ -105,14 +107,53 @@ def _bar(run: Snapshot, now: float) -> RenderableType:
         padding=(0, 2, 0, 0),
         expand=True,
     )
-    words = [f"{run.done}/{run.total} jobs"]
-    if run.total:
-        words.append(f"{100 * run.done // run.total} %")
-    words.append(stopwatch(run.seconds))
-    if run.failed:
-        words.append(f"{len(run.failed)} failed")
-    if run.done + len(run.failed) < run.total:
-        words.append(time_left(run, now))
     bar = ProgressBar(total=max(run.total, 1), completed=run.done)
-    row.add_row(bar, " · ".join(words))
+    row.add_row(bar, " · ".join(counted(run, now, share=True)))
     return row
+
+
+class Capture:
+    """Takes over the terminal until closed; a display keeps a duplicate of its own.
+
+    Jobs inherit the file descriptors of the run, and what they write would tear a live
+    display. Descriptors 1 and 2 lead, where they are the terminal, into a pipe whose
+    lines are written above it.
+
+    Args:
+        write: Called with each line that anyone writes, from a thread of its own.
+    """
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._flush()
+        self._kept = {fd: os.dup(fd) for fd in (1, 2) if os.isatty(fd)}
+        self._source, sink = os.pipe()
+        for fd in self._kept:
+            os.dup2(sink, fd)
+        os.close(sink)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def close(self) -> None:
+        """Give the terminal back, after the last lines have been written."""
+        self._flush()
+        for fd, kept in self._kept.items():
+            os.dup2(kept, fd)
+        # A job that outlives the run may hold the pipe open: do not wait for it.
+        self._reader.join(timeout=1.0)
+
+    def _read(self) -> None:
+        with os.fdopen(self._source, "rb") as source:
+            for line in source:
+                try:
+                    text = line.decode(errors="replace").rstrip("\r\n")
+                    self._write(text.split("\r")[-1])
+                except Exception:
+                    # Whatever breaks, jobs must not block on a full pipe.
+                    os.write(2 if 2 not in self._kept else self._kept[2], line)
+
+    @staticmethod
+    def _flush() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()

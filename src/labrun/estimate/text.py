@@ -1,24 +1,23 @@
-"""The estimate as a table and a few lines."""
+"""An estimate as a table and a few lines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from fernn.estimate.cost import ASSUMED, BENCHMARK, FACTORS, FLOP, LIKE
-from fernn.estimate.earlier import START
+from labrun.estimate.benchmarks import START
+from labrun.estimate.cost import ASSUMED, BENCHMARK, FACTORS, FLOP, LIKE
 
 HEADER = ("stage", "model", "jobs", "hours", "longest", "memory", "source")
 NUMBERS = (2, 3, 4, 5)  # columns
-TIMES = ((3600, "h"), (60, "min"), (1, "s"))
 SIZES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
 def lines(estimate: dict[str, Any]) -> Iterator[str]:
-    """Table, what its sources are, and the totals.
+    """The table, what its sources are, and the totals.
 
     Args:
-        estimate: as `fernn estimate --output` writes it.
+        estimate: `summary`, with the ``disk`` in bytes by kind, and `sources`.
     """
     rows = [tuple(_cells(row)) for row in estimate["rows"]]
     yield from table([HEADER, *rows])
@@ -64,8 +63,13 @@ def _totals(total: dict[str, Any], disk: dict[str, float]) -> Iterator[str]:
 
 
 def sources(folder: str, speed: Any) -> dict[str, str]:
-    """What each source is."""
-    told = {
+    """What each source is, and how far off it may be.
+
+    Args:
+        folder: of the benchmarks.
+        speed: a `labrun.estimate.cost.Speed` whose text says at what rate.
+    """
+    known = {
         BENCHMARK: (f"{folder}, the job's own", FACTORS[BENCHMARK]),
         LIKE: ("benchmarks of other jobs of the model, by frames", FACTORS[LIKE]),
         FLOP: (f"of each model, {speed}", speed.factor),
@@ -73,7 +77,7 @@ def sources(folder: str, speed: Any) -> dict[str, str]:
     }
     return {
         name: f"{what}; within a factor {factor:g}"
-        for name, (what, factor) in told.items()
+        for name, (what, factor) in known.items()
     }
 
 
@@ -96,10 +100,14 @@ def significant(number: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """In the largest unit of which there are at least two, hours at most."""
-    unit, name = next((pair for pair in TIMES if seconds >= 2 * pair[0]), TIMES[-1])
-    days = f" ({significant(seconds / 86400)} d)" if seconds >= 2 * 86400 else ""
-    return f"{significant(seconds / unit)} {name}{days}"
+    """A duration in its natural unit: 41 s, 6 min, 3.5 h, 2.1 days."""
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    if seconds < 99.5 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"
 
 
 def size(number: float) -> str:
