@@ -41,7 +41,9 @@ class Handler(LogHandlerBase):
         if not self.common_settings.dryrun:
             quiet = {each.name.lower() for each in self.common_settings.quiet or ()}
             colour = not self.common_settings.nocolor
-            self._events = Events(self._own, quiet, colour, interrupted, self.name)
+            self._events = Events(
+                self._own, quiet, colour, interrupted, self.name or ""
+            )
 
     def emit(self, record: LogRecord) -> None:
         """Show a record; an error on the way never reaches the workflow."""
