@@ -12,6 +12,17 @@ from fernn.config.schema import Model
 from fernn.config.sizes import out_of_range
 
 
+OF_DEFAULT_CELL = (  # options of a model, if it has no `cell`
+    "kernel",
+    "activation",
+    "initial",
+    "execution",
+    "mixing",
+    "mixing_radius",
+    "shifts",
+)
+
+
 def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Problem]:
     """Of one model; `sizes` are options that an experiment's sizes may give."""
     own = model.model_extra or {}
@@ -27,6 +38,15 @@ def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Prob
     if isinstance(own.get("flow"), dict):
         yield from _flow(own["flow"], (*path, "flow"), sizes)
     yield from _mixing(own, path)
+    if "cell" in own:
+        yield from _beside_cell(own, path)
+
+
+def _beside_cell(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
+    """Options of the cell that a model has by default: another has its own."""
+    for name in own:
+        if name in OF_DEFAULT_CELL:
+            yield Problem((*path, name), "is of the default cell; give it in cell")
 
 
 def _mixing(own: dict[str, Any], path: tuple) -> Iterator[Problem]:

@@ -23,6 +23,7 @@ from labrun.errors import UserError, nearest
 
 ENTRY = {
     "bench": "cube",
+    "cells": "build",
     "data": "synthesize",
     "data/motions": "build",
     "data/sources": "fetch",
