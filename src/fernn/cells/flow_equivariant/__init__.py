@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -26,6 +27,7 @@ from labrun.modules import load, names
 
 __all__ = [
     "Activation",
+    "Execution",
     "FlowEquivariantCell",
     "Initial",
     "Mixing",
@@ -38,6 +40,12 @@ __all__ = [
 def executions() -> list[str]:
     """The names of the executions: ``auto`` and the modules of this package."""
     return ["auto", *names(__name__)]
+
+
+if TYPE_CHECKING:
+    Execution = str
+else:  # for checks of a configuration; no second list of the names
+    Execution = Literal[tuple(executions())]
 
 
 def build(
