@@ -5,9 +5,23 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
+from dataclasses import dataclass
 from types import ModuleType
 
 from labrun.errors import UserError, nearest
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Marks the type of an argument that is itself ``{"kind": ..., **options}``.
+
+    For example ``motion: Annotated[dict, Kind("data/motions")]``.
+
+    Attributes:
+        package: where its kind is a module.
+    """
+
+    package: str
 
 
 def names(package: str) -> list[str]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from fernn.devices import allow_rounding
-from fernn.training.settings import PRECISIONS
+from fernn.training.settings import PRECISIONS, Precision
 
 
 @contextmanager
@@ -34,7 +34,7 @@ with _not_found("torchmetrics"):
     from fernn.training.meeting import OneMachine, meeting
 
 
-def make_fabric(devices: int = 1, precision: str = "float32") -> Fabric:
+def make_fabric(devices: int = 1, precision: Precision = "float32") -> Fabric:
     """Processes on this node alone, whatever the cluster offers."""
     allow_rounding(precision == "tf32")
     strategy = "auto"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from labrun.errors import UserError, nearest
+from labrun.errors import UserError, nearest, require_known
 
-PRECISIONS: dict[str, Any] = {  # and what Lightning calls them
+Precision = Literal["float32", "tf32", "bfloat16"]
+Schedule = Literal["constant", "one_cycle"]
+PRECISIONS: dict[Precision, Any] = {  # and what Lightning calls them
     "float32": "32-true",
     "tf32": "32-true",
     "bfloat16": "bf16-mixed",
@@ -57,9 +60,9 @@ class Settings:
     long_horizon: int = 0
     extend_horizon: bool = False
     learning_rate: float = 1e-3
-    schedule: str = "constant"
+    schedule: Schedule = "constant"
     clip: float = 1.0
-    precision: str = "float32"
+    precision: Precision = "float32"
     seed: int = 0
 
     @property
@@ -107,7 +110,10 @@ def _one_cycle(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-SCHEDULES = {"constant": _constant, "one_cycle": _one_cycle}
+SCHEDULES: dict[Schedule, Callable[[int, int], float]] = {
+    "constant": _constant,
+    "one_cycle": _one_cycle,
+}
 
 
 def settings(spec: dict[str, Any], seed: int) -> Settings:
@@ -126,12 +132,8 @@ def settings(spec: dict[str, Any], seed: int) -> Settings:
     except TypeError as error:
         raise UserError(f"training settings: {error}") from None
     _require_numbers(made)
-    if made.schedule not in SCHEDULES:
-        hint = nearest(made.schedule, SCHEDULES)
-        raise UserError(f"no schedule {made.schedule!r}; {hint}")
-    if made.precision not in PRECISIONS:
-        hint = nearest(made.precision, PRECISIONS)
-        raise UserError(f"no precision {made.precision!r}; {hint}")
+    require_known("schedule", made.schedule, SCHEDULES)
+    require_known("precision", made.precision, PRECISIONS)
     if made.steps < 1:
         raise UserError(
             f"{made.sequences} sequences in {made.epochs} epochs give no step of"
