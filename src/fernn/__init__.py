@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fernn.cells import FlowEquivariantCell, FusedCell
     from fernn.data.flowing_digits import Sequences
-    from fernn.data.recipes import open_sequences, synthesize
     from fernn.flows import Flow
     from fernn.flows.translation import Translation, square
     from fernn.models.forecaster import Forecaster
     from fernn.models.persistence import Persistence
+    from fernn.videos.recipes import open_sequences, synthesize
 
 __all__ = [
     "Flow",
@@ -46,16 +46,20 @@ _HOMES = {
     "Persistence": "fernn.models.persistence",
     "Sequences": "fernn.data.flowing_digits",
     "Translation": "fernn.flows.translation",
-    "open_sequences": "fernn.data.recipes",
+    "open_sequences": "fernn.videos.recipes",
     "square": "fernn.flows.translation",
-    "synthesize": "fernn.data.recipes",
+    "synthesize": "fernn.videos.recipes",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'fernn' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    try:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        error.add_note(f"fernn.{name} needs: pip install 'fernn[pipeline]'")
+        raise
 
 
 def __dir__() -> list[str]:

@@ -30,6 +30,7 @@ ENTRY = {
     "flows": "build",
     "models": "build",
     "tables": "tabulate",
+    "training/schedules": "factor",
 }
 
 

@@ -116,7 +116,7 @@ def _range(config: Config, users: Users, name: str, span: Range) -> Iterator[Pro
         yield Problem(path, f"cannot be tuned; {hint}")
     elif name in TRAINING:
         for value in _probes(span):
-            yield from of_field(Protocol, name, value, path)
+            yield from _of_training(name, value, path)
     else:
         yield from _of_models(config, users, name, span)
 
@@ -129,6 +129,13 @@ def _probes(span: Range) -> list[Any]:
     if span.integer:
         return [int(span.low), int(span.low) + 1, int(span.high)]
     return [span.low, span.high]
+
+
+def _of_training(name: str, value: Any, path: tuple) -> Iterator[Problem]:
+    if name == "schedule":
+        yield from options.unknown_kind(name, "training/schedules", value, path)
+    else:
+        yield from of_field(Protocol, name, value, path)
 
 
 def _of_models(

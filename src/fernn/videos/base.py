@@ -1,0 +1,118 @@
+"""Videos rendered from a recipe, on the device that trains: what all kinds share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Int, UInt8
+
+from fernn.videos.draws import COMPONENTS, Rows
+from labrun.errors import UserError
+
+if TYPE_CHECKING:  # to draw a recipe takes no torch
+    import torch
+    from torch import Tensor
+
+    Device = torch.device | str
+else:
+    Tensor = Device = Any  # shapes and types of elements are checked all the same
+
+
+class Videos(ABC):
+    """A recipe, and the atlas it points into on a device.
+
+    Args:
+        recipe: from a module's `synthesize`.
+        atlas: the same one.
+        device: where the frames are made.
+    """
+
+    def __init__(self, recipe: xr.Dataset, atlas: xr.Dataset, device: Device = "cpu"):
+        import torch
+
+        self.recipe = recipe
+        self.size = int(recipe.attrs["frame_size"])
+        self._images = torch.as_tensor(atlas.image.values, device=device)
+        self._scale = float(atlas.image.attrs["scale"])
+        columns = recipe.data_vars.items()
+        self._rows = {str(k): v.values.astype(np.int64) for k, v in columns}
+
+    def __len__(self) -> int:
+        return self.recipe.sizes["sample"]
+
+    def rows(self, epoch: int, first: int, count: int) -> Rows:
+        """The columns of the samples ``first … first + count``, or to the last one.
+
+        Epoch 0 is the recipe's own table; later ones are drawn as it was.
+        """
+        if epoch:
+            return self.redrawn(epoch, first, min(count, len(self) - first))
+        return {name: all[first : first + count] for name, all in self._rows.items()}
+
+    def tensor(self, values: np.ndarray) -> Tensor:
+        """Numbers of `rows`, on the device."""
+        import torch
+
+        return torch.from_numpy(values).to(self._images.device)
+
+    @abstractmethod
+    def redrawn(self, epoch: int, first: int, count: int) -> Rows:
+        """The columns of samples in a later epoch."""
+
+
+class DigitVideos(Videos):
+    """Videos of digits; a kind says how they are drawn and how they move.
+
+    Args are those of `Videos`.
+    """
+
+    def __init__(self, recipe: xr.Dataset, atlas: xr.Dataset, device: Device = "cpu"):
+        super().__init__(recipe, atlas, device)
+        self._pool = pool_of(recipe.attrs, atlas)
+        digit, known = self._rows["digit_index"], len(self._images)
+        if digit.size and not 0 <= digit.min() <= digit.max() < known:
+            raise UserError(
+                f"the recipe points to digits {digit.min()} to {digit.max()}, and the"
+                f" atlas has {known}: they do not belong together"
+            )
+
+    def video(
+        self, first: int, count: int, frames: int, epoch: int = 0
+    ) -> Float[Tensor, "sample frame 1 height width"]:
+        """Frames 0 … `frames` - 1 of the samples ``first … first + count`` of an epoch.
+
+        See `rows`.
+        """
+        rows = self.rows(epoch, first, count)
+        digit = self.tensor(rows["digit_index"])
+        return self.render(self._images[digit], rows, frames)
+
+    @abstractmethod
+    def render(
+        self,
+        digits: UInt8[Tensor, "sample digit tall wide"],
+        rows: Rows,
+        frames: int,
+    ) -> Float[Tensor, "sample frame 1 height width"]:
+        """The frames of rows of a recipe, whose digits are these."""
+
+
+def pool_of(spec: Mapping[str, Any], atlas: xr.Dataset) -> np.ndarray:
+    """The rows of the atlas that a split may show.
+
+    Raises:
+        UserError: there is none.
+    """
+    pool = np.flatnonzero(atlas.split.values == spec["pool"])
+    if not len(pool):
+        raise UserError(f"the atlas has no digits for {spec['pool']!r}")
+    return pool
+
+
+def pairs(rows: Rows, name: str) -> Int[np.ndarray, "... 2"]:
+    """A quantity's rows and columns, along a last dimension."""
+    return np.stack([rows[f"{name}_{axis}"] for axis in COMPONENTS], axis=-1)
