@@ -12,8 +12,9 @@ import torch
 from fernn import flows
 from fernn.allocator import keep_freed_memory
 from fernn.bench._peak import peak
-from fernn.cells import flow_equivariant
+from fernn.cells import Execution, flow_equivariant
 from fernn.cells.flow_equivariant.triton import KernelConvolution
+from fernn.flows._basis import Basis
 from fernn.flows._regular import RegularConvolution
 
 FORMS = ("bank", "harmonic")
@@ -26,7 +27,7 @@ class Turning:
 
     orientations: int
     hidden: int
-    basis: str
+    basis: Basis
     kernel: int
     frame: int = 28
     images: int = 3
@@ -62,7 +63,7 @@ def convolution(size: Turning, form: str) -> Callable[[], None]:
     return both
 
 
-def sequence(size: Turning, execution: str, form: str) -> Callable[[], None]:
+def sequence(size: Turning, execution: Execution, form: str) -> Callable[[], None]:
     """A function that observes frames and differentiates the last state.
 
     Kernels are worked out once a call, as in training.

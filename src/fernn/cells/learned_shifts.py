@@ -8,7 +8,7 @@ from einops import rearrange
 from torch import nn
 
 from fernn.cells._base import State
-from fernn.cells.flow_equivariant.plain import FlowEquivariantCell
+from fernn.cells.flow_equivariant.plain import Activation, FlowEquivariantCell
 from fernn.flows import Flow
 
 
@@ -49,7 +49,7 @@ def build(
     *,
     channels: int = 1,
     kernel: int | None = None,
-    activation: str = "tanh",
+    activation: Activation = "tanh",
 ) -> LearnedShiftCell:
     """A cell with learned shifts; see `LearnedShiftCell`."""
     return LearnedShiftCell(flow, channels, hidden, kernel, activation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fernn.config.choices import CHOICES
+from fernn.config import options
 from fernn.config.options import unknown
 from fernn.config.problems import Problem
 from fernn.config.schema import Config
@@ -13,11 +13,9 @@ from fernn.config.schema import Config
 def problems(config: Config) -> Iterator[Problem]:
     """Of all protocols."""
     for name, protocol in config.protocols.items():
-        path = ("protocols", name)
-        for key in ("rollout", "initial", "schedule"):
-            value = getattr(protocol, key)
-            if value is not None:
-                yield from unknown(key, value, CHOICES[key], (*path, key))
+        where = ("protocols", name, "schedule")
+        package = "training/schedules"
+        yield from options.unknown_kind("schedule", package, protocol.schedule, where)
         for model in protocol.learning_rates:
-            where = (*path, "learning_rates", model)
-            yield from unknown("model", model, config.models, where)
+            path = ("protocols", name, "learning_rates", model)
+            yield from unknown("model", model, config.models, path)

@@ -7,14 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from fernn.config import models, options
-from fernn.config.choices import CHOICES
-from fernn.config.fields import Amount, same
+from fernn.config.fields import same
 from fernn.config.learners import TRAINING, value_of
-from fernn.config.options import unknown
-from fernn.config.problems import Problem, from_pydantic
+from fernn.config.problems import Problem, of_field
 from fernn.config.schema import Config, Protocol, Range, Search
 from fernn.config.sizes import options_of_sizes, sized
 from labrun.errors import nearest
@@ -110,10 +106,9 @@ def _twice(choices: list[Any]) -> bool:
 def _range(config: Config, users: Users, name: str, span: Range) -> Iterator[Problem]:
     """Whether there is such an option, and what it makes of the range."""
     path = (*users.path, "ranges", name)
-    kinds = {config.models[model].kind for _, model in users.learners}
     known = {*TRAINING}
-    for kind in kinds & options.kinds("models").keys():
-        known |= {*options.names("models", kind)}
+    for _, model in users.learners:
+        known |= {*options.names("models", config.models[model].kind)}
     if name in FIXED:
         yield Problem(path, f"cannot be tuned: it is {FIXED[name]}")
     elif name not in known:
@@ -137,13 +132,10 @@ def _probes(span: Range) -> list[Any]:
 
 
 def _of_training(name: str, value: Any, path: tuple) -> Iterator[Problem]:
-    if name in CHOICES:
-        yield from unknown(name, value, CHOICES[name], path)
-        return
-    try:
-        TypeAdapter(Amount).validate_python(value, strict=True)
-    except ValidationError as error:
-        yield from from_pydantic(error, path)
+    if name == "schedule":
+        yield from options.unknown_kind(name, "training/schedules", value, path)
+    else:
+        yield from of_field(Protocol, name, value, path)
 
 
 def _of_models(
@@ -151,10 +143,10 @@ def _of_models(
 ) -> Iterator[Problem]:
     """What models say to values of the range, and whether trial 0 is in it."""
     path, sizes = (*users.path, "ranges", name), options_of_sizes(config)
-    budget, kinds = config.budgets.get(config.budget), options.kinds("models")
+    budget = config.budgets.get(config.budget)
     for experiment, model in users.learners:
         entry = config.models[model]
-        if entry.kind not in kinds or name not in options.names("models", entry.kind):
+        if name not in options.names("models", entry.kind):
             continue
         before = {*models.problems(entry, (), sizes)}
         for value in _probes(span):

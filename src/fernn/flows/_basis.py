@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -48,7 +48,7 @@ KERNELS: dict[Basis, int] = {"gauss": 5, "rings": 3}  # the side that each is ma
 
 @functools.cache
 def harmonics(
-    basis: str, kernel: int
+    basis: Basis, kernel: int
 ) -> tuple[
     Int[Tensor, " profile"],
     Float[Tensor, "profile tall wide"],
@@ -70,12 +70,12 @@ def harmonics(
         return _harmonics(basis, kernel)
 
 
-def _harmonics(basis: str, kernel: int) -> tuple[Tensor, Tensor, Tensor]:
+def _harmonics(basis: Basis, kernel: int) -> tuple[Tensor, Tensor, Tensor]:
     steps = torch.arange(kernel, dtype=torch.float64) - kernel // 2
     up, right = -steps[:, None].expand(-1, kernel), steps.expand(kernel, -1)
     radius, angle = torch.hypot(up, right), torch.atan2(up, right)
     orders, found = [], []
-    for order, profile in BASES[cast(Basis, basis)](kernel, radius):
+    for order, profile in BASES[basis](kernel, radius):
         if order:
             profile = profile * (radius > 0)
         for earlier, other in zip(orders, found, strict=True):
@@ -91,7 +91,7 @@ def _harmonics(basis: str, kernel: int) -> tuple[Tensor, Tensor, Tensor]:
 
 @functools.cache
 def turned(
-    basis: str,
+    basis: Basis,
     kernel: int,
     orientations: int,
     dtype: torch.dtype = torch.float64,
@@ -106,7 +106,7 @@ def turned(
         return _turned(basis, kernel, orientations).to(device, dtype)
 
 
-def _turned(basis: str, kernel: int, orientations: int) -> Tensor:
+def _turned(basis: Basis, kernel: int, orientations: int) -> Tensor:
     order, real, imaginary = harmonics(basis, kernel)
     rows = []
     for step in range(orientations):

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fernn.flows import _harmonic
-from fernn.flows._basis import harmonics, turned
+from fernn.flows._basis import Basis, harmonics, turned
 from fernn.flows._tables import Tables
 
 Form = Literal["bank", "harmonic"]
@@ -93,7 +93,7 @@ class _Convolution(ExpandedKernels):
         outputs: int,
         kernel: int,
         orientations: int,
-        basis: str = "gauss",
+        basis: Basis = "gauss",
         turns: int = 1,
     ):
         super().__init__()
@@ -140,7 +140,7 @@ class Projection(_Convolution):
         outputs: int,
         kernel: int,
         orientations: int,
-        basis: str = "gauss",
+        basis: Basis = "gauss",
     ):
         super().__init__(inputs, outputs, kernel, 1, basis)
         self.pooled = orientations
@@ -180,7 +180,7 @@ class RegularConvolution(_Convolution):
         outputs: int,
         kernel: int,
         orientations: int,
-        basis: str = "gauss",
+        basis: Basis = "gauss",
         form: Form | None = None,
     ):
         super().__init__(inputs, outputs, kernel, orientations, basis, orientations)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import torch
 from einops import rearrange
@@ -47,20 +47,21 @@ class Rotation(Flow):
     """
 
     padding = "zeros"
+    basis: Basis
 
     def __init__(
         self,
         velocities: Iterable[Sequence[int]],
         orientations: int,
-        basis: str = "gauss",
-        interpolation: str = "bicubic",
+        basis: Basis = "gauss",
+        interpolation: Interpolation = "bicubic",
     ):
         orientations = whole(orientations, "orientations must be positive", least=1)
         require_known("basis", basis, BASES)
         require_known("interpolation", interpolation, get_args(Interpolation))
         self.velocities = checked(velocities, ("degrees",), "degrees")
         self.fibre, self.basis, self.interpolation = orientations, basis, interpolation
-        self.kernel = KERNELS[cast(Basis, basis)]
+        self.kernel = KERNELS[basis]
         self._slots = {nu[0] % 360: slot for slot, nu in enumerate(self.velocities)}
         if not self.velocities:
             raise UserError("a flow needs at least one velocity; V is empty")
@@ -148,8 +149,8 @@ def build(
     step: int | None = None,
     velocities: list[int] | None = None,
     closed: bool = False,
-    basis: str = "gauss",
-    interpolation: str = "bicubic",
+    basis: Basis = "gauss",
+    interpolation: Interpolation = "bicubic",
 ) -> Rotation:
     """V up to ``max_speed`` steps, as a list, or ``closed``: all multiples of a step.
 

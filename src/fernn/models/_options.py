@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -26,24 +26,14 @@ BOUNDARIES: dict[Boundary, Literal["zeros", "circular"]] = {
 }
 
 
-def pooling_of(name: str) -> Callable[..., Tensor]:
-    """The reduction over slots of that name.
-
-    Raises:
-        UserError: there is none.
-    """
-    require_known("pooling", name, POOLINGS)
-    return POOLINGS[cast(Pooling, name)]
-
-
-def padding_mode(boundary: str) -> Literal["zeros", "circular"]:
+def padding_mode(boundary: Boundary) -> Literal["zeros", "circular"]:
     """PyTorch's word for a boundary: ``zero``, or ``circular``, a torus.
 
     Raises:
         UserError: an unknown boundary.
     """
     require_known("boundary", boundary, BOUNDARIES)
-    return BOUNDARIES[cast(Boundary, boundary)]
+    return BOUNDARIES[boundary]
 
 
 def check_cell(cell: Any, model: str) -> None:

@@ -8,7 +8,7 @@ The other four are, for a closed V.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -178,7 +178,8 @@ def norm(state: State) -> Float[Tensor, "batch 1 1 1 1"]:
 
 
 FEED_LAST = ("repeat", "warped")
-ROLLOUTS: dict[str, RollOut] = {
+RollOutName = Literal["repeat", "warped", "shifted", "free", "advect"]
+ROLLOUTS: dict[RollOutName, RollOut] = {
     "repeat": repeat,
     "warped": warped,
     "shifted": shifted,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import torch
 from einops import rearrange
@@ -12,12 +12,18 @@ from torch import Tensor, nn
 
 from fernn import cells, flows
 from fernn.cells import Cell, State, Video, check_lift
-from fernn.models._options import check_cell, padding_mode, pooling_of
+from fernn.models._options import (
+    POOLINGS,
+    Boundary,
+    Pooling,
+    check_cell,
+    padding_mode,
+)
 from fernn.velocities import whole
 from labrun.errors import UserError, require_known, shown
+from labrun.modules import Kind
 
 TASK = "classify"
-NESTED = {"cell": "cells"}  # options that are kinds of another package
 Shifts = Literal["flow", "learned"]
 KERNELS = (5, 3, 3)  # of the encoder's layers
 
@@ -50,13 +56,13 @@ class Classifier(nn.Module):
         cell: Cell,
         hidden: int,
         classes: int = 6,
-        pooling: str = "max",
+        pooling: Pooling = "max",
         last: int = 1,
         normalized: bool = False,
     ):
         super().__init__()
         check_cell(cell, "classifier")
-        pooling_of(pooling)
+        require_known("pooling", pooling, POOLINGS)
         features = cell.hidden * cell.flow.fibre
         if hidden != features:
             raise UserError(
@@ -71,7 +77,7 @@ class Classifier(nn.Module):
                 f" got {last} and {classes}"
             )
         self.cell = cell
-        self.pooling = pooling
+        self.pooling: Pooling = pooling
         self.last = last
         self.normalize = nn.BatchNorm1d(hidden) if normalized else nn.Identity()
         self.linear = nn.Linear(hidden, classes)
@@ -97,10 +103,10 @@ class Classifier(nn.Module):
     def _pool(self, state: State) -> Float[Tensor, "batch hidden"]:
         """Over V, then the mean over pixels, channels last as in memory."""
         slots = rearrange(state, "b v c h w -> b v h w c")
-        return pooling_of(self.pooling)(slots, dim=1).mean((1, 2))
+        return POOLINGS[self.pooling](slots, dim=1).mean((1, 2))
 
 
-def encoder(hidden: int, boundary: str = "zero") -> nn.Sequential:
+def encoder(hidden: int, boundary: Boundary = "zero") -> nn.Sequential:
     """Three convolutions with batch normalisation, to `hidden` channels.
 
     Args:
@@ -132,17 +138,17 @@ def build(
     flow: dict[str, Any],
     hidden: int = 128,
     kernel: int = 3,
-    activation: str = "tanh",
-    pooling: str = "max",
-    boundary: str = "zero",
-    shifts: str = "flow",
+    activation: cells.Activation = "tanh",
+    pooling: Pooling = "max",
+    boundary: Boundary = "zero",
+    shifts: Shifts = "flow",
     classes: int = 6,
     last: int = 1,
     normalized: bool = False,
-    execution: str = "auto",
-    mixing: str = "none",
+    execution: cells.Execution = "auto",
+    mixing: cells.Mixing = "none",
     mixing_radius: int = 1,
-    cell: dict[str, Any] | None = None,
+    cell: Annotated[dict[str, Any] | None, Kind("cells")] = None,
 ) -> Classifier:
     """A classifier from a specification; see `Classifier` and `encoder`.
 

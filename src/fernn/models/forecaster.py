@@ -6,7 +6,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import torch
 from einops import rearrange
@@ -17,12 +17,12 @@ from fernn import cells, flows
 from fernn.cells import Cell, Lifted, Pooled, State, Video, check_lift
 from fernn.flows import Size, cached_kernels
 from fernn.models import _segments
-from fernn.models._options import check_cell, check_horizon, pooling_of
-from fernn.models._rollout import ROLLOUTS, begin
+from fernn.models._options import POOLINGS, Pooling, check_cell, check_horizon
+from fernn.models._rollout import ROLLOUTS, RollOutName, begin
 from fernn.velocities import whole
 from labrun.errors import require_known
+from labrun.modules import Kind
 
-NESTED = {"cell": "cells"}  # options that are kinds of another package
 Checkpoint = Literal["none", "segments"]
 Frame = Float[Tensor, "batch channel height width"]
 
@@ -57,29 +57,27 @@ class Forecaster(nn.Module):
         self,
         cell: Cell,
         decoder_layers: int = 4,
-        rollout: str = "free",
-        pooling: str = "max",
-        checkpoint: str = "none",
-        decoder: str = "equivariant",
+        rollout: RollOutName = "free",
+        pooling: Pooling = "max",
+        checkpoint: Checkpoint = "none",
+        decoder: DecoderName = "equivariant",
         decoder_hidden: int | None = None,
     ):
         super().__init__()
         check_cell(cell, "forecaster")
-        pooling_of(pooling)
         require_known("rollout", rollout, ROLLOUTS)
+        require_known("pooling", pooling, POOLINGS)
         require_known("checkpoint", checkpoint, get_args(Checkpoint))
         require_known("decoder", decoder, DECODERS)
         message = "decoder_layers must not be negative"
         decoder_layers = whole(decoder_layers, message, least=0)
         self.cell = cell
-        self.rollout = rollout
-        self.pooling = pooling
+        self.rollout: RollOutName = rollout
+        self.pooling: Pooling = pooling
         self.checkpoint = checkpoint
         width = cell.hidden if decoder_hidden is None else decoder_hidden
         width = whole(width, "decoder_hidden must be positive", least=1)
-        self.decoder = nn.Sequential(
-            *DECODERS[cast(DecoderName, decoder)](cell, decoder_layers, width)
-        )
+        self.decoder = nn.Sequential(*DECODERS[decoder](cell, decoder_layers, width))
 
     def encode(self, video: Video) -> Iterator[State]:
         """The state after each observed frame, in order and in the lab frame."""
@@ -119,7 +117,7 @@ class Forecaster(nn.Module):
 
     def pool(self, state: State) -> Pooled:
         """Pool the state of the lab frame over V."""
-        reduce = pooling_of(self.pooling)
+        reduce = POOLINGS[self.pooling]
         if state.stride(2) != 1:
             return reduce(state, dim=1)
         # In the order of memory, channels last, reductions are up to 30 times faster.
@@ -216,17 +214,17 @@ def build(
     hidden: int = 128,
     decoder_layers: int = 4,
     kernel: int | None = None,
-    activation: str = "relu",
-    initial: str = "random",
-    rollout: str = "free",
-    pooling: str = "max",
-    checkpoint: str = "none",
-    execution: str = "auto",
-    mixing: str = "none",
+    activation: cells.Activation = "relu",
+    initial: cells.Initial = "random",
+    rollout: RollOutName = "free",
+    pooling: Pooling = "max",
+    checkpoint: Checkpoint = "none",
+    execution: cells.Execution = "auto",
+    mixing: cells.Mixing = "none",
     mixing_radius: int = 1,
-    decoder: str = "equivariant",
+    decoder: DecoderName = "equivariant",
     decoder_hidden: int | None = None,
-    cell: dict[str, Any] | None = None,
+    cell: Annotated[dict[str, Any] | None, Kind("cells")] = None,
 ) -> Forecaster:
     """A forecaster from a specification; see `Forecaster`.
 

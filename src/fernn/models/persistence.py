@@ -29,7 +29,7 @@ class Persistence(nn.Module):
         UserError: an unknown motion.
     """
 
-    def __init__(self, motion: str):
+    def __init__(self, motion: Motion):
         super().__init__()
         require_known("motion", motion, get_args(Motion))
         self.motion = motion
@@ -66,6 +66,6 @@ def roll(
     return moved.movedim(-1, 1)
 
 
-def build(size: Size, motion: str) -> Persistence:
+def build(size: Size, motion: Motion) -> Persistence:
     """A baseline from a specification."""
     return Persistence(motion)

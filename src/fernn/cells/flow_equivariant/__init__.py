@@ -15,7 +15,7 @@ import torch
 
 from fernn.cells._checks import check_flow
 from fernn.cells.flow_equivariant import _mixing
-from fernn.cells.flow_equivariant._mixing import Mixing
+from fernn.cells.flow_equivariant._mixing import Mixing, mixing_objection
 from fernn.cells.flow_equivariant.plain import (
     Activation,
     FlowEquivariantCell,
@@ -34,6 +34,7 @@ __all__ = [
     "build",
     "choose",
     "executions",
+    "mixing_objection",
 ]
 
 
@@ -54,10 +55,10 @@ def build(
     *,
     channels: int = 1,
     kernel: int | None = None,
-    activation: str = "relu",
-    initial: str = "random",
-    execution: str = "auto",
-    mixing: str = "none",
+    activation: Activation = "relu",
+    initial: Initial = "random",
+    execution: Execution = "auto",
+    mixing: Mixing = "none",
     mixing_radius: int = 1,
 ) -> FlowEquivariantCell:
     """A cell in an execution.

@@ -120,8 +120,15 @@ def _sources(flow: Flow, apart: list[Velocity]) -> Int[Tensor, " slots_of_offset
     return torch.tensor(table)
 
 
+def mixing_objection(mixing: str, execution: str) -> str | None:
+    """Why an execution does not mix slots; None if it does or they are not mixed."""
+    if mixing == "none" or execution in ("auto", "plain"):
+        return None
+    return f"{execution!r} does not mix slots (mixing {mixing!r}); use plain"
+
+
 def build(
-    mixing: str, execution: str, flow: Flow, *, radius: int, **options: Any
+    mixing: Mixing, execution: str, flow: Flow, *, radius: int, **options: Any
 ) -> FlowEquivariantCell:
     """A cell that mixes its slots; it has the plain execution alone.
 
@@ -136,11 +143,9 @@ def build(
         UserError: there is no such mixing, or it does not run in this execution.
     """
     require_known("mixing", mixing, get_args(Mixing))
-    if execution not in ("auto", "plain"):
-        raise UserError(
-            f"execution {execution!r} does not mix slots (mixing {mixing!r});"
-            " use execution 'plain'"
-        )
+    refusal = mixing_objection(mixing, execution)
+    if refusal:
+        raise UserError(f"execution {refusal}")
     if mixing == "full":
         return FullCell(flow, **options)
     return LatticeCell(flow, radius=radius, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import torch
 from einops import rearrange
@@ -55,13 +55,14 @@ class FlowEquivariantCell(Cell):
         channels: int = 1,
         hidden: int = 128,
         kernel: int | None = None,
-        activation: str = "relu",
-        initial: str = "random",
+        activation: Activation = "relu",
+        initial: Initial = "random",
     ):
         super().__init__(flow, channels, hidden, kernel)
         require_known("activation", activation, ACTIVATIONS)
         require_known("initial", initial, get_args(Initial))
-        self.activation, self.initial = activation, initial
+        self.activation: Activation = activation
+        self.initial: Initial = initial
         self.conv_h = self.layer("convolution", self.hidden, self.hidden)
         initialise(self.conv_h, initial)
 
@@ -89,11 +90,11 @@ class FlowEquivariantCell(Cell):
         return rearrange(images, "(b v) c h w -> b v c h w", b=len(state))
 
     def _activate(self, signal: Tensor) -> Tensor:
-        return ACTIVATIONS[cast(Activation, self.activation)](signal)
+        return ACTIVATIONS[self.activation](signal)
 
 
 @torch.no_grad()
-def initialise(convolution: nn.Module, initial: str) -> None:
+def initialise(convolution: nn.Module, initial: Initial) -> None:
     r"""Keep the recurrent kernel as Torch draws it, or make it its own mirror image.
 
     What a slot follows is its own shift and the kernel's together: a kernel moved by

@@ -29,6 +29,7 @@ from fernn.cells.flow_equivariant.comoving import ComovingCell
 from fernn.cells.flow_equivariant.fused import FusedCell
 from fernn.cells.flow_equivariant.plain import FlowEquivariantCell
 from fernn.flows import Flow
+from fernn.flows._basis import Basis
 from fernn.flows._numerics import autocast
 from fernn.flows._regular import RegularConvolution
 from fernn.flows.rotation import Rotation
@@ -182,7 +183,7 @@ class KernelConvolution(RegularConvolution):
         outputs: int,
         kernel: int,
         orientations: int,
-        basis: str = "gauss",
+        basis: Basis = "gauss",
     ):
         super().__init__(inputs, outputs, kernel, orientations, basis, "harmonic")
 
