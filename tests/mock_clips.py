@@ -3,7 +3,7 @@
 import numpy as np
 
 from fernn.data import moving_clips
-from fernn.data.sources import _clips
+from fernn.videos import atlas as atlases
 
 SPEC = {
     "split": "train",
@@ -33,7 +33,7 @@ def atlas():
         for n, label in zip(lengths, columns["label"], strict=True)
     ]
     about = {"source": "random", "citation": "", "sha256": {}}
-    return _clips.build(images, columns, **about)
+    return atlases.of_clips(images, columns, **about)
 
 
 def sequences(**changes):

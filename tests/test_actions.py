@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import mock_clips
-from fernn.data.recipes import Labelled
-from fernn.data.sources import _figure, synthetic_actions
+from fernn.data.sources import synthetic_actions
+from fernn.videos.recipes import Labelled
 from labrun.errors import UserError
 from mock_clips import sequences
 
@@ -127,10 +127,12 @@ def test_synthetic_actions_are_balanced_and_labelled_as_such():
 
 
 def test_a_figure_moves_with_its_phase_and_its_place():
-    body = _figure.Body(np.full(3, 11.0), 1.0, 0.05, (1.0, 0.9, 0.8, 0.7), 1, 1.0)
+    body = synthetic_actions.Body(
+        np.full(3, 11.0), 1.0, 0.05, (1.0, 0.9, 0.8, 0.7), 1, 1.0
+    )
     phase, place = np.array([0.3, 0.3, 2.0]), np.array([[8.0, 8], [8, 11], [8, 8]])
-    for action in _figure.GAITS:
-        first, moved, later = _figure.draw(action, body, phase, place, 16)
+    for action in synthetic_actions.GAITS:
+        first, moved, later = synthetic_actions.draw(action, body, phase, place, 16)
         np.testing.assert_allclose(np.roll(first, 3, axis=1), moved, atol=1e-12)
         assert np.abs(first - later).max() > 0.3, action
         assert 0 <= first.min() and 0.9 < first.max() <= 1

@@ -6,25 +6,26 @@ import os
 import numpy as np
 import pytest
 
-from fernn.data.sources import _atlas, handwritten, idx
+from fernn.data.sources import handwritten, idx
+from fernn.videos import atlas as atlases
 from labrun.errors import UserError
 
 
 def test_splits_have_their_sizes_and_depend_on_the_seed_only():
     sizes = {"val": 200, "test": 300}
-    split = _atlas.partition(1000, sizes)
+    split = atlases.partition(1000, sizes)
     assert [np.sum(split == name) for name in ("train", *sizes)] == [500, 200, 300]
-    np.testing.assert_array_equal(split, _atlas.partition(1000, sizes))
-    assert np.mean(split != _atlas.partition(1000, sizes, seed=1)) > 0.3
+    np.testing.assert_array_equal(split, atlases.partition(1000, sizes))
+    assert np.mean(split != atlases.partition(1000, sizes, seed=1)) > 0.3
 
 
 def test_shrinking_rounds_the_mean_of_a_block_half_up():
     # Means 1.5, 255 and 0.25.
     image = np.array([[[0, 1, 255, 255, 0, 0], [2, 3, 255, 255, 1, 0]]], np.uint8)
-    np.testing.assert_array_equal(_atlas.shrink(image, 2), [[[2, 255, 0]]])
-    np.testing.assert_array_equal(_atlas.shrink(image, 1), image)
+    np.testing.assert_array_equal(atlases.shrink(image, 2), [[[2, 255, 0]]])
+    np.testing.assert_array_equal(atlases.shrink(image, 1), image)
     with pytest.raises(UserError, match="does not divide 2x6"):
-        _atlas.shrink(image, 4)
+        atlases.shrink(image, 4)
 
 
 def test_handwritten_digits_come_with_the_installation():

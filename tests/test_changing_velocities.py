@@ -8,7 +8,7 @@ import torch
 
 from fernn.data import changing_digits, motions
 from fernn.data.motions import Room
-from fernn.data.recipes import open_sequences
+from fernn.videos.recipes import open_sequences
 from labrun.errors import UserError
 from labrun.storage import write_dataset
 

@@ -59,7 +59,7 @@ def test_drawing_recipes_and_joining_shards_leave_torch_alone(atlas, tmp_path):
         "changing_digits": RECIPE | {"motion": {"kind": "collide", "reach": 3}},
         "moving_clips": mock_clips.SPEC,
     }
-    assert {*drawn, "recipes"} == set(kinds("data"))
+    assert {*drawn} == set(kinds("data"))
     write_dataset(atlas, tmp_path / "digits.nc")
     write_dataset(mock_clips.atlas(), tmp_path / "clips.nc")
     shard = xr.Dataset({"error": ("sample", [1.0])}).expand_dims(model=["a"])

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fernn.data.sources import _archives, _clips, _sequences, _video, kth
+from fernn.data.sources import _kth_files, kth
+from fernn.videos import atlas as atlases
 from labrun.errors import UserError
 
 LINES = """\
@@ -50,8 +51,8 @@ def folder(tmp_path):
     """A folder as FERNN_DATA may be, with one video that is damaged."""
     place = tmp_path / "data" / "KTH"
     place.mkdir(parents=True)
-    (place / _archives.LIST).write_text(LINES, newline="")
-    for archive in _archives.ARCHIVES:
+    (place / _kth_files.LIST).write_text(LINES, newline="")
+    for archive in _kth_files.ARCHIVES:
         with zipfile.ZipFile(place / archive, "w") as file:
             for name in NAMES:
                 if name.split("_")[1] == archive.removesuffix(".zip"):
@@ -73,7 +74,7 @@ def test_clips_are_the_listed_frames(folder, monkeypatch, capsys):
     np.testing.assert_allclose(firsts[:, 0, 0], grey, atol=2)
     assert atlas.person.values.tolist() == [1, 2, 2, 17]
     assert atlas.split.values.tolist() == ["train"] * 3 + ["val"]
-    names = [_clips.CLASSES[label] for label in atlas.label.values]
+    names = [atlases.CLASSES[label] for label in atlas.label.values]
     assert names == ["boxing"] * 3 + ["walking"]
     told = capsys.readouterr().err
     assert "person21_jogging_d3_uncomp.avi: missing in the list" in told
@@ -125,34 +126,34 @@ def test_the_first_download_is_what_later_ones_must_be(folder, tmp_path, monkeyp
 
 def test_area_is_shared_exactly_among_pixels():
     # 3 pixels to 2: the middle one is halved
-    np.testing.assert_allclose(_video.cover(3, 2) * 3, [[2, 1, 0], [0, 1, 2]])
-    weights = _video.cover(120, 32)
+    np.testing.assert_allclose(kth.cover(3, 2) * 3, [[2, 1, 0], [0, 1, 2]])
+    weights = kth.cover(120, 32)
     np.testing.assert_allclose(weights.sum(1), 1)
     np.testing.assert_allclose(weights.sum(0), 32 / 120)
     image = np.array([[0, 100, 200], [60, 160, 255]], np.uint8)
     # rows 33.3, 166.7 and 93.3, 223.3: their means
-    np.testing.assert_array_equal(_video.shrink(image[:, :], 2)[0], [33, 167])
+    np.testing.assert_array_equal(kth.shrink(image[:, :], 2)[0], [33, 167])
 
 
 def test_ranges_count_from_one():
-    videos = _sequences.parse(LINES, "list")
+    videos = _kth_files.parse(LINES, "list")
     assert videos[0].ranges == ((1, 3), (5, 8))
     assert videos[0].file == "person01_boxing_d1_uncomp.avi"
     assert not videos[3].ranges and videos[3].action == "jogging"
     with pytest.raises(UserError, match="has a clip 5-3"):
-        _sequences.parse("person01_boxing_d1 frames 5-3", "list")
+        _kth_files.parse("person01_boxing_d1 frames 5-3", "list")
     with pytest.raises(UserError, match="no line names a video"):
-        _sequences.parse("nothing", "list")
+        _kth_files.parse("nothing", "list")
 
 
 @pytest.mark.skipif(not os.environ.get("FERNN_KTH_LIST"), reason="no list is given")
 def test_the_real_list_has_the_published_numbers():
     text = Path(os.environ["FERNN_KTH_LIST"]).read_text(encoding="latin-1")
-    videos = _sequences.parse(text, "list")
+    videos = _kth_files.parse(text, "list")
     assert sum(len(video.ranges) for video in videos) == 2391
     assert sum(not video.ranges for video in videos) == 1
     counts = dict.fromkeys(("train", "val", "test"), 0)
     for video in videos:
         long = sum(last - first + 1 >= 32 for first, last in video.ranges)
-        counts[_clips.split(video.person)] += long
+        counts[atlases.split(video.person)] += long
     assert counts == {"train": 1517, "val": 380, "test": 473}

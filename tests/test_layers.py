@@ -23,17 +23,18 @@ BELOW = {  # from the bottom up; a part of fernn: what it imports of those above
     "cells": f"{ROOMS} flows",
     "models": f"{ROOMS} flows cells",
     "checkpoint": f"{ROOMS} models",
-    "data": f"{ROOMS} flows",
-    "training": f"{ROOMS} data models",
-    "evaluation": f"{ROOMS} flows data models checkpoint",
+    "videos": ROOMS,
+    "data": f"{ROOMS} videos",
+    "training": f"{ROOMS} videos data models",
+    "evaluation": f"{ROOMS} flows videos data models checkpoint",
     "figures": f"{ROOMS} {SUMMARIES}",
     "tables": f"{ROOMS} {SUMMARIES} evaluation.significance",
     "config": "needs",
     "estimate": f"{ROOMS} flows cells models data training evaluation config",
     "reproduction": f"{ROOMS} {SUMMARIES} tables",
     "doctor": f"{ROOMS} data config estimate",
-    "bench": f"{ROOMS} flows cells models data training config",
-    "cli": f"{ROOMS} data models checkpoint training evaluation figures tables"
+    "bench": f"{ROOMS} flows cells models videos data training config",
+    "cli": f"{ROOMS} videos data models checkpoint training evaluation figures tables"
     " config doctor estimate bench reproduction",
 }
 HOMES = {  # a library: the only parts that import it
@@ -42,7 +43,7 @@ HOMES = {  # a library: the only parts that import it
     "matplotlib": "figures",
     "seaborn": "figures",
     "torchmetrics": "evaluation",
-    "pooch": "data",
+    "pooch": "data videos",
     "sklearn": "data",
     "av": "data",
     "pydantic": "config",

@@ -25,7 +25,7 @@ from copied import ROOT, environment
 from faults.commands import MODEL, RECIPE, TRAINING
 from fernn import checkpoint
 from fernn.cli import main
-from fernn.data.sources import _files, _limits
+from fernn.videos import files
 from labrun.errors import UserError
 from labrun.lineage import sha256
 from labrun.tracking import client, server
@@ -168,7 +168,7 @@ def test_a_checkpoint_with_code_in_it_is_refused(packed, made, tmp_path, capsys)
 def test_no_source_unpickles_evaluates_or_unpacks_to_a_folder():
     """Only weights are loaded, and no name inside an archive could lead out."""
     used = set()
-    for path in Path(checkpoint.__file__).parent.rglob("*.py"):
+    for path in Path(checkpoint.__file__).parents[1].rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
                 used |= {alias.name for alias in node.names}
@@ -188,13 +188,13 @@ def test_no_source_unpickles_evaluates_or_unpacks_to_a_folder():
 
 
 def test_a_download_is_bounded_also_when_it_is_unpacked(monkeypatch):
-    monkeypatch.setattr(_limits, "LIMIT", 1000)
+    monkeypatch.setattr(files, "LIMIT", 1000)
     bomb = gzip.compress(bytes(1001))
     assert len(bomb) < 100
     with pytest.raises(UserError, match="unpacks to more than 1000 bytes"):
-        _files.unpacked(bomb, "somewhere")
-    assert _files.unpacked(gzip.compress(bytes(1000)), "somewhere") == bytes(1000)
-    kept = _files._Bounded()
+        files.unpacked(bomb, "somewhere")
+    assert files.unpacked(gzip.compress(bytes(1000)), "somewhere") == bytes(1000)
+    kept = files._Bounded()
     kept.write(bytes(1000))
     with pytest.raises(ValueError, match="more than 1000"):
         kept.write(b"1")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fernn.config.positions import read
-from fernn.data.recipes import synthesize
+from fernn.videos.recipes import synthesize
 from gpu_sitting.sizes import Sizes
 from labrun.modules import load
 from labrun.storage import read_dataset, write_dataset

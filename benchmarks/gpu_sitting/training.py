@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from fernn import checkpoint, models
-from fernn.data.recipes import open_sequences
 from fernn.devices import allow_rounding
 from fernn.training.loop import Diverged, train
 from fernn.training.settings import Settings
+from fernn.videos.recipes import open_sequences
 from gpu_sitting.forms import Form, spec
 from gpu_sitting.sizes import Sizes
 from labrun.lineage import stamp

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fernn.cells import FlowEquivariantCell, FusedCell
     from fernn.data.flowing_digits import Sequences
-    from fernn.data.recipes import open_sequences, synthesize
     from fernn.flows import Flow
     from fernn.flows.translation import Translation, square
     from fernn.models.forecaster import Forecaster
     from fernn.models.persistence import Persistence
+    from fernn.videos.recipes import open_sequences, synthesize
 
 __all__ = [
     "Flow",
@@ -46,9 +46,9 @@ _HOMES = {
     "Persistence": "fernn.models.persistence",
     "Sequences": "fernn.data.flowing_digits",
     "Translation": "fernn.flows.translation",
-    "open_sequences": "fernn.data.recipes",
+    "open_sequences": "fernn.videos.recipes",
     "square": "fernn.flows.translation",
-    "synthesize": "fernn.data.recipes",
+    "synthesize": "fernn.videos.recipes",
 }
 
 

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fernn.cli import main
-from fernn.data.recipes import open_sequences
-from fernn.data.sources import _archives, _clips, _idx_format, _limits, _sequences
+from fernn.data.sources import _kth_files, idx
+from fernn.videos import atlas as atlases
+from fernn.videos import files
+from fernn.videos.recipes import open_sequences
 from labrun.errors import UserError
 from labrun.storage import write_dataset
 
@@ -20,29 +22,29 @@ IDX = b"\0\0\x08\x03" + np.array((2, 3, 4), ">u4").tobytes() + bytes(range(24))
 
 
 def test_a_bomb_in_the_users_folder_is_not_unpacked(monkeypatch):
-    monkeypatch.setattr(_limits, "LIMIT", 1000)
+    monkeypatch.setattr(files, "LIMIT", 1000)
     bomb = gzip.compress(IDX + bytes(10_000_000))
     with pytest.raises(UserError, match=r"f\.gz: unpacks to more than 1000 bytes"):
-        _idx_format.decode(bomb, "f.gz", 3, None)
-    whole, _ = _idx_format.decode(gzip.compress(IDX), "f.gz", 3, None)
+        idx.decode(bomb, "f.gz", 3, None)
+    whole, _ = idx.decode(gzip.compress(IDX), "f.gz", 3, None)
     assert whole.shape == (2, 3, 4)
 
 
 def test_a_pipe_or_a_huge_file_is_refused(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UserError, match="pipe: is no ordinary file"):
-        _limits.read(tmp_path / "pipe")
+        files.read(tmp_path / "pipe")
     (tmp_path / "file").write_bytes(bytes(1001))
-    assert len(_limits.read(tmp_path / "file")) == 1001
-    monkeypatch.setattr(_limits, "LIMIT", 1000)
+    assert len(files.read(tmp_path / "file")) == 1001
+    monkeypatch.setattr(files, "LIMIT", 1000)
     with pytest.raises(UserError, match="has 1001 bytes, more than 1000"):
-        _limits.read(tmp_path / "file")
+        files.read(tmp_path / "file")
 
 
 def test_sizes_without_pixels_are_refused():
     sizes = np.array((0, 2**32 - 1, 2**32 - 1), ">u4").tobytes()
     with pytest.raises(UserError, match="expected sizes of at least 1"):
-        _idx_format.decode(b"\0\0\x08\x03" + sizes, "f", 3, None)
+        idx.decode(b"\0\0\x08\x03" + sizes, "f", 3, None)
 
 
 @pytest.mark.parametrize(
@@ -63,21 +65,21 @@ def test_names_and_checksums_are_texts(change, told):
 def test_the_home_of_nobody(monkeypatch):
     monkeypatch.setenv("FERNN_DATA", "~nobodyofthatname/x")
     with pytest.raises(UserError, match="FERNN_DATA '~nobodyofthatname/x': "):
-        _limits.own_folder("FERNN_DATA")
+        files.own_folder("FERNN_DATA")
 
 
 def test_a_missing_class_of_kth_is_named(tmp_path):
-    (tmp_path / _archives.LIST).write_text("person01_boxing_d1 frames 1-3\n")
-    for name in _archives.ARCHIVES[1:]:
+    (tmp_path / _kth_files.LIST).write_text("person01_boxing_d1 frames 1-3\n")
+    for name in _kth_files.ARCHIVES[1:]:
         zipfile.ZipFile(tmp_path / name, "w").close()
     with pytest.raises(UserError, match=r"has no boxing\.zip, no folder boxing and no"):
-        _archives._in_folder(tmp_path)
+        _kth_files._in_folder(tmp_path)
     os.mkfifo(tmp_path / "boxing.zip")
     with pytest.raises(UserError, match=r"boxing\.zip: is no ordinary file"):
-        _archives._in_folder(tmp_path)
+        _kth_files._in_folder(tmp_path)
     (tmp_path / "boxing.zip").unlink()
     (tmp_path / "person01_boxing_d1_uncomp.avi").touch()
-    assert _archives._in_folder(tmp_path)["boxing.zip"] == tmp_path
+    assert _kth_files._in_folder(tmp_path)["boxing.zip"] == tmp_path
 
 
 @pytest.mark.parametrize(
@@ -92,12 +94,12 @@ def test_a_missing_class_of_kth_is_named(tmp_path):
 def test_a_list_that_is_wrong(line, told):
     first = "person01_boxing_d2 frames 1-3, 3-5\n"
     with pytest.raises(UserError, match=told):
-        _sequences.parse(first + line, "list")
-    (video,) = _sequences.parse(first, "list")
-    assert _sequences.overlaps(video) == [
+        _kth_files.parse(first + line, "list")
+    (video,) = _kth_files.parse(first, "list")
+    assert _kth_files.overlaps(video) == [
         f"{video.file}: the clips 1-3 and 3-5 share frames"
     ]
-    assert video.action in _clips.CLASSES
+    assert video.action in atlases.CLASSES
 
 
 @pytest.fixture
@@ -122,7 +124,7 @@ def drawn(tmp_path):
     ("change", "told"),
     [
         (lambda r: r.drop_attrs(), "is no recipe: its kind is None"),
-        (lambda r: r.assign_attrs(kind="recipes"), "is no recipe: its kind is"),
+        (lambda r: r.assign_attrs(kind="recipes"), "no .recipes. in data"),
         (lambda r: r.drop_vars("digit_index"), "it lacks 'digit_index'"),
         (lambda r: r.assign(digit_index=r.digit_index + 9), "do not belong together"),
         (lambda r: r.assign(digit_index=r.digit_index - 9), "do not belong together"),
@@ -149,7 +151,7 @@ def test_any_bytes_are_the_array_or_refused(data):
     end = data.draw(st.integers(0, len(content) + 2))
     given_bytes = bytes(content[:end]) + bytes(max(0, end - len(content)))
     try:
-        array, _ = _idx_format.decode(given_bytes, "f", 3, None)
+        array, _ = idx.decode(given_bytes, "f", 3, None)
     except UserError as error:
         assert str(error).startswith("f: ") and "\n" not in str(error)
     else:
@@ -171,7 +173,7 @@ def test_members_that_are_encrypted_or_strangely_compressed(tmp_path, change, to
     header = content.index(b"PK\1\2")  # of the list of members
     place = header + (8 if "flag_bits" in change else 10)
     (content[place],) = change.values()
-    assert _archives._archive(path).namelist() == ["a.avi"]
+    assert _kth_files._archive(path).namelist() == ["a.avi"]
     path.write_bytes(content)
     with pytest.raises(UserError, match=told):
-        _archives._archive(path)
+        _kth_files._archive(path)

@@ -1,6 +1,6 @@
 """The plan, look-ups into it, and paths: the only functions of the workflow.
 
-`fernn config` checks the configuration, tells all its mistakes and resolves it; a
+`fernn config` checks the configuration, reports all its mistakes and resolves it; a
 mistake ends the run with exit code 2 before any job.
 """
 
@@ -20,7 +20,7 @@ os.environ |= {
 }
 
 
-# Rules find the sources beside the main Snakefile, which is another's for a module.
+# Rules find the sources in the main Snakefile's folder, which is another's for a module.
 if not Path(workflow.basedir, "workflow/rules/common.smk").exists():
     own = "run it by itself, with --snakefile and --directory"
     print(f"fernn: no module of {workflow.main_snakefile}: {own}", file=sys.stderr)
@@ -105,7 +105,7 @@ def depth_first(stage):
 
 
 def described(wildcards):
-    """What a cube tells about itself: its experiment, and how it was measured."""
+    """What a cube says about itself: its experiment, and how it was measured."""
     experiment = EXPERIMENTS[wildcards.experiment]
     axis = wildcards.axis
     how = {
@@ -250,13 +250,13 @@ def module(group):
 
 
 def shared(group):
-    """What figures or tables have in common: its change makes all of them anew."""
+    """What figures or tables have in common: its change makes all of them again."""
     folder = Path(f"{workflow.basedir}/src/fernn/{group}")
     return sorted(source(f"{group}/{path.name}") for path in folder.glob("_[a-z]*.py"))
 
 
 def source(path):
-    """A file of the package, seen from here: the report tells all inputs."""
+    """A file of the package, seen from here: the report names all inputs."""
     return os.path.relpath(f"{workflow.basedir}/src/fernn/{path}")
 
 

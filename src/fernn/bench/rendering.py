@@ -22,9 +22,9 @@ from fernn.bench._clock import interleaved, ratio
 from fernn.bench._demo import Demo
 from fernn.bench._row import Row
 from fernn.bench._step import LABELS
-from fernn.data._translate import translate
 from fernn.data.flowing_digits import Sequences
 from fernn.training.loop import train
+from fernn.videos.rendering import translate
 
 FASTER = 15  # than the loop
 SHARE = 1  # of training, percent
@@ -83,7 +83,7 @@ class Timed(Sequences):
     seconds = 0.0
 
     def video(self, first: int, count: int, frames: int, epoch: int = 0) -> Tensor:
-        """See `fernn.data._videos.DigitVideos`."""
+        """See `fernn.videos.base.DigitVideos`."""
         started = process_time()
         made = super().video(first, count, frames, epoch)
         self.seconds += process_time() - started

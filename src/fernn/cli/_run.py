@@ -95,9 +95,9 @@ def prepare(args: argparse.Namespace, seed: int) -> tuple:
     from fernn import models
     from fernn.allocator import keep_freed_memory
     from fernn.config.options import require
-    from fernn.data.recipes import open_sequences
     from fernn.devices import device
     from fernn.training.settings import settings
+    from fernn.videos.recipes import open_sequences
 
     keep_freed_memory()
     chosen = settings(args.training, seed)

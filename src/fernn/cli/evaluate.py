@@ -128,8 +128,8 @@ def _measured(
 
 def _sequences(args: argparse.Namespace, recipe: str | None) -> Any:
     """The test set of an axis, on the device; None for an axis without one."""
-    from fernn.data.recipes import open_sequences
     from fernn.devices import device
+    from fernn.videos.recipes import open_sequences
 
     files = {path.stem: path for path in args.recipes}
     if recipe in files:

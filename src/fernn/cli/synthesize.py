@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> None:
     import json
 
     from fernn.config.options import require
-    from fernn.data.recipes import synthesize
+    from fernn.videos.recipes import synthesize
     from labrun.lineage import stamp
     from labrun.storage import read_dataset, write_dataset
 

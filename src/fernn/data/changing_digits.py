@@ -15,10 +15,9 @@ import xarray as xr
 from jaxtyping import Float, UInt8
 
 from fernn.data import motions
-from fernn.data._annotations import Device, Tensor
-from fernn.data._draws import AXES, Rows
-from fernn.data._videos import DigitVideos, pairs, pool_of
 from fernn.data.motions import Motion, Room
+from fernn.videos.base import Device, DigitVideos, Tensor, pairs, pool_of
+from fernn.videos.draws import COMPONENTS, Rows
 from labrun.errors import UserError, nearest
 from labrun.random_words import below, words
 
@@ -107,7 +106,7 @@ def synthesize(
 
 
 class Sequences(DigitVideos):
-    """Videos rendered from a recipe, see `fernn.data._videos.DigitVideos`."""
+    """Videos rendered from a recipe, see `fernn.videos.base.DigitVideos`."""
 
     def __init__(self, recipe: xr.Dataset, atlas: xr.Dataset, device: Device = "cpu"):
         super().__init__(recipe, atlas, device)
@@ -129,7 +128,7 @@ class Sequences(DigitVideos):
         Raises:
             UserError: more frames than the recipe tells of.
         """
-        from fernn.data._translate import follow
+        from fernn.videos.rendering import follow
 
         if frames > self.recipe.attrs["frames"]:
             known = self.recipe.attrs["frames"]
@@ -189,7 +188,7 @@ def _drawn(
         drawn["change"] = change
     for name, values in drawn.items():
         parts = np.moveaxis(values, -1, 0)
-        rows |= {f"{name}_{axis}": p for axis, p in zip(AXES, parts, strict=True)}
+        rows |= {f"{name}_{axis}": p for axis, p in zip(COMPONENTS, parts, strict=True)}
     return rows
 
 

@@ -6,13 +6,18 @@ on the device that trains. A recipe is redrawn for any epoch from its own attrib
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 import xarray as xr
 from jaxtyping import Float, UInt8
 
-from fernn.data._annotations import Tensor
-from fernn.data._draws import DRAWS, Rows, drawn
-from fernn.data._videos import DigitVideos, pairs, pool_of
-from labrun.errors import UserError, nearest
+from fernn.velocities import square
+from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of
+from fernn.videos.draws import Numbers, Rows, draw_recipe, given
+from labrun.errors import UserError
+from labrun.random_words import below, words
 
 
 def synthesize(
@@ -57,8 +62,6 @@ def synthesize(
     """
     if flow != "translation":
         raise UserError(f"flowing_digits flows by translation, got {flow!r}")
-    if draw not in DRAWS:
-        raise UserError(f"no draw {draw!r}; {nearest(draw, DRAWS)}")
     if max(atlas.image.shape[1:]) > frame_size:
         raise UserError(
             f"digits of {atlas.image.shape[1]}×{atlas.image.shape[2]} pixels do not fit"
@@ -77,16 +80,50 @@ def synthesize(
         "max_speed": max_speed,
         "grid_speed": grid_speed,
     }
-    recipe = DRAWS[draw]({**spec, "flows": flows}, pool_of(spec, atlas))
+    digits_of_split = pool_of(spec, atlas)
+    recipe = draw_recipe(draw, NUMBERS, {**spec, "flows": flows}, digits_of_split)
     return recipe.assign_attrs(spec, source=atlas.attrs.get("source", ""))
 
 
+def _drawn(
+    spec: Mapping[str, Any], pool: np.ndarray, epoch: int, first: int, count: int
+) -> Rows:
+    """Every digit with its own velocity, uniform in the square of the data's speeds."""
+    digits, speed, size = spec["digits"], spec["max_speed"], spec["frame_size"]
+    drawn = words(spec["seed"], spec["split"], epoch, first, count, 5 * digits)
+    which, row, column, down, across = np.moveaxis(
+        drawn.reshape(count, digits, 5), -1, 0
+    )
+    return {
+        "digit_index": pool[below(which, len(pool))],
+        "offset_rows": below(row, size),
+        "offset_columns": below(column, size),
+        "velocity_rows": below(down, 2 * speed + 1) - speed,
+        "velocity_columns": below(across, 2 * speed + 1) - speed,
+    }
+
+
+NUMBERS = Numbers(
+    {
+        "digit_index": ("", "atlas row"),
+        "offset_rows": ("pixel", "offset along rows"),
+        "offset_columns": ("pixel", "offset along columns"),
+        "velocity_rows": ("pixel/frame", "velocity along rows"),
+        "velocity_columns": ("pixel/frame", "velocity along columns"),
+    },
+    _drawn,
+    lambda spec: given(spec) or square(spec["grid_speed"]),
+    dtype=np.int16,
+    dtypes={"digit_index": np.int32},
+)
+
+
 class Sequences(DigitVideos):
-    """Videos rendered from a recipe, see `fernn.data._videos.DigitVideos`."""
+    """Videos rendered from a recipe, see `fernn.videos.base.DigitVideos`."""
 
     def redrawn(self, epoch: int, first: int, count: int) -> Rows:
         """The columns of samples in a later epoch."""
-        return drawn(self.recipe.attrs, self._pool, epoch, first, count)
+        return _drawn(self.recipe.attrs, self._pool, epoch, first, count)
 
     def render(
         self,
@@ -95,7 +132,7 @@ class Sequences(DigitVideos):
         frames: int,
     ) -> Float[Tensor, "sample frame 1 height width"]:
         """The frames of rows of a recipe, whose digits are these."""
-        from fernn.data._translate import translate
+        from fernn.videos.rendering import translate
 
         offset = self.tensor(pairs(rows, "offset"))
         velocity = self.tensor(pairs(rows, "velocity"))

@@ -6,17 +6,18 @@ camera moves. The same integers give the same frames, in any order.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
-from fernn.data._annotations import Device, Tensor
-from fernn.data._clip_draws import grid, integers, long_enough, sampled
-from fernn.data._draws import Rows
-from fernn.data._videos import Videos, pairs
+from fernn.velocities import square
+from fernn.videos.base import Device, Tensor, Videos, pairs
+from fernn.videos.draws import Numbers, Rows, Velocity, draw_recipe, given
 from labrun.errors import UserError, nearest
+from labrun.random_words import below, words
 
 TASK = "classify"
 FLOWS = ("translation", "pan")
@@ -101,8 +102,9 @@ def synthesize(
         "mirror": int(mirror and split == "train"),
         "boundary": boundary,
     }
-    clips = long_enough(spec, atlas)
-    recipe = sampled(spec, clips) if draw == "sampled" else grid(spec, clips, flows)
+    clips = _long_enough(spec, atlas)
+    recipe = draw_recipe(draw, NUMBERS, {**spec, "flows": flows}, clips)
+    recipe = recipe.drop_vars(["flow_rows", "flow_columns"], errors="ignore")
     told = {name: atlas[name][recipe.clip_index.values].variable for name in KEPT}
     for name, column in told.items():
         recipe = recipe.assign_coords({name: ("sample", column.values, column.attrs)})
@@ -110,12 +112,77 @@ def synthesize(
     return recipe.assign_attrs(spec, **about)
 
 
+def _long_enough(spec: Mapping[str, Any], atlas: xr.Dataset) -> np.ndarray:
+    """(clip, number of its start frames) of the clips that a split may show.
+
+    Raises:
+        UserError: there is none.
+    """
+    span = (spec["frames"] - 1) * spec["stride"] + 1
+    starts = atlas["length"].values.astype(np.int64) - span + 1
+    chosen = np.flatnonzero((atlas.split.values == spec["pool"]) & (starts > 0))
+    if not len(chosen):
+        raise UserError(f"the atlas has no clips of {span} frames for {spec['pool']!r}")
+    return np.stack([chosen, starts[chosen]], axis=-1)
+
+
+def _drawn(
+    spec: Mapping[str, Any], pool: np.ndarray, epoch: int, first: int, count: int
+) -> Rows:
+    """The integers of samples ``first … first + count`` of an epoch."""
+    where = spec["seed"], spec["split"], epoch
+    which, starts = _in_turn(where, pool, np.arange(first, first + count)).T
+    drawn = words(*where, first, count, 4)
+    speed, speeds = spec["max_speed"], 2 * spec["max_speed"] + 1
+    rows, columns = (below(drawn[:, place], speeds) - speed for place in (2, 3))
+    return {
+        "clip_index": which,
+        "start": below(drawn[:, 0], starts),
+        "mirrored": below(drawn[:, 1], 2) * spec["mirror"],
+        "velocity_rows": rows * (spec["flow"] != "pan"),
+        "velocity_columns": columns,
+    }
+
+
+def _in_turn(
+    where: tuple[int, str, int], pool: np.ndarray, samples: np.ndarray
+) -> np.ndarray:
+    """The rows of the pool that samples have: each turn has them all, in disorder."""
+    seed, split, epoch = where
+    turns, places = np.divmod(samples, len(pool))
+    rows = np.empty((len(samples), pool.shape[1]), np.int64)
+    for turn in np.unique(turns):
+        key = words(seed, f"{split}/order {turn}", epoch, 0, len(pool), 1)[:, 0]
+        order = np.argsort(key, kind="stable")
+        rows[turns == turn] = pool[order[places[turns == turn]]]
+    return rows
+
+
+def _velocities(spec: Mapping[str, Any]) -> list[Velocity]:
+    grid = square(spec["grid_speed"])
+    return given(spec) or [v for v in grid if spec["flow"] != "pan" or not v[0]]
+
+
+NUMBERS = Numbers(
+    {
+        "clip_index": ("1", "atlas clip"),
+        "start": ("frame", "first frame of the clip that is shown"),
+        "mirrored": ("1", "whether it is seen in a mirror"),
+        "velocity_rows": ("pixel/frame", "velocity of the camera along rows"),
+        "velocity_columns": ("pixel/frame", "velocity of the camera along columns"),
+    },
+    _drawn,
+    _velocities,
+    dims=("sample",),
+)
+
+
 class Sequences(Videos):
     """Videos and their classes, made from a recipe; args are those of `Videos`."""
 
     def __init__(self, recipe: xr.Dataset, atlas: xr.Dataset, device: Device = "cpu"):
         super().__init__(recipe, atlas, device)
-        self._pool = long_enough(recipe.attrs, atlas)
+        self._pool = _long_enough(recipe.attrs, atlas)
         self._first = atlas["first"].values.astype(np.int64)
         self._labels = atlas.label.values.astype(np.int64)
 
@@ -125,7 +192,7 @@ class Sequences(Videos):
         """Frames of the samples ``first … first + count`` of an epoch; see `rows`."""
         import torch
 
-        from fernn.data._pan import carry
+        from fernn.videos.rendering import carry
 
         rows, attrs = self.rows(epoch, first, count), self.recipe.attrs
         begin = self._first[rows["clip_index"]] + rows["start"]
@@ -143,4 +210,4 @@ class Sequences(Videos):
 
     def redrawn(self, epoch: int, first: int, count: int) -> Rows:
         """The columns of samples in a later epoch."""
-        return integers(self.recipe.attrs, self._pool, epoch, first, count)
+        return _drawn(self.recipe.attrs, self._pool, epoch, first, count)

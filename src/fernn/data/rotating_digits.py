@@ -7,14 +7,17 @@ Angular velocities are whole multiples of a step.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 import xarray as xr
 from jaxtyping import Float, UInt8
 
-from fernn.data._annotations import Tensor
-from fernn.data._draws import Rows
-from fernn.data._turning_draws import DRAWS, drawn
-from fernn.data._videos import DigitVideos, pairs, pool_of
-from labrun.errors import UserError, nearest
+from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of
+from fernn.videos.draws import Numbers, Rows, Velocity, draw_recipe, given
+from labrun.errors import UserError
+from labrun.random_words import below, words
 
 COMPONENTS = 1  # of a velocity
 
@@ -66,8 +69,6 @@ def synthesize(
     """
     if flow != "rotation":
         raise UserError(f"rotating_digits flows by rotation, got {flow!r}")
-    if draw not in DRAWS:
-        raise UserError(f"no draw {draw!r}; {nearest(draw, DRAWS)}")
     if max(atlas.image.shape[1:]) + 2 * max_offset > frame_size:
         raise UserError(
             f"digits of {atlas.image.shape[1]}×{atlas.image.shape[2]} pixels, up to"
@@ -94,16 +95,55 @@ def synthesize(
         "max_offset": max_offset,
         "grid_speed": grid_speed,
     }
-    recipe = DRAWS[draw]({**spec, "flows": flows}, pool_of(spec, atlas))
+    digits_of_split = pool_of(spec, atlas)
+    recipe = draw_recipe(draw, NUMBERS, {**spec, "flows": flows}, digits_of_split)
     return recipe.assign_attrs(spec, source=atlas.attrs.get("source", ""))
 
 
+def _drawn(
+    spec: Mapping[str, Any], pool: np.ndarray, epoch: int, first: int, count: int
+) -> Rows:
+    """Every digit with its own angle, and a velocity uniform among the data's."""
+    digits, speed, reach = spec["digits"], spec["max_speed"], spec["max_offset"]
+    drawn = words(spec["seed"], spec["split"], epoch, first, count, 5 * digits)
+    which, angle, turn, down, across = np.moveaxis(
+        drawn.reshape(count, digits, 5), -1, 0
+    )
+    return {
+        "digit_index": pool[below(which, len(pool))],
+        "angle": below(angle, 360),
+        "offset_rows": below(down, 2 * reach + 1) - reach,
+        "offset_columns": below(across, 2 * reach + 1) - reach,
+        "velocity_degrees": spec["step"] * (below(turn, 2 * speed + 1) - speed),
+    }
+
+
+def _multiples(spec: Mapping[str, Any]) -> list[Velocity]:
+    fastest = spec["grid_speed"]
+    steps = given(spec) or [(count,) for count in range(-fastest, fastest + 1)]
+    return [(spec["step"] * count,) for (count,) in steps]
+
+
+NUMBERS = Numbers(
+    {
+        "digit_index": ("1", "atlas row"),
+        "angle": ("degree", "angle at frame 0"),
+        "offset_rows": ("pixel", "offset along rows"),
+        "offset_columns": ("pixel", "along columns"),
+        "velocity_degrees": ("degree/frame", "angular velocity, counter-clockwise"),
+    },
+    _drawn,
+    _multiples,
+    components=("degrees",),
+)
+
+
 class Sequences(DigitVideos):
-    """Videos rendered from a recipe, see `fernn.data._videos.DigitVideos`."""
+    """Videos rendered from a recipe, see `fernn.videos.base.DigitVideos`."""
 
     def redrawn(self, epoch: int, first: int, count: int) -> Rows:
         """The columns of samples in a later epoch."""
-        return drawn(self.recipe.attrs, self._pool, epoch, first, count)
+        return _drawn(self.recipe.attrs, self._pool, epoch, first, count)
 
     def render(
         self,
@@ -112,7 +152,7 @@ class Sequences(DigitVideos):
         frames: int,
     ) -> Float[Tensor, "sample frame 1 height width"]:
         """The frames of rows of a recipe, whose digits are these."""
-        from fernn.data._turns import turn
+        from fernn.videos.rendering import turn
 
         angle = self.tensor(rows["angle"])
         velocity = self.tensor(rows["velocity_degrees"])

@@ -64,12 +64,12 @@ class Blank:
     device: str = "meta"
 
     def video(self, first: int, count: int, frames: int, epoch: int = 0) -> Tensor:
-        """See `fernn.data.recipes.Sequences`."""
+        """See `fernn.videos.recipes.Sequences`."""
         shape = (count, frames, CHANNELS, self.size, self.size)
         return torch.rand(shape, device=self.device)
 
     def labels(self, first: int, count: int, epoch: int = 0) -> Tensor:
-        """See `fernn.data.recipes.Labelled`."""
+        """See `fernn.videos.recipes.Labelled`."""
         return torch.zeros(count, dtype=torch.int64, device=self.device)
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import xarray as xr
 
-from fernn.data.recipes import Sequences
 from fernn.devices import device, within_memory
 from fernn.evaluation._subject import Subject
 from fernn.evaluation.cubes import shard
 from fernn.models import parameters, velocities
+from fernn.videos.recipes import Sequences
 from labrun.modules import load
 
 

@@ -13,8 +13,8 @@ import xarray as xr
 from torch import Tensor
 
 from fernn import checkpoint, models
-from fernn.data.recipes import Sequences
 from fernn.evaluation._slots import VELOCITY, components
+from fernn.videos.recipes import Sequences
 from labrun.errors import UserError
 from labrun.storage import read_dataset
 

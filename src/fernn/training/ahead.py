@@ -7,7 +7,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-from fernn.data.recipes import Labelled, Sequences
+from fernn.videos.recipes import Labelled, Sequences
 
 # Bytes of frames; a batch may be larger and is then rendered by itself. On a GPU calls
 # cost more and memory less.
@@ -47,7 +47,7 @@ class Ahead:
     def video(
         self, first: int, count: int, frames: int, epoch: int = 0
     ) -> Float[Tensor, "sample frame channel height width"]:
-        """See `fernn.data.recipes.Sequences`."""
+        """See `fernn.videos.recipes.Sequences`."""
         count = min(count, len(self) - first)
         block = self._block
         if block is None or not block.has(epoch, first, count, frames):
@@ -61,6 +61,6 @@ class Ahead:
         return block.video[first - block.first :][:count, :frames]
 
     def labels(self, first: int, count: int, epoch: int = 0) -> Tensor:
-        """See `fernn.data.recipes.Labelled`."""
+        """See `fernn.videos.recipes.Labelled`."""
         assert isinstance(self._split, Labelled)
         return self._split.labels(first, count, epoch)

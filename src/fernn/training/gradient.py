@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from fernn.data.recipes import Sequences
 from fernn.training import tasks
 from fernn.training.fabric import Fabric
 from fernn.training.settings import Settings
+from fernn.videos.recipes import Sequences
 
 
 def accumulate(

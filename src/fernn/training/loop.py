@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from fernn.data.recipes import Sequences
 from fernn.devices import within_memory
 from fernn.training import tasks
 from fernn.training.ahead import Ahead
 from fernn.training.fabric import Fabric, make_fabric
 from fernn.training.gradient import accumulate, mean_over_devices
 from fernn.training.settings import Settings
+from fernn.videos.recipes import Sequences
 from labrun.rolling_states import RollingStates
 from labrun.stopping import Interrupted, stop_requests
 

@@ -97,7 +97,7 @@ def quota(place: Place) -> Iterator[Finding]:
     elif shares:
         yield Finding(OK, "quota", "; ".join(line for line, _ in shares))
     else:
-        yield Finding(OK, "quota", "no tool tells of one")
+        yield Finding(OK, "quota", "no tool reports one")
     yield from _limits()
 
 

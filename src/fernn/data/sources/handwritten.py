@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import xarray as xr
 
-from fernn.data.sources import _atlas
+from fernn.videos import atlas
 
 HELD_OUT = {"val": 250, "test": 250}
 CITATION = (
@@ -23,10 +23,10 @@ def fetch() -> xr.Dataset:
     features, classes = load_digits(return_X_y=True)
     image = np.asarray(features, np.uint8).reshape(-1, 8, 8)
     label = np.asarray(classes, np.uint8)
-    return _atlas.build(
+    return atlas.of_digits(
         image,
         label,
-        _atlas.partition(len(label), HELD_OUT),
+        atlas.partition(len(label), HELD_OUT),
         scale=16,
         source="handwritten digits (scikit-learn, 8x8)",
         citation=CITATION,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
+import zlib
+from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import xarray as xr
 
-from fernn.data.sources import _atlas, _files, _idx_format, _limits
-from fernn.data.sources._spec import check_keys
-from labrun.errors import UserError
+from fernn.videos import atlas
+from fernn.videos import files as raw_files
+from fernn.videos.files import ungzip
+from labrun.errors import UserError, nearest
 
+UNSIGNED_BYTES = 0x08
 DIMENSIONS = {"images": 3, "labels": 1}
 ROLES = [f"{part}_{what}" for part in ("train", "test") for what in DIMENSIONS]
 
@@ -41,9 +47,9 @@ def fetch(
     Raises:
         UserError: a file is missing, not to be had, or not what it should be.
     """
-    check_keys(files, "source idx: files", ROLES)
+    _check_keys(files, "source idx: files", ROLES)
     for role in ROLES:
-        check_keys(files[role], f"source idx: {role}", ["name"], ["sha256"])
+        _check_keys(files[role], f"source idx: {role}", ["name"], ["sha256"])
         for key, value in files[role].items():
             if not isinstance(value, str) and not (key == "sha256" and value is None):
                 raise UserError(f"source idx: {role}: {key} is a text, got {value!r}")
@@ -51,12 +57,12 @@ def fetch(
     read = {role: _read(role, spec) for role in ROLES}
     arrays = {role: array for role, (array, _) in read.items()}
     _check_sizes(arrays, spec)
-    train = _atlas.partition(len(arrays["train_labels"]), {"val": validation})
+    train = atlas.partition(len(arrays["train_labels"]), {"val": validation})
     test = np.full(len(arrays["test_labels"]), "test")
     images = np.concatenate([arrays["train_images"], arrays["test_images"]])
-    images = _atlas.shrink(images, shrink)
+    images = atlas.shrink(images, shrink)
     rows, columns = images.shape[1:]
-    return _atlas.build(
+    return atlas.of_digits(
         images,
         np.concatenate([arrays["train_labels"], arrays["test_labels"]]),
         np.concatenate([train, test]),
@@ -71,16 +77,16 @@ def _read(role: str, spec: dict) -> tuple[np.ndarray, str]:
     """The array of one file and its checksum."""
     file = spec["files"][role]
     name, checksum = file["name"].removesuffix(".gz"), file.get("sha256")
-    decode = partial(
-        _idx_format.decode,
+    read = partial(
+        decode,
         dimensions=DIMENSIONS[role.partition("_")[2]],
         checksum=checksum,
     )
     variable = spec["folder"]
-    if folder := _limits.own_folder(variable):
-        return _files.from_folder(folder, spec["label"], name, decode)
+    if folder := raw_files.own_folder(variable):
+        return raw_files.from_folder(folder, spec["label"], name, read)
     try:
-        return _files.from_mirrors(spec["urls"], name, checksum, decode)
+        return raw_files.from_mirrors(spec["urls"], name, checksum, read)
     except UserError as error:
         names = ", ".join(spec["files"][role]["name"] for role in ROLES)
         way_out = f"set {variable} to a folder with {names} (.gz or not)"
@@ -103,3 +109,70 @@ def _check_sizes(arrays: dict[str, np.ndarray], spec: dict) -> None:
             f"{name['test_images']}: expected images of {expected} pixels, as in"
             f" {name['train_images']}, found {found}"
         )
+
+
+def decode(
+    content: bytes, where: str, dimensions: int, checksum: str | None
+) -> tuple[np.ndarray, str]:
+    """The array in an idx file of unsigned bytes.
+
+    Args:
+        content: bytes of the file, compressed by gzip or not.
+        where: path or address, for messages.
+        dimensions: 1 for labels, 3 for images.
+        checksum: SHA-256 of the uncompressed bytes; None is not checked.
+
+    Returns:
+        The array (uint8) and the SHA-256 of the uncompressed bytes.
+
+    Raises:
+        UserError: what was expected and what was found, in one line.
+    """
+    raw = _unpack(content, where)
+    magic = bytes([0, 0, UNSIGNED_BYTES, dimensions])
+    if raw[:4] != magic:
+        _refuse(where, f"magic 0x{magic.hex()}", f"0x{raw[:4].hex()}")
+    start = 4 + 4 * dimensions
+    sizes = np.frombuffer(raw[4:start].ljust(start - 4, b"\0"), ">u4").tolist()
+    size = start + math.prod(sizes)
+    shape = "x".join(map(str, sizes))
+    if 0 in sizes and len(raw) == size:
+        _refuse(where, "sizes of at least 1", shape)
+    if len(raw) != size:
+        _refuse(where, f"{size} bytes ({shape})", f"{len(raw)} bytes")
+    found = hashlib.sha256(raw).hexdigest()
+    if checksum is not None and found != checksum.lower():
+        _refuse(where, f"SHA-256 {checksum}", found)
+    return np.frombuffer(raw, np.uint8, offset=start).reshape(sizes), found
+
+
+def _unpack(content: bytes, where: str) -> bytes:
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    try:
+        return ungzip(content, where)
+    except (EOFError, OSError, zlib.error) as error:
+        found = f"{len(content)} bytes that are not ({error})"
+        _refuse(where, "a whole gzip file", found)
+
+
+def _refuse(where: str, expected: str, found: str) -> NoReturn:
+    raise UserError(f"{where}: expected {expected}, found {found}")
+
+
+def _check_keys(
+    spec: dict, where: str, required: Iterable[str], optional: Iterable[str] = ()
+) -> None:
+    """Refuse a missing or an unknown key.
+
+    Raises:
+        UserError: the key and its place are told.
+    """
+    required, optional = list(required), list(optional)
+    for key in spec:
+        if key not in required + optional:
+            hint = nearest(str(key), required + optional)
+            raise UserError(f"{where}: unknown key {key!r}; {hint}")
+    for key in required:
+        if key not in spec:
+            raise UserError(f"{where}: key {key!r} is missing")

@@ -6,18 +6,27 @@ first download records their checksums beside them; later ones are compared with
 
 from __future__ import annotations
 
+import io
 import sys
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float, UInt8
 
-from fernn.data.sources import _clips
-from fernn.data.sources._archives import LIST, Read, opened, places
-from fernn.data.sources._sequences import Video, overlaps, parse
-from fernn.data.sources._video import decode
+from fernn.data.sources._kth_files import (
+    LIST,
+    Read,
+    Video,
+    opened,
+    overlaps,
+    parse,
+    places,
+)
+from fernn.videos import atlas
 from labrun.errors import UserError
 from labrun.lineage import sha256
 from labrun.progress import progress
@@ -50,13 +59,13 @@ def fetch(
     found = places(urls, sha256 or {}, folder)
     videos = parse(found[LIST].read_text(encoding="latin-1"), str(found[LIST]))
     clips: list[np.ndarray] = []
-    columns: dict[str, list[int]] = {name: [] for name in _clips.COLUMNS}
+    columns: dict[str, list[int]] = {name: [] for name in atlas.CLIP_COLUMNS}
     skipped: list[str] = []
     with progress("fetch/KTH/videos/read", len(videos)) as advance:
         for count, (video, read) in enumerate(opened(videos, found), 1):
             own_clips = _cut(video, read, size, shortest, skipped)
             clips += own_clips
-            label = _clips.CLASSES.index(video.action)
+            label = atlas.CLASSES.index(video.action)
             about = (label, video.person, video.scenario)
             for name, value in zip(columns, about, strict=True):
                 columns[name] += [value] * len(own_clips)
@@ -64,10 +73,10 @@ def fetch(
     for line in [*(line for video in videos for line in overlaps(video)), *skipped]:
         print(line, file=sys.stderr)
     known = {name: _digest(path) for name, path in found.items() if path.is_file()}
-    atlas = _clips.build(
+    made = atlas.of_clips(
         clips, columns, source=f"KTH ({size}x{size})", citation=CITATION, sha256=known
     )
-    return atlas.assign_attrs(skipped="\n".join(skipped))
+    return made.assign_attrs(skipped="\n".join(skipped))
 
 
 def _digest(path: Path) -> str:
@@ -96,3 +105,47 @@ def _cut(
         )
     clips = [frames[first - 1 : end] for first, end in video.ranges]
     return [clip for clip in clips if len(clip) >= shortest]
+
+
+def decode(content: bytes, name: str, size: int) -> UInt8[np.ndarray, "frame row col"]:
+    """The grey frames of a video, ``size × size`` pixels.
+
+    A video that breaks off is as long as what can be read of it.
+
+    Raises:
+        UserError: PyAV is not installed, or not one frame can be read.
+    """
+    try:
+        import av  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise UserError(
+            "videos are read by PyAV, which is not installed: pip install 'fernn[kth]'"
+        ) from None
+    library: Any = av
+    frames, reason = [], "it has no video"
+    try:
+        with library.open(io.BytesIO(content)) as container:
+            for frame in container.decode(video=0):
+                frames.append(shrink(frame.to_ndarray(format="gray"), size))
+    except (library.FFmpegError, IndexError) as error:
+        reason = str(error).splitlines()[0]
+    if not frames:
+        raise UserError(f"{name}: not one frame can be read: {reason}")
+    return np.stack(frames)
+
+
+def shrink(
+    image: UInt8[np.ndarray, "tall wide"], size: int
+) -> UInt8[np.ndarray, "size size"]:
+    """Means over the parts of pixels that each new one covers, rounded."""
+    tall, wide = (cover(length, size) for length in image.shape)
+    return np.rint(tall @ image @ wide.T).astype(np.uint8)
+
+
+def cover(length: int, size: int) -> Float[np.ndarray, "size length"]:
+    """What share of each new pixel each old one has along an axis; rows sum to 1."""
+    edges = np.arange(size + 1) * length / size
+    old = np.arange(length)
+    low = np.maximum(edges[:-1, None], old)
+    high = np.minimum(edges[1:, None], old + 1)
+    return np.clip(high - low, 0, None) * size / length

@@ -16,7 +16,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from fernn.data.recipes import Sequences
+from fernn.videos.recipes import Sequences
 from labrun.modules import load
 
 DEFAULT = "forecast"

@@ -11,7 +11,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from fernn.data.recipes import Labelled
+from fernn.videos.recipes import Labelled
 
 ERROR = "cross_entropy"
 

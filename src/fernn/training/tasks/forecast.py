@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from fernn.data.recipes import Sequences
+from fernn.videos.recipes import Sequences
 
 ERROR = "mse"
 

@@ -1,18 +1,77 @@
-"""Raw files: from the user's folder, else from the cache, else from a mirror."""
+"""Raw files: from the user's folder, else from the cache, else from a mirror.
+
+Only ordinary files are read, up to one limit, packed or not.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import io
+import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fernn.data.sources import _limits
 from labrun.errors import UserError
 from labrun.storage import atomic
+
+LIMIT = 2**30  # bytes of a file, packed or unpacked; the largest known has half
+
+
+def own_folder(variable: str) -> Path | None:
+    """The user's folder that an environment variable names; None if it is not set.
+
+    Raises:
+        UserError: it begins with the home of a user that does not exist.
+    """
+    named = os.environ.get(variable)
+    if not named:
+        return None
+    try:
+        return Path(named).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{variable} {named!r}: {error}") from None
+
+
+def read(path: Path) -> bytes:
+    """The bytes of an ordinary file.
+
+    Raises:
+        UserError: it is something else, such as a pipe, or larger than `LIMIT`.
+    """
+    require_ordinary(path)
+    size = path.stat().st_size
+    if size > LIMIT:
+        raise UserError(f"{path}: has {size} bytes, more than {LIMIT}")
+    return path.read_bytes()
+
+
+def require_ordinary(path: Path) -> None:
+    """Refuse what is no file: reading a pipe or a device may never end.
+
+    Raises:
+        UserError: it is a pipe, a device or a folder.
+    """
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: is no ordinary file")
+
+
+def ungzip(content: bytes, where: str) -> bytes:
+    """What gzip packed, at most `LIMIT` bytes.
+
+    Raises:
+        UserError: there are more.
+        EOFError, OSError, zlib.error: it is no whole gzip file.
+    """
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        raw = file.read(LIMIT + 1)
+    if len(raw) > LIMIT:
+        raise UserError(f"{where}: unpacks to more than {LIMIT} bytes")
+    return raw
+
 
 Decoded = TypeVar("Decoded")
 Decode = Callable[[bytes, str], Decoded]
@@ -38,7 +97,7 @@ def from_folder(
     for place in (folder / label, folder / label.lower(), folder):
         for path in (place / name, place / f"{name}.gz"):
             if path.exists():
-                return decode(_limits.read(path), str(path))
+                return decode(read(path), str(path))
     raise UserError(f"{folder} has no {name}[.gz], nor has its sub-folder {label}")
 
 
@@ -91,7 +150,7 @@ def unpacked(content: bytes, where: str) -> bytes:
         UserError: there are more bytes in it than the limit.
     """
     try:
-        return _limits.ungzip(content, where)
+        return ungzip(content, where)
     except (EOFError, OSError, zlib.error):
         return content
 
@@ -100,8 +159,8 @@ class _Bounded(io.BytesIO):
     """Bytes in memory, at most the limit."""
 
     def write(self, data: Any) -> int:
-        if self.tell() + len(data) > _limits.LIMIT:
-            raise ValueError(f"more than {_limits.LIMIT} bytes")
+        if self.tell() + len(data) > LIMIT:
+            raise ValueError(f"more than {LIMIT} bytes")
         return super().write(data)
 
 

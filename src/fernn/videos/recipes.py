@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import xarray as xr
 
-from fernn.data._annotations import Device, Tensor
+from fernn.videos.base import Device, Tensor
 from labrun.errors import UserError
 from labrun.modules import load
 from labrun.storage import read_dataset
@@ -54,7 +54,7 @@ def open_sequences(
     """
     table = read_dataset(recipe)
     kind = table.attrs.get("kind")
-    if not isinstance(kind, str) or kind == "recipes":
+    if not isinstance(kind, str):
         raise UserError(f"{recipe}: is no recipe: its kind is {kind!r}")
     made = load("fernn.data", kind)
     try:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int, UInt8
 
-from fernn.data._annotations import Device, Tensor
-from fernn.data._draws import AXES, Rows
+from fernn.videos.draws import COMPONENTS, Rows
 from labrun.errors import UserError
+
+if TYPE_CHECKING:  # to draw a recipe takes no torch
+    import torch
+    from torch import Tensor
+
+    Device = torch.device | str
+else:
+    Tensor = Device = Any  # shapes and types of elements are checked all the same
 
 
 class Videos(ABC):
@@ -108,4 +115,4 @@ def pool_of(spec: Mapping[str, Any], atlas: xr.Dataset) -> np.ndarray:
 
 def pairs(rows: Rows, name: str) -> Int[np.ndarray, "... 2"]:
     """A quantity's rows and columns, along a last dimension."""
-    return np.stack([rows[f"{name}_{axis}"] for axis in AXES], axis=-1)
+    return np.stack([rows[f"{name}_{axis}"] for axis in COMPONENTS], axis=-1)

@@ -1,26 +1,104 @@
-"""KTH's six archives and its list: in a folder of the user's, or downloaded."""
+"""KTH's six archives and the list that says which frames of a video are one clip."""
 
 from __future__ import annotations
 
+import itertools
+import re
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from fernn.data.sources import _clips, _limits
-from fernn.data.sources._sequences import Video
-from labrun.errors import UserError
+from fernn.videos import atlas, files
+from labrun.errors import UserError, nearest
 from labrun.lineage import sha256
 from labrun.storage import write_text
 
 LABEL = "KTH"
 LIST = "00sequences.txt"
-ARCHIVES = tuple(f"{name}.zip" for name in _clips.CLASSES)
+ARCHIVES = tuple(f"{name}.zip" for name in atlas.CLASSES)
 
 ENCRYPTED = 1  # a flag of a member
 COMPRESSED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 Read = Callable[[str], bytes]
+LINE = re.compile(r"^person(\d+)_([a-z]+)_d(\d)\s+(?:frames\s+)?(.*)$")
+RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
+
+
+@dataclass(frozen=True)
+class Video:
+    """One line of the list.
+
+    Attributes:
+        person: 1 to 25.
+        action: the name of its class.
+        scenario: 1 to 4.
+        ranges: first and last frame of each clip, counted from 1; none if the video
+            is missing.
+    """
+
+    person: int
+    action: str
+    scenario: int
+    ranges: tuple[tuple[int, int], ...]
+
+    @property
+    def file(self) -> str:
+        """``person01_boxing_d1_uncomp.avi``, as the archives call it."""
+        return f"person{self.person:02d}_{self.action}_d{self.scenario}_uncomp.avi"
+
+
+def parse(text: str, place: str) -> list[Video]:
+    """The videos of ``00sequences.txt``, in its order.
+
+    Args:
+        text: of the file; what stands before the first video is about the data.
+        place: where it is from, for messages.
+
+    Raises:
+        UserError: no line names a video, one is named twice, its action is unknown, or
+            a range ends before it begins or is there twice.
+    """
+    found = []
+    for line in text.splitlines():
+        match = LINE.match(line.strip())
+        if not match:
+            continue
+        person, action, scenario, rest = match.groups()
+        ranges = tuple((int(a), int(b)) for a, b in RANGE.findall(rest))
+        video = Video(int(person), action, int(scenario), ranges)
+        _require_clips(video, place)
+        found.append(video)
+    if not found:
+        raise UserError(f"{place}: no line names a video and its frames")
+    names = [video.file for video in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise UserError(f"{place}: names {twice} twice")
+    return found
+
+
+def _require_clips(video: Video, place: str) -> None:
+    if video.action not in atlas.CLASSES:
+        hint = nearest(video.action, atlas.CLASSES)
+        raise UserError(f"{place}: {video.file}: no action {video.action!r}; {hint}")
+    for first, last in video.ranges:
+        if not 1 <= first <= last:
+            raise UserError(f"{place}: {video.file} has a clip {first}-{last}")
+        if video.ranges.count((first, last)) > 1:
+            raise UserError(f"{place}: {video.file} has the clip {first}-{last} twice")
+
+
+def overlaps(video: Video) -> list[str]:
+    """A line for each two clips that share frames; the published list has some."""
+    ordered = sorted(video.ranges)
+    return [
+        f"{video.file}: the clips {a}-{b} and {c}-{d} share frames"
+        for (a, b), (c, d) in itertools.pairwise(ordered)
+        if c <= b
+    ]
 
 
 def places(urls: list[str], known: dict[str, str], variable: str) -> dict[str, Path]:
@@ -35,7 +113,7 @@ def places(urls: list[str], known: dict[str, str], variable: str) -> dict[str, P
     Raises:
         UserError: a file is missing, not to be had, or not what it was.
     """
-    if own := _limits.own_folder(variable):
+    if own := files.own_folder(variable):
         return _in_folder(own)
     return _downloaded(urls, known, variable)
 
@@ -48,7 +126,7 @@ def opened(
     for video in videos:
         place = places[f"{video.action}.zip"]
         if place.is_dir():
-            yield video, lambda name, place=place: _limits.read(place / name)
+            yield video, lambda name, place=place: files.read(place / name)
             continue
         if video.action not in archives:
             archives[video.action] = _archive(place)
@@ -78,8 +156,8 @@ def _require_readable(archive: zipfile.ZipFile, place: Path) -> None:
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     """A file's bytes, in memory."""
     size = archive.getinfo(name).file_size  # no more are ever unpacked
-    if size > _limits.LIMIT:
-        raise OSError(f"unpacks to {size} bytes, more than {_limits.LIMIT}")
+    if size > files.LIMIT:
+        raise OSError(f"unpacks to {size} bytes, more than {files.LIMIT}")
     return archive.read(name)
 
 
@@ -108,7 +186,7 @@ def _one(place: Path, name: str) -> Path:
     for path in (place / name, place / action):
         if path.exists():
             if not path.is_dir():
-                _limits.require_ordinary(path)
+                files.require_ordinary(path)
             return path
     if any(place.glob("person*.avi")):
         return place

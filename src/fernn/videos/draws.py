@@ -1,0 +1,119 @@
+"""How recipes are drawn: as in training, on a grid of velocities, under flows.
+
+A kind of data gives the `Numbers` that it draws; the three draws are the same for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from labrun.errors import UserError, nearest
+
+Rows = dict[str, np.ndarray]  # columns of a recipe by name, samples first
+Velocity = tuple[int, ...]
+COMPONENTS = ("rows", "columns")
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What a kind of data draws.
+
+    Attributes:
+        columns: units and meaning of each column of the recipe, by its name.
+        rows: ``(spec, pool, epoch, first, count)`` to the integers of the samples
+            ``first … first + count`` of an epoch, a pure function of all of them.
+        velocities: of a grid or of flows, from the specification.
+        components: of a velocity.
+        dims: of a column; the first is the sample.
+        dtype: of the recipe's columns, if it is not given by name.
+        dtypes: of others, by name.
+    """
+
+    columns: Mapping[str, tuple[str, str]]
+    rows: Callable[[Mapping[str, Any], np.ndarray, int, int, int], Rows]
+    velocities: Callable[[Mapping[str, Any]], Sequence[Velocity]]
+    components: tuple[str, ...] = COMPONENTS
+    dims: tuple[str, ...] = ("sample", "digit")
+    dtype: type = np.int32
+    dtypes: Mapping[str, type] | None = None
+
+    def table(self, rows: Rows) -> xr.Dataset:
+        """The recipe of these rows, with units and meanings."""
+        kinds = self.dtypes or {}
+        table: dict[str, Any] = {}
+        for name, (units, meaning) in self.columns.items():
+            attrs = {"units": units} if units else {}
+            values = rows[name].astype(kinds.get(name, self.dtype))
+            table[name] = (self.dims, values, {**attrs, "long_name": meaning})
+        samples = len(next(iter(rows.values())))
+        return xr.Dataset(table, coords={"sample": np.arange(samples)})
+
+
+def draw_recipe(
+    how: str, numbers: Numbers, spec: Mapping[str, Any], pool: np.ndarray
+) -> xr.Dataset:
+    """The recipe of a split.
+
+    Args:
+        how: ``sampled``, as in training; ``grid``, every velocity with the same
+            digits; ``flowed``, every sequence as drawn, then under each flow.
+        numbers: what the kind of data draws.
+        spec: its specification, with ``flows`` or ``grid_speed``.
+        pool: what the split may show.
+
+    Raises:
+        UserError: no draw of this name.
+    """
+    if how not in DRAWS:
+        raise UserError(f"no draw {how!r}; {nearest(how, DRAWS)}")
+    return DRAWS[how](numbers, spec, pool)
+
+
+def _sampled(numbers: Numbers, spec: Mapping[str, Any], pool: np.ndarray) -> xr.Dataset:
+    """Each sequence with its own velocities."""
+    return numbers.table(numbers.rows(spec, pool, 0, 0, spec["sequences"]))
+
+
+def _grid(numbers: Numbers, spec: Mapping[str, Any], pool: np.ndarray) -> xr.Dataset:
+    """Every velocity with the same digits, which share it."""
+    still = _sampled(numbers, {**spec, "max_speed": 0}, pool)
+    return moved(still, numbers.velocities(spec), numbers.components)
+
+
+def _flowed(numbers: Numbers, spec: Mapping[str, Any], pool: np.ndarray) -> xr.Dataset:
+    """Every sequence as drawn, then under each flow; unflowed copies come first.
+
+    A flow adds its velocity to that of every digit.
+    """
+    moving = [flow for flow in numbers.velocities(spec) if any(flow)]
+    unflowed = (0,) * len(numbers.components)
+    drawn = _sampled(numbers, spec, pool)
+    return moved(drawn, [unflowed, *moving], numbers.components)
+
+
+def moved(
+    base: xr.Dataset, flows: Sequence[Velocity], components: Sequence[str] = COMPONENTS
+) -> xr.Dataset:
+    """The recipe once under every flow, which adds to the velocity of every digit."""
+    copies = []
+    for flow in flows:
+        copy = base.copy()
+        for name, speed in zip(components, flow, strict=True):
+            copy[f"velocity_{name}"] = base[f"velocity_{name}"] + speed
+            copy[f"flow_{name}"] = ("sample", np.full(base.sizes["sample"], speed))
+        copies.append(copy)
+    joined = xr.concat(copies, "sample", combine_attrs="override")
+    return joined.assign_coords(sample=np.arange(joined.sizes["sample"]))
+
+
+def given(spec: Mapping[str, Any]) -> list[Velocity]:
+    """The velocities that a specification lists as ``flows``; none without."""
+    return [tuple(flow) for flow in spec.get("flows") or []]
+
+
+DRAWS = {"sampled": _sampled, "grid": _grid, "flowed": _flowed}
