@@ -142,7 +142,7 @@ def check_first(command: Sequence[str]) -> None:
                 raise SystemExit(done.returncode)
         return read(path, filetype)
 
-    checked.checks_first = True  # pyright: ignore[reportFunctionMemberAccess]
+    checked.checks_first = True  # pyright: ignore[reportAttributeAccessIssue]
     configfile._load_configfile = checked
 
 
