@@ -31,9 +31,8 @@ BELOW = {  # from the bottom up; a part of fernn: what it imports of those above
     "estimate": f"{ROOMS} flows cells models data training evaluation config",
     "reproduction": f"{ROOMS} {SUMMARIES} tables",
     "doctor": f"{ROOMS} data config estimate",
-    "bench": f"{ROOMS} flows cells models videos data training config",
     "cli": f"{ROOMS} videos data models checkpoint training evaluation figures tables"
-    " config doctor estimate bench reproduction",
+    " config doctor estimate reproduction",
 }
 HOMES = {  # a library: the only parts that import it
     "mlflow": "",
