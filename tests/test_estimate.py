@@ -12,15 +12,15 @@ from fernn.cli import main
 from fernn.config.check import checked
 from fernn.config.plan import plan
 from fernn.config.positions import merge, read
-from fernn.estimate import earlier, flop, schedule, text
-from fernn.estimate.cost import costs
+from fernn.estimate import flop
 from fernn.estimate.disk import disk
-from fernn.estimate.earlier import START, Earlier, Run, file_name
-from fernn.estimate.job import Job
 from fernn.estimate.jobs import jobs
 from fernn.estimate.speed import CALL, Assumed, measure
-from fernn.estimate.summary import summary
 from fernn.estimate.work import Network, Work, sequences
+from labrun.estimate import schedule, text
+from labrun.estimate.benchmarks import START, Earlier, Run, runs
+from labrun.estimate.cost import costs, summary
+from labrun.estimate.job import Job
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = read(ROOT / "config.yaml")
@@ -42,7 +42,7 @@ def estimated(made, runs=None, then=None):
 
 
 def benchmarks(made, seconds=12.0):
-    return {file_name(job): Run(seconds, 500.0) for job in jobs(made).values()}
+    return {job.benchmark: Run(seconds, 500.0) for job in jobs(made).values()}
 
 
 def network(max_speed=0, size=3, **changes):
@@ -216,7 +216,7 @@ def test_files_that_tell_nothing_are_left_out(tmp_path):
         path = tmp_path / f"{name}.tsv"
         path.parent.mkdir(exist_ok=True)
         path.write_text(content)
-    assert earlier.runs(tmp_path) == {"train/a.0": Run(5, 80), "trace": Run(1, None)}
+    assert runs(tmp_path) == {"train/a.0": Run(5, 80), "trace": Run(1, None)}
 
 
 def test_the_command_needs_no_torch_when_all_was_measured(tmp_path, capsys):
@@ -266,7 +266,8 @@ def test_a_mistake_is_one_line(wrong, message, capsys):
 
 
 def test_numbers_are_told_in_fitting_units():
-    assert text.duration(119) == "119 s" and text.duration(120) == "2 min"
-    assert text.duration(86400 * 2) == "48 h (2 d)"
+    seconds = (41, 99, 100, 5969, 12600, 86400 * 2)
+    told = ["41 s", "99 s", "2 min", "99 min", "3.5 h", "2.0 days"]
+    assert [text.duration(each) for each in seconds] == told
     assert text.size(1.5e9) == "1.5 GB" and text.size(12) == "12 B"
     assert text.significant(12345) == "12,300" and text.significant(0.01234) == "0.0123"

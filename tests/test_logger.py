@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from snakemake_logger_plugin_fernn import logs, messages
-from snakemake_logger_plugin_fernn.wording import duration, places, stopwatch, title
+from labrun.terminal import messages
+from labrun.terminal.words import places, stopwatch, title
 
 SNAKEFILE = """
 rule all:
@@ -100,16 +100,18 @@ def test_an_interrupt_is_no_failure_and_the_same_command_goes_on(start):
     lines += process.communicate(timeout=60)[1]
     assert process.returncode != 0
     assert "exit status" not in lines and "failed" not in lines
-    assert "the same command goes on from here" in lines
+    assert "the same command continues from here" in lines
 
 
 def test_the_end_names_what_was_made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     results = Path("results/demo")
-    told = places(results)
+    told = places(results, "fernn")
     assert "figures: results/demo/figures" in told and "fernn ui" in told
     (tmp_path / "Makefile").touch()
-    assert "report: make report BUDGET=demo   tracker: make ui" in places(results)
+    assert "report: make report BUDGET=demo   tracker: make ui" in places(
+        results, "fernn"
+    )
 
 
 def test_a_dry_run_lists_the_jobs_as_ever(snakemake):
@@ -120,10 +122,9 @@ def test_a_dry_run_lists_the_jobs_as_ever(snakemake):
     assert lines.count("rule each:") == 4 and "reason: Missing output files" in lines
 
 
-def test_names_and_durations_are_short():
+def test_names_and_times_are_short():
     wildcards = {"experiment": "translation", "model": "grnn", "seed": "0"}
     assert title("train", wildcards) == "train translation grnn seed 0"
-    assert [duration(s) for s in (41, 360, 12600)] == ["41 s", "6 min", "3.5 h"]
     assert [stopwatch(s) for s in (41, 723, 3723)] == ["0:41", "12:03", "1:02:03"]
 
 
@@ -140,7 +141,7 @@ def test_errors_are_told_without_their_command():
 def test_only_the_end_of_a_log_is_told(tmp_path):
     log = tmp_path / "long.log"
     log.write_text("\n".join(f"line {number}" for number in range(100_000)))
-    told = logs.tails([str(log), "nowhere.log"])
+    told = messages.tails([str(log), "nowhere.log"])
     assert told[1:-1] == [f"    line {number}" for number in range(99_985, 100_000)]
     assert told[-1] == "  nowhere.log is empty or not there."
 

@@ -10,9 +10,6 @@ import xarray as xr
 import mock_cubes
 from fernn.cli import main
 from fernn.config.resolve import resolve
-from fernn.estimate.cost import BENCHMARK, FLOP, Cost
-from fernn.estimate.items import device_hours, needed
-from fernn.estimate.job import Job
 from fernn.reproduction import (
     action_recognition,
     cost_of_velocities,
@@ -20,6 +17,8 @@ from fernn.reproduction import (
     hidden_state,
 )
 from labrun import modules
+from labrun.estimate.cost import BENCHMARK, FLOP, Cost, device_hours
+from labrun.estimate.job import Job, needed
 from labrun.storage import write_dataset
 
 ROOT = Path(__file__).parents[1]

@@ -19,7 +19,7 @@ pytest.importorskip("snakemake_executor_plugin_slurm")
 LIMIT = 60.0  # seconds until a run hangs
 SNAKEFILE = """
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
-from snakemake_slurm_fernn import executor
+from labrun import slurm_executor as executor
 executor.LOOK = 0.2
 ExecutorPluginRegistry().get_plugin("slurm").executor = executor.Executor
 rule long:
@@ -146,5 +146,5 @@ def test_sigterm_ends_the_jobs(run):
     assert head.wait(LIMIT) == 1
     assert "scancel 7" in run.read("calls")
     told = run.read("told")
-    assert "1 Slurm job(s) cancelled; the same command goes on" in told
+    assert "1 Slurm job(s) cancelled; the same command continues" in told
     assert "Error" not in told and "Exception" not in told

@@ -2,57 +2,57 @@
 
 import time
 
-from snakemake_logger_plugin_fernn import earlier
-from snakemake_logger_plugin_fernn.estimate import Estimator
-from snakemake_logger_plugin_fernn.progress import Job, Run
-from snakemake_logger_plugin_fernn.wording import time_left
+from labrun.estimate.benchmarks import folder_of, seconds_by_rule
+from labrun.estimate.schedule import TimeLeft
+from labrun.terminal.run import Job, Run
+from labrun.terminal.words import time_left
 
 
 def test_what_is_left_is_shared_among_cores():
-    estimator = Estimator({"tune": 2, "train": 4}, capacity={"_cores": 2.0})
-    assert not estimator.left(0).complete
-    estimator.start(1, "tune", 0)
-    estimator.start(2, "tune", 0)
-    estimator.finish(1, 10)
-    estimator.finish(2, 30)
-    assert estimator.mean("tune") == 20
-    estimator.start(3, "train", 30)
-    estimator.finish(3, 70)
+    run = TimeLeft({"tune": 2, "train": 4}, capacity={"_cores": 2.0})
+    assert not run.left(0).complete
+    run.start(1, "tune", 0)
+    run.start(2, "tune", 0)
+    run.finish(1, 10)
+    run.finish(2, 30)
+    assert run.mean("tune") == 20
+    run.start(3, "train", 30)
+    run.finish(3, 70)
     # three of 40 s on two cores
-    assert estimator.left(70).seconds == 60 and estimator.left(70).complete
-    estimator.start(4, "train", 70)
+    assert run.left(70).seconds == 60 and run.left(70).complete
+    run.start(4, "train", 70)
     # the rest of one, 25 s, and two of 40 s, on two cores
-    assert estimator.left(85).seconds == (25 + 80) / 2
-    estimator.fail(4)
-    assert estimator.left(85).seconds == 80 / 2 and estimator.mean("train") == 40
+    assert run.left(85).seconds == (25 + 80) / 2
+    run.fail(4)
+    assert run.left(85).seconds == 80 / 2 and run.mean("train") == 40
     # The same job again takes its own place, not that of one that waits.
-    estimator.start(4, "train", 90)
-    assert estimator.left(90).seconds == 3 * 40 / 2
+    run.start(4, "train", 90)
+    assert run.left(90).seconds == 3 * 40 / 2
 
 
 def test_nothing_ends_before_its_longest_job():
-    estimator = Estimator({"long": 1}, {"long": 100.0}, {"_cores": 8.0})
-    estimator.start(1, "long", 0, {"_cores": 8.0})
-    assert estimator.left(30).seconds == 70
-    assert estimator.left(130).seconds == 0
-    waiting = Estimator({"long": 1, "short": 4}, {"long": 100.0, "short": 1.0})
+    run = TimeLeft({"long": 1}, {"long": 100.0}, {"_cores": 8.0})
+    run.start(1, "long", 0, {"_cores": 8.0})
+    assert run.left(30).seconds == 70
+    assert run.left(130).seconds == 0
+    waiting = TimeLeft({"long": 1, "short": 4}, {"long": 100.0, "short": 1.0})
     waiting.capacity = {"_cores": 8.0}
     assert waiting.left(0).seconds == 100
 
 
 def test_jobs_wait_for_whatever_they_share():
-    estimator = Estimator({"train": 4}, {"train": 60.0}, {"_cores": 8.0, "gpu": 1.0})
-    assert estimator.left(0).seconds == 60
-    estimator.start(1, "train", 0, {"_cores": 1.0, "gpu": 1.0})
-    assert estimator.left(30).seconds == 3 * 60 + 30
+    run = TimeLeft({"train": 4}, {"train": 60.0}, {"_cores": 8.0, "gpu": 1.0})
+    assert run.left(0).seconds == 60
+    run.start(1, "train", 0, {"_cores": 1.0, "gpu": 1.0})
+    assert run.left(30).seconds == 3 * 60 + 30
 
 
 def test_earlier_runs_tell_until_this_one_knows():
-    estimator = Estimator({"train": 3}, {"train": 50.0})
-    assert estimator.left(0).seconds == 150
-    estimator.start(1, "train", 0)
-    estimator.finish(1, 10)
-    assert estimator.left(10).seconds == 20
+    run = TimeLeft({"train": 3}, {"train": 50.0})
+    assert run.left(0).seconds == 150
+    run.start(1, "train", 0)
+    run.finish(1, 10)
+    assert run.left(10).seconds == 20
 
 
 def test_the_end_is_told_with_its_time_of_day():
@@ -78,6 +78,6 @@ def test_benchmarks_of_earlier_runs_are_read(tmp_path):
         path = tmp_path / "results/demo/benchmarks" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    folder = earlier.folder(f"{tmp_path}/results/demo/benchmarks/train/c.tsv")
-    assert folder is not None and earlier.means(folder) == {"train": 3.0, "plot": 1.0}
-    assert earlier.folder("results/demo/times/c.tsv") is None
+    folder = folder_of(f"{tmp_path}/results/demo/benchmarks/train/c.tsv")
+    assert folder is not None and seconds_by_rule(folder) == {"train": 3.0, "plot": 1.0}
+    assert folder_of("results/demo/times/c.tsv") is None

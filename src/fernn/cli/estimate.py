@@ -1,4 +1,4 @@
-"""Tell what a run will cost before it: hours, wall time, memory, disk.
+"""Say what a run will cost before it: hours, wall time, memory, disk.
 
 Numbers come from the benchmark files of earlier runs of the budget, and where there are
 none from the operations of each model; every row says from which. No job is run.
@@ -51,11 +51,11 @@ def run(args: argparse.Namespace) -> None:
     import json
 
     from fernn.config.resolve import resolve
-    from fernn.estimate import text
+    from labrun.estimate.text import lines
 
     plan = resolve(configuration(args.configfile), args.budget)
     estimate = _estimate(args, plan)
-    for line in text.lines(estimate):
+    for line in lines(estimate):
         print(line)
     if args.output:
         from labrun.storage import write_text
@@ -64,22 +64,20 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _estimate(args: argparse.Namespace, plan: dict[str, Any]) -> dict[str, Any]:
-    from fernn.estimate import earlier, text
-    from fernn.estimate.cost import costs
     from fernn.estimate.disk import disk
-    from fernn.estimate.jobs import jobs
-    from fernn.estimate.summary import summary
+    from fernn.estimate.jobs import earlier, jobs
+    from labrun.estimate.cost import costs, summary
+    from labrun.estimate.text import sources
 
     speed = _speed(args)
     results = _results(args.results) / plan["budget"]
     made = jobs(plan)
-    known = earlier.of_budget(results, plan)
-    found = summary(made, costs(made, known, speed), args.gpus)
+    cost = costs(made, earlier(results, plan), speed)
     return {
         "budget": plan["budget"],
-        **found,
+        **summary(made, cost, args.gpus),
         "disk": disk(plan, made, results),
-        "sources": text.sources(str(results / "benchmarks"), speed),
+        "sources": sources(str(results / "benchmarks"), speed),
     }
 
 

@@ -90,15 +90,13 @@ def _files(plan: dict[str, Any], item: str) -> list[str]:
 
 def _hours(plan: dict[str, Any], results: Path) -> dict[str, str]:
     """Device hours of each item, and how they are known."""
-    from fernn.estimate import earlier
-    from fernn.estimate.cost import costs
-    from fernn.estimate.items import device_hours
-    from fernn.estimate.jobs import jobs
+    from fernn.estimate.jobs import earlier, jobs
     from fernn.estimate.speed import Assumed
-    from fernn.estimate.text import significant
+    from labrun.estimate.cost import costs, device_hours
+    from labrun.estimate.text import significant
 
     made = jobs(plan)
-    cost = costs(made, earlier.of_budget(results, plan), Assumed())
+    cost = costs(made, earlier(results, plan), Assumed())
     told = {}
     for item, shown in plan["paper"].items():
         last = [("figure", name) for name in shown["figures"]]

@@ -1,1 +1,1 @@
-"""What a run will cost, told before it: time, places, disk."""
+"""What a plan asks of a machine: its jobs, their operations, and its disk."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fernn.estimate.job import Job, Key
 from fernn.estimate.work import sequences
+from labrun.estimate.job import Job, Key
 
 NUMBER = 4.0  # bytes in a cube: of float32, or of what compression leaves of it in 64
 FILE = 30_000  # bytes of a netCDF file around its numbers
@@ -115,7 +115,7 @@ def _data(plan: dict[str, Any], results: Path) -> float:
 
 
 def _points(plan: dict[str, Any]) -> float:
-    """Numbers that runs tell the tracker: of every tenth step, four of each epoch."""
+    """Numbers that runs report: of every tenth step, four of each epoch."""
     total = 0.0
     for experiment in plan["experiments"].values():
         trainings = len(experiment["seeds"])

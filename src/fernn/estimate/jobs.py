@@ -7,16 +7,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from fernn.estimate.job import Job, Key
 from fernn.estimate.work import Network, Work, evaluation, times, training
+from labrun.estimate.benchmarks import FOLDER, Earlier, runs
+from labrun.estimate.job import Job, Key
 
 
 def jobs(plan: dict[str, Any]) -> dict[Key, Job]:
     """All jobs of a plan that `fernn.config.plan` made, by key."""
     found = [*_data(plan), *_learning(plan), *_measuring(plan), *_showing(plan)]
     return {job.key: job for job in found}
+
+
+def earlier(folder: Path, plan: dict[str, Any]) -> Earlier:
+    """What is known of a budget from the jobs that ran.
+
+    Args:
+        folder: its results.
+        plan: as it is now. The run's own plan lies in the folder and gives its sizes;
+            without a readable one they are taken to be those of now.
+    """
+    try:
+        then = jobs(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        then = jobs(plan)
+    return Earlier(then, runs(folder / FOLDER))
 
 
 def _data(plan: dict[str, Any]) -> Iterator[Job]:
@@ -135,14 +152,14 @@ def _measurer(
 
 def _showing(plan: dict[str, Any]) -> Iterator[Job]:
     shown: list[Key] = []
-    told: list[Key] = []
+    made: list[Key] = []
     for rule in ("figure", "table"):
         for name, cubes in plan[f"{rule}s"].items():
             after = tuple(map(_maker, cubes))
             shown.append((rule, name))
-            told += after
+            made += after
             yield _plain((rule, name), after)
-    for key in {key: None for key in told if key[0] == "bench"}:
+    for key in {key: None for key in made if key[0] == "bench"}:
         yield _plain(key)
     yield _plain(("trace",), tuple(shown))
     yield _plain(("track",), tuple(shown))

@@ -45,7 +45,8 @@ class Assumed:
         from fernn.estimate.flop import count
 
         asked = count(work)
-        return max(asked.flop / (self.tflops * 1e12), asked.calls * CALL)
+        seconds = max(asked.flop / (self.tflops * 1e12), asked.calls * CALL)
+        return seconds * work.slower
 
 
 class Here:
@@ -72,7 +73,7 @@ class Here:
         key = work.network.without_rollout, work.batch
         if key not in self._measured:
             self._measured[key] = measure(work.network, work.batch)
-        return count(work).flop / self._measured[key]
+        return count(work).flop / self._measured[key] * work.slower
 
 
 def measure(network: Network, batch: int) -> float:

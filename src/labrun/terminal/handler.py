@@ -1,0 +1,163 @@
+"""The logger that Snakemake loads; Snakemake's own takes over should it fail."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from logging import Handler as Logging
+from logging import LogRecord
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+
+from labrun.terminal.events import Events
+
+
+class Handler(LogHandlerBase):
+    """Passes records to the events, and to Snakemake's own handler should they fail.
+
+    Attributes:
+        command: of the laboratory, which the last line of a run mentions.
+        syntax_check: arguments of Python for a command that checks a configuration
+            file before Snakemake reads it; none by default.
+    """
+
+    command = ""
+    syntax_check: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.syntax_check:
+            check_first(self.syntax_check)
+        self._own = _snakemakes_own(self.common_settings)
+        self._events: Events | None = None
+        interrupted = notice_interrupts()
+        if not self.common_settings.dryrun:
+            quiet = {each.name.lower() for each in self.common_settings.quiet or ()}
+            colour = not self.common_settings.nocolor
+            self._events = Events(self._own, quiet, colour, interrupted, self.command)
+
+    def emit(self, record: LogRecord) -> None:
+        """Show a record; an error on the way never reaches the workflow."""
+        if self._events is not None:
+            try:
+                self._events.take(record)
+                return
+            except Exception as error:
+                self._give_up(error)
+        with suppress(Exception):  # such as a closed pipe: nobody reads any more
+            self._own.handle(record)
+
+    def close(self) -> None:
+        """Say how the run ended."""
+        if self._events is not None:
+            with suppress(Exception):
+                self._events.close(time.time())
+            self._events = None
+        super().close()
+
+    def _give_up(self, error: Exception) -> None:
+        with suppress(Exception):
+            if self._events is not None:
+                self._events.view.close()
+        self._events = None
+        with suppress(Exception):
+            words = f"The {self.command} logger stops, {type(error).__name__}: {error}"
+            print(words, file=sys.stderr, flush=True)
+
+    @property
+    def writes_to_stream(self) -> bool:
+        """Snakemake's own handler for the terminal is not needed."""
+        return True
+
+    @property
+    def writes_to_file(self) -> bool:
+        """The file below .snakemake/log is Snakemake's own."""
+        return False
+
+    @property
+    def has_filter(self) -> bool:
+        """All records are needed to count jobs, also those not to be shown."""
+        return True
+
+    @property
+    def has_formatter(self) -> bool:
+        """Snakemake's own handler, asked for its words, has one."""
+        return True
+
+    @property
+    def needs_rulegraph(self) -> bool:
+        """Jobs are counted, not drawn."""
+        return False
+
+
+def _snakemakes_own(settings: Any) -> Logging:
+    # Here, as Snakemake loads its plugins while it is imported itself.
+    from snakemake import logging
+
+    return logging.ColorizingTextHandler(
+        nocolor=settings.nocolor,
+        stream=sys.stdout if settings.stdout else sys.stderr,
+        formatter=logging.DefaultFormatter(settings.quiet, settings.show_failed_logs),
+        filter=logging.DefaultFilter(  # pyright: ignore[reportArgumentType]
+            settings.quiet,
+            settings.debug_dag,
+            settings.verbose,
+            settings.dryrun,
+            settings.printshellcmds,
+        ),
+    )
+
+
+def check_first(command: Sequence[str]) -> None:
+    """Let a command look at each configuration file that Snakemake is about to read.
+
+    Snakemake reports neither the place of a mistake in YAML nor, without a traceback, a
+    file that is missing; and it runs the expressions of a file that begins
+    ``__use_yte__: true``, even in a dry run. It makes its loggers before it reads
+    `--configfile`, but offers no hook between the two: its reader is wrapped. A file
+    that the command refuses ends Snakemake with the command's exit code.
+
+    Args:
+        command: arguments of Python, to which the path is added.
+    """
+    from snakemake.common import configfile
+
+    read = configfile._load_configfile
+    if getattr(read, "checks_first", False):
+        return
+
+    def checked(path: Any, filetype: str = "Config") -> Any:
+        if isinstance(path, str | Path) and filetype == "Config":
+            done = subprocess.run([sys.executable, *command, str(path)])
+            if done.returncode:
+                raise SystemExit(done.returncode)
+        return read(path, filetype)
+
+    checked.checks_first = True  # pyright: ignore[reportFunctionMemberAccess]
+    configfile._load_configfile = checked
+
+
+def notice_interrupts() -> Callable[[], bool]:
+    """Whether Ctrl-C was pressed from now on.
+
+    The jobs that it ends fail before Snakemake says why. What is to be done is left to
+    the handler of SIGINT; only a main thread can look.
+    """
+    came = threading.Event()
+    before: Any = signal.getsignal(signal.SIGINT)
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and callable(before):  # neither ignored nor the system's own
+
+        def notice(number: int, frame: FrameType | None) -> None:
+            came.set()
+            before(number, frame)
+
+        signal.signal(signal.SIGINT, notice)
+    return came.is_set
