@@ -16,10 +16,9 @@ from fernn import cells, flows
 from fernn.cells import FlowEquivariantCell
 from fernn.cells._checks import check_lift
 from fernn.flows import Size, held
-from fernn.models import _segments
+from fernn.models import _segments, rollouts
 from fernn.models._checks import check_cell, check_horizon
 from fernn.models._decoders import DECODERS
-from fernn.models._rollout import ROLLOUTS, begin
 from fernn.velocities import whole
 from labrun.errors import UserError, nearest
 
@@ -38,8 +37,7 @@ class Forecaster(nn.Module):
     Args:
         cell: the recurrent cell.
         decoder_layers: hidden layers of the decoder, before its linear output.
-        rollout: ``repeat``, ``warped``, ``shifted``, ``free`` or ``advect``, see
-            `fernn.models._rollout`.
+        rollout: a module of `fernn.models.rollouts`, or its ``kind`` and options.
         pooling: over V: ``max``, ``mean`` or ``sum``.
         checkpoint: ``none``, or ``segments``: in training, keep the states between
             segments of time alone and compute the others twice. The gradients are the
@@ -57,7 +55,7 @@ class Forecaster(nn.Module):
         self,
         cell: FlowEquivariantCell,
         decoder_layers: int = 4,
-        rollout: str = "free",
+        rollout: str | dict[str, Any] = "free",
         pooling: str = "max",
         checkpoint: str = "none",
         decoder: str = "equivariant",
@@ -65,8 +63,6 @@ class Forecaster(nn.Module):
     ):
         super().__init__()
         check_cell(cell, "forecaster")
-        if rollout not in ROLLOUTS:
-            raise UserError(f"no rollout {rollout!r}; {nearest(rollout, ROLLOUTS)}")
         if pooling not in POOLINGS:
             raise UserError(f"no pooling {pooling!r}; {nearest(pooling, POOLINGS)}")
         if checkpoint not in CHECKPOINTS:
@@ -77,7 +73,7 @@ class Forecaster(nn.Module):
         message = "decoder_layers must not be negative"
         decoder_layers = whole(decoder_layers, message, least=0)
         self.cell = cell
-        self.rollout = rollout
+        self.rollout = rollouts.build(rollout)
         self.pooling = pooling
         self.checkpoint = checkpoint
         width = cell.hidden if decoder_hidden is None else decoder_hidden
@@ -179,9 +175,9 @@ class Forecaster(nn.Module):
     def _forecast(self, video: Tensor, horizon: int) -> Iterator[Tensor]:
         with held(self):
             state = deque(self._observe(video), maxlen=1).pop()
-            carry = begin(self.rollout, state, video)
+            carry = self.rollout.begin(state, video)
             for _ in range(horizon):
-                carry, prediction = ROLLOUTS[self.rollout](self, carry)
+                carry, prediction = self.rollout.step(self, carry)
                 yield prediction
 
     def forward(
@@ -203,7 +199,7 @@ def build(
     kernel: int | None = None,
     activation: str = "relu",
     initial: str = "random",
-    rollout: str = "free",
+    rollout: str | dict[str, Any] = "free",
     pooling: str = "max",
     checkpoint: str = "none",
     execution: str = "auto",

@@ -13,7 +13,7 @@ the model, where gradients are averaged over devices and saved.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -194,9 +194,9 @@ def _overrides(strategy: Strategy, hook: str) -> bool:
     return getattr(type(strategy), hook) is not getattr(Strategy, hook)
 
 
-def listed(spec: Spec | Sequence[Spec] | None) -> list[dict[str, Any]]:
+def listed(spec: Spec | list[Spec] | None) -> list[dict[str, Any]]:
     """The strategies of a specification, which may be none, one, or a list."""
-    specs = spec if isinstance(spec, list | tuple) else [spec] if spec else []
+    specs = spec if isinstance(spec, list) else [spec] if spec else []
     return [named(each) for each in specs]
 
 
