@@ -5,15 +5,14 @@ mistake ends the run with exit code 2 before any job.
 """
 
 import ast
-import atexit
 import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from snakemake.logging import logger
+import yaml
 
 # Jobs find the `fernn` that belongs to this Snakemake; a conda environment wins.
 os.environ |= {
@@ -46,6 +45,10 @@ PLAN = resolved(config)
 BUDGET = PLAN["budget"]
 EXPERIMENTS = PLAN["experiments"]
 WORKERS = range(PLAN["workers"])
+RESOURCES = yaml.safe_load(
+    Path(f"{workflow.basedir}/workflow/resources.yaml").read_text()
+)
+GROWTH = {"doubling": lambda n: 2 ** (n - 1), "linear": lambda n: n}
 
 
 def any_of(names):
@@ -298,77 +301,33 @@ def shown_cubes():
     return [f"results/{BUDGET}/cubes/{name}.nc" for name in sorted(names)]
 
 
-def beside(rule):
-    """Whether a rule without a GPU runs where Snakemake runs, not as a Slurm job.
+def is_local(rule):
+    """Whether a rule runs where Snakemake runs, not as a job of a cluster.
 
-    It does unless the profile's `set-resources` names its partition.
+    Light ones do unless the profile's `set-resources` names their partition.
     """
     own = workflow.resource_settings.overwrite_resources.get(rule, {})
-    return "slurm_partition" not in own
+    light = rule in RESOURCES["light"] and "slurm_partition" not in own
+    return light or rule in RESOURCES["local"]
+
+
+def asked(rule):
+    """What its jobs ask for, as `resources.yaml` says."""
+    (amounts,) = [rules[rule] for rules in RESOURCES.values() if rule in rules]
+    return {name: amount(value) for name, value in amounts.items()}
+
+
+def amount(value):
+    """A number, the plan's, or one that grows with the attempts of a job."""
+    if isinstance(value, str):
+        return PLAN[value]
+    if isinstance(value, dict):
+        ((growth, first),) = value.items()
+        return lambda wildcards, attempt: first * GROWTH[growth](attempt)
+    return value
 
 
 def all_cores(rule):
     """The cores of the run, for a job that nothing may disturb; 1 if Slurm gives them."""
     cores = workflow.resource_settings.cores
-    return cores if cores and beside(rule) else 1
-
-
-HEAD = Path(f"results/{BUDGET}/.head.lease")
-
-
-def watch():
-    """Start the tracker beside the workflow; it ends with it, and shows that it lives."""
-    log_file = Path(f"results/{BUDGET}/logs/watch.log")
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    command = ["fernn", "track", "--watch", "--until-pid", str(os.getpid())]
-    with log_file.open("a") as stream:
-        subprocess.Popen(
-            [*command, "--head", str(HEAD)],
-            stdout=stream,
-            stderr=stream,
-            start_new_session=True,
-        )
-
-
-def resign(path, lease):
-    if path.exists() and path.read_bytes() == lease:
-        path.unlink()
-
-
-def continues(dag):
-    """Tell that earlier runs have done some of the jobs; the display counts on."""
-    jobs = list(dag.jobs)
-    done = sum(not dag.needrun(job) for job in jobs)
-    if done:
-        logger.info(f"continues: {done} of {len(jobs)} jobs are done")
-
-
-@contextmanager
-def as_head():
-    """Make this process the one head of the budget, before Snakemake locks its files.
-
-    `fernn head` refuses, with exit code 2, if another one lives; it clears what a dead
-    one left, and tells what the names of Slurm jobs begin with. Dry runs, reports and
-    the like run nothing and need no head. Unknown targets end all of them.
-    """
-    refuse_unknown(workflow.dag_settings.targets)
-    if workflow.executor_plugin is not None and not workflow.dryrun:
-        command = [sys.executable, "-m", "fernn", "head", "--budget", BUDGET]
-        done = subprocess.run(
-            [*command, "--pid", str(os.getpid())], text=True, stdout=subprocess.PIPE
-        )
-        if done.returncode:
-            raise SystemExit(done.returncode)
-        atexit.register(resign, HEAD.absolute(), HEAD.read_bytes())
-        if hasattr(workflow.executor_settings, "jobname_prefix"):
-            from labrun.slurm_executor import Executor
-
-            workflow.executor_settings.jobname_prefix = done.stdout.strip()
-            workflow.executor_plugin.executor = Executor
-    yield
-
-
-# Snakemake has no hook between what it parses and what it locks. As a decorator this
-# one leaves no frame of this file in the tracebacks of its errors.
-if workflow.is_main_process:
-    workflow._prepare_dag = as_head()(workflow._prepare_dag)
+    return cores if cores and is_local(rule) else 1

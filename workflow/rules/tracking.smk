@@ -19,12 +19,6 @@ rule track:
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **asked("track"),
     shell:
         "fernn track --check --output {output.counts:q} > {log:q} 2>&1"
-
-
-onstart:
-    continues(workflow.dag)
-    watch()

@@ -24,12 +24,12 @@ class Handler(LogHandlerBase):
     """Passes records to the events, and to Snakemake's own handler should they fail.
 
     Attributes:
-        name: of the laboratory's command, which the last line of a run mentions.
+        command: of the laboratory, which the last line of a run mentions.
         syntax_check: arguments of Python for a command that checks a configuration
             file before Snakemake reads it; none by default.
     """
 
-    name = ""
+    command = ""
     syntax_check: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -41,9 +41,7 @@ class Handler(LogHandlerBase):
         if not self.common_settings.dryrun:
             quiet = {each.name.lower() for each in self.common_settings.quiet or ()}
             colour = not self.common_settings.nocolor
-            self._events = Events(
-                self._own, quiet, colour, interrupted, self.name or ""
-            )
+            self._events = Events(self._own, quiet, colour, interrupted, self.command)
 
     def emit(self, record: LogRecord) -> None:
         """Show a record; an error on the way never reaches the workflow."""
@@ -70,7 +68,7 @@ class Handler(LogHandlerBase):
                 self._events.view.close()
         self._events = None
         with suppress(Exception):
-            words = f"The {self.name} logger stops, {type(error).__name__}: {error}"
+            words = f"The {self.command} logger stops, {type(error).__name__}: {error}"
             print(words, file=sys.stderr, flush=True)
 
     @property

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fernn.doctor._finding import FAIL, NOTE, OK, Finding
-from fernn.doctor._place import Place
-from fernn.doctor._rules import rules
 from labrun.commands import run_command
+from labrun.doctor.cluster import submitted
+from labrun.doctor.place import FAIL, NOTE, OK, Finding, Place
 
 DRIVER = Path("/proc/driver/nvidia/version")
 PATIENCE = 60.0  # seconds to import PyTorch and to wake a GPU
@@ -36,17 +35,19 @@ def check(place: Place) -> Iterator[Finding]:
         remedy = "compare the driver of nvidia-smi with the CUDA of this PyTorch"
         yield Finding(FAIL, "gpu", f"PyTorch fails: {answer.error[:150]}", remedy)
         return
-    submits = any(each.get("gpu") for each in rules(place).values())
-    yield judge(json.loads(answer.text), driver, submits and place.profile is not None)
+    submits = any(each.get("gpu") for each in submitted(place).values())
+    submits = submits and place.profile is not None
+    yield judge(json.loads(answer.text), driver, submits, place.command)
 
 
-def judge(torch: dict[str, Any], driver: bool, submits: bool) -> Finding:
-    """What the probe tells.
+def judge(torch: dict[str, Any], driver: bool, submits: bool, command: str) -> Finding:
+    """What the probe found.
 
     Args:
         torch: version, the CUDA it was built for or None, and its working devices.
         driver: whether this machine has one.
         submits: whether jobs go to GPUs of other machines, with this PyTorch.
+        command: of the laboratory.
     """
     built = f"built for CUDA {torch['built']}" if torch["built"] else "without CUDA"
     about = f"PyTorch {torch['version']}, {built}"
@@ -60,13 +61,13 @@ def judge(torch: dict[str, Any], driver: bool, submits: bool) -> Finding:
     if driver or (submits and not torch["built"]):
         where = "has a GPU" if driver else "submits to GPUs"
         return Finding(FAIL, "gpu", f"this machine {where}, but {about}", BUILD)
-    remedy = "on a node: srun --gpus=1 fernn doctor" if submits else ""
+    remedy = f"on a node: srun --gpus=1 {command} doctor" if submits else ""
     return Finding(NOTE, "gpu", f"none on this machine; {about}", remedy)
 
 
 def _devices(devices: list[list[Any]]) -> str:
-    told = [
+    names = [
         f"{name} ({free / 2**30:.0f} of {total / 2**30:.0f} GiB free)"
         for name, free, total in devices
     ]
-    return ", ".join(told)
+    return ", ".join(names)

@@ -12,13 +12,11 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from fernn.doctor._finding import FAIL, NOTE, OK, Finding
-from fernn.doctor._place import Place, nearest, try_to_write
+from labrun.doctor.place import FAIL, NOTE, OK, Finding, Place, nearest, try_to_write
 from labrun.tracking.client import public
 from labrun.tracking.folder import Folder
 
 PATIENCE = 10.0  # seconds for a server, whose first answer is slow
-LATER = "start it; a run does without, and fernn track brings its points later"
 # Not /health, which answers whoever asks.
 QUESTION = "/api/2.0/mlflow/experiments/get?experiment_id=0"
 
@@ -27,15 +25,15 @@ def check(place: Place) -> Iterator[Finding]:
     """Whether the tracker can be written, or answers within seconds."""
     folder = Folder(place.results)
     if folder.is_own:
-        yield own(folder)
+        yield own(folder, place.command)
     elif folder.uri.startswith(("http://", "https://")):
-        yield server(folder.uri)
+        yield server(folder.uri, place.command)
     else:
         uri = public(folder.uri)
         yield Finding(NOTE, "tracker", f"not looked at: {uri}")
 
 
-def own(folder: Folder) -> Finding:
+def own(folder: Folder, command: str) -> Finding:
     """The database of the results folder."""
     try:
         try_to_write(nearest(folder.home))
@@ -47,7 +45,7 @@ def own(folder: Folder) -> Finding:
     try:
         runs = count(folder.database)
     except sqlite3.Error as error:
-        remedy = f"fernn track --results {folder.results} --rebuild"
+        remedy = f"{command} track --results {folder.results} --rebuild"
         return Finding(FAIL, "tracker", f"{folder.database}: {error}", remedy)
     return Finding(OK, "tracker", f"{folder.database}, {runs} runs")
 
@@ -62,7 +60,7 @@ def count(path: Path) -> int:
     return runs
 
 
-def server(uri: str) -> Finding:
+def server(uri: str, command: str) -> Finding:
     """A server, asked with the user's name and password or token if there are any."""
     parts = urlsplit(uri)
     host = parts.netloc.rpartition("@")[2]
@@ -77,7 +75,9 @@ def server(uri: str) -> Finding:
         return _refusal(address, host, error.code, said)
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        return Finding(FAIL, "tracker", f"{address} does not answer: {reason}", LATER)
+        found = f"{address} does not answer: {reason}"
+        remedy = f"start it; a run does without, and {command} track adds it later"
+        return Finding(FAIL, "tracker", found, remedy)
     return Finding(OK, "tracker", f"{address} answers")
 
 

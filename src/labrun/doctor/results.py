@@ -1,21 +1,20 @@
-"""The head of each budget: one that runs, or what a dead one left."""
+"""What earlier runs left in the results folder: heads, locks and leases."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from fernn.doctor._finding import FAIL, NOTE, OK, Finding
-from fernn.doctor._place import Place
 from labrun import lease_file
 from labrun.controller import jobs, locks, record
+from labrun.doctor.place import FAIL, NOTE, OK, Finding, Place
 
-ITSELF = "the next snakemake clears this itself, or: fernn doctor --unlock"
+SHOWN = 3
 
 
-def check(place: Place) -> Iterator[Finding]:
-    """Each budget that has a head, or the locks of one."""
-    findings = [found for name in _budgets(place) for found in _of(place, name)]
+def head(place: Place) -> Iterator[Finding]:
+    """Each budget that a head runs, or that has the locks of a dead one."""
+    findings = [found for name in _budgets(place) for found in _head_of(place, name)]
     yield from findings or [Finding(OK, "head", "none runs, and none left locks")]
 
 
@@ -25,17 +24,19 @@ def _budgets(place: Place) -> list[str]:
     return sorted(path.name for path in place.results.iterdir() if path.is_dir())
 
 
-def _of(place: Place, budget: str) -> Iterator[Finding]:
+def _head_of(place: Place, budget: str) -> Iterator[Finding]:
     path = record.path_of(place.results, budget)
-    head = lease_file.holder(path)
-    if head is not None:
-        yield Finding(NOTE, "head", record.living(budget, head))
+    found = lease_file.holder(path)
+    if found is not None:
+        yield Finding(NOTE, "head", record.living(budget, found))
         return
     left = _left(place, budget, path)
     if not left:
         return
     if not place.unlock:
-        yield Finding(NOTE, "head", f"{budget}: {left}", ITSELF)
+        unlock = f"{place.command} doctor --unlock"
+        remedy = f"the next snakemake clears this itself, or: {unlock}"
+        yield Finding(NOTE, "head", f"{budget}: {left}", remedy)
         return
     if alive := list(_alive(place, budget)):
         found = f"{budget}: not cleared, as of its head live {', '.join(alive)}"
@@ -56,9 +57,26 @@ def _left(place: Place, budget: str, path: Path) -> str:
 
 
 def _alive(place: Place, budget: str) -> Iterator[str]:
-    """Processes and Slurm jobs that a head left and that go on."""
+    """Processes and Slurm jobs of a dead head that still run."""
     for path in sorted((place.results / budget).rglob(".*.lease")):
         if found := lease_file.holder(path):
             yield f"{found} making {path.parent / path.name[1:].removesuffix('.lease')}"
     for job in jobs.living(jobs.prefix(place.results, budget)) or []:
         yield f"Slurm job {job}"
+
+
+def leases(place: Place) -> Iterator[Finding]:
+    """Who makes something below the results folder; nothing is removed."""
+    paths = sorted(place.results.rglob(".*.lease"))
+    found = [lease_file.holder(path) for path in paths if path.name != ".head.lease"]
+    alive = [str(each) for each in found if each]
+    dead = len(found) - len(alive)
+    if alive:
+        more = f" and {len(alive) - SHOWN} more" if len(alive) > SHOWN else ""
+        makers = f"{', '.join(alive[:SHOWN])}{more}"
+        yield Finding(NOTE, "leases", f"outputs are being made by {makers}")
+    if dead:
+        remedy = "nothing to do: whoever makes these outputs takes them over"
+        yield Finding(NOTE, "leases", f"{dead} of processes that died", remedy)
+    if not found:
+        yield Finding(OK, "leases", "no output is being made")
