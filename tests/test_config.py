@@ -312,11 +312,10 @@ def test_the_choices_are_the_real_names():
     from fernn.data.flowing_digits import DRAWS
     from fernn.models._boundary import BOUNDARIES
     from fernn.models._decoders import DECODERS
-    from fernn.models._rollout import ROLLOUTS
     from fernn.models.classifier import SHIFTS
     from fernn.models.forecaster import CHECKPOINTS, POOLINGS
     from fernn.models.persistence import MOTIONS
-    from fernn.training.settings import PRECISIONS, SCHEDULES
+    from fernn.training.settings import PRECISIONS
 
     precisions = Sizes.model_fields["precision"].annotation
     assert get_args(precisions) == tuple(PRECISIONS)
@@ -331,8 +330,6 @@ def test_the_choices_are_the_real_names():
         "mixing": cells.MIXINGS,
         "motion": MOTIONS,
         "pooling": POOLINGS,
-        "rollout": ROLLOUTS,
-        "schedule": SCHEDULES,
         "shifts": SHIFTS,
     }
     assert set(moving_clips.BOUNDARIES) == set(BOUNDARIES)

@@ -22,7 +22,5 @@ CHOICES: dict[str, tuple[str, ...]] = {  # of the option of this name, in any ki
     "mixing": ("full", "lattice", "none"),
     "motion": ("oracle", "still"),
     "pooling": ("max", "mean", "sum"),
-    "rollout": ("advect", "free", "repeat", "shifted", "warped"),
-    "schedule": ("constant", "one_cycle"),
     "shifts": ("flow", "learned"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from fernn.config import axes, options
+from fernn.config import axes, options, protocols
 from fernn.config.choices import CHOICES
 from fernn.config.problems import Problem
 from fernn.config.schema import Model
@@ -18,6 +18,9 @@ def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Prob
     spec = {"kind": model.kind, **own}
     yield from options.check("models", spec, path, supplied=["size"])
     yield from out_of_range(own, path)
+    yield from protocols.kind_problems(
+        "rollout", own.get("rollout"), (*path, "rollout")
+    )
     last = own.get("last", 1)
     if isinstance(last, int) and last < 1:
         yield Problem((*path, "last"), f"must be at least 1, got {last}")

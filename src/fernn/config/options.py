@@ -30,7 +30,12 @@ ENTRY = {
     "figures": "draw",
     "flows": "build",
     "models": "build",
+    "models/rollouts": "build",
     "tables": "tabulate",
+    "training/losses": "loss",
+    "training/optimisers": "build",
+    "training/schedules": "factor",
+    "training/strategies": "build",
 }
 
 
