@@ -72,6 +72,7 @@ def test_the_published_size_for_every_v(max_speed):
         ({"hidden": 0}, "must be positive"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_wrong_values_are_refused_with_the_value(forecaster, options, message):
     with pytest.raises(UserError, match=message):
         forecaster(**options)

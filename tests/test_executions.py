@@ -187,6 +187,7 @@ def test_the_choice_is_a_rule_and_says_why(monkeypatch, forecaster):
     assert type(forecaster(execution="auto").cell).__name__ == "FusedCell"
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_winograd_refuses_other_kernels(forecaster):
     with pytest.raises(UserError, match="needs a kernel of 3, got 5; use execution"):
         forecaster(execution="winograd", kernel=5)

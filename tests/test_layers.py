@@ -29,7 +29,7 @@ BELOW = {  # from the bottom up; a part of fernn: what it imports of those above
     "evaluation": f"{ROOMS} flows videos data models checkpoint",
     "figures": f"{ROOMS} {SUMMARIES}",
     "tables": f"{ROOMS} {SUMMARIES} evaluation.significance",
-    "config": "needs training models",
+    "config": f"{ROOMS} flows cells models data training",
     "estimate": f"{ROOMS} flows cells models data training evaluation config",
     "reproduction": f"{ROOMS} {SUMMARIES} tables",
     "doctor": f"{ROOMS} data config estimate",

@@ -12,6 +12,7 @@ import torch
 from fernn import cells, flows
 from fernn.allocator import keep_freed_memory
 from fernn.bench._peak import peak
+from fernn.flows._basis import Basis
 from fernn.flows._regular import RegularConvolution
 
 FORMS = ("bank", "harmonic")
@@ -24,7 +25,7 @@ class Turning:
 
     orientations: int
     hidden: int
-    basis: str
+    basis: Basis
     kernel: int
     frame: int = 28
     images: int = 3
@@ -56,7 +57,9 @@ def convolution(size: Turning, form: str) -> Callable[[], None]:
     return both
 
 
-def sequence(size: Turning, execution: str, form: str) -> Callable[[], None]:
+def sequence(
+    size: Turning, execution: cells.Execution, form: str
+) -> Callable[[], None]:
     """A function that observes frames and differentiates the last state.
 
     Kernels are worked out once a call, as in training.

@@ -20,9 +20,13 @@ from fernn.bench._clock import interleaved, ratio
 from fernn.bench._commands import output
 from fernn.bench._row import Row
 from fernn.bench._turning import FORMS, PUBLISHED, TINY, Turning, convolution, sequence
+from fernn.cells import Execution
 
 FASTER, SMALLER, STEP_FASTER = 8.0, 0.5, 6.0
-FRAMES = {"lab": ("plain", "bank"), "co-moving": ("comoving", "harmonic")}
+FRAMES: dict[str, tuple[Execution, str]] = {
+    "lab": ("plain", "bank"),
+    "co-moving": ("comoving", "harmonic"),
+}
 
 
 def measure(quick: bool) -> Iterator[Row]:

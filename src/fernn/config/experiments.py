@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fernn import needs
 from fernn.config import axes, options, protocols
-from fernn.config.options import each_known, unknown
+from fernn.config.options import each_known, unknown, unknown_kind
 from fernn.config.problems import Problem
 from fernn.config.schema import Config
 from fernn.config.sizes import FORECAST, options_of_sizes, task, task_of
@@ -35,7 +35,7 @@ def problems(config: Config, name: str) -> Iterator[Problem]:
         given = getattr(experiment, key)
         if given is not None:
             yield from unknown(key, given, known, (*path, key))
-    if dataset.get("kind") in list(options.kinds("data")):
+    if options.exists("data", dataset.get("kind")):
         yield from _fit(config, name)
         yield from _one_task(config, name)
     yield from _needed(config, name)
@@ -46,14 +46,13 @@ def _fit(config: Config, name: str) -> Iterator[Problem]:
     experiment, path = config.experiments[name], ("experiments", name)
     dataset = experiment.dataset
     flow = dataset.get("flow", options.default("data", dataset["kind"], "flow"))
-    if flow not in list(options.kinds("flows")):
-        where = (*path, "dataset", "flow")
-        yield from unknown("flow", flow, options.kinds("flows"), where)
+    if not options.exists("flows", flow):
+        yield from unknown_kind("flow", "flows", flow, (*path, "dataset", "flow"))
         return
     for group in ("models", "baselines"):
         for index, model in enumerate(getattr(experiment, group)):
             spec = config.models.get(model)
-            if spec is None or spec.kind not in list(options.kinds("models")):
+            if spec is None or not options.exists("models", spec.kind):
                 continue
             own = (spec.model_extra or {}).get("flow")
             trained = options.constant("models", spec.kind, "TRAINED") is not False

@@ -63,9 +63,9 @@ def kind_problems(key: str, spec: Any, path: tuple) -> Iterator[Problem]:
         yield from _optimiser(given, path)
         return
     package, kind = PACKAGES[key], str(given.get("kind"))
-    if kind not in list(options.kinds(package)):
+    if not options.exists(package, kind):
         where = path if isinstance(spec, str) else (*path, "kind")
-        yield from unknown(key, kind, options.kinds(package), where)
+        yield from options.unknown_kind(key, package, kind, where)
         return
     entry = inspect.signature(_entry(key, kind)).parameters
     supplied = entry.keys() - modules.keywords(_entry(key, kind)).keys()
@@ -101,9 +101,8 @@ def needs(spec: Any) -> dict[str, str]:
     for each in spec if isinstance(spec, list) else [spec]:
         given = modules.named(each) if each else {}
         kind = given.get("kind")
-        if kind in list(options.kinds(PACKAGES["strategy"])):
-            wanted = options.constant(PACKAGES["strategy"], kind, "NEEDS") or ()
-            found |= {name: given[name] for name in wanted if name in given}
+        wanted = options.constant(PACKAGES["strategy"], kind, "NEEDS") or ()
+        found |= {name: given[name] for name in wanted if name in given}
     return found
 
 

@@ -17,7 +17,7 @@ from fernn.config import (
     protocols,
     tuning,
 )
-from fernn.config.options import each_known, unknown
+from fernn.config.options import each_known, unknown, unknown_kind
 from fernn.config.problems import Problem
 from fernn.config.schema import Config, Sizes
 from fernn.config.shown import ALL, properties
@@ -63,25 +63,34 @@ def _published(config: Config) -> Iterator[Problem]:
 
 
 def _items(config: Config, group: str) -> Iterator[Problem]:
-    known = options.kinds(group)
     available = [
         f"{experiment}/{axis}"
         for experiment, spec in config.experiments.items()
         for axis in spec.axes
     ]
-    available += [f"{needs.BENCH}/{name}" for name in options.kinds("bench")]
     for name, cubes in getattr(config, group).items():
-        yield from unknown(group[:-1], name, known, (group, name))
-        yield from each_known(cubes, [*available, ALL], (group, name), "cube")
-        shows = options.constant(group, name, "SHOWS") if name in known else None
+        yield from unknown_kind(group[:-1], group, name, (group, name))
+        shows = options.constant(group, name, "SHOWS")
         for index, cube in enumerate(cubes):
-            if shows is not None and cube in available:
+            if cube == ALL:
+                continue
+            if cube not in available and not _measured(cube):
+                measured = [f"{needs.BENCH}/{n}" for n in options.kinds("bench")]
+                known = [*available, *measured, ALL]
+                yield from unknown("cube", cube, known, (group, name, index))
+            elif shows is not None:
                 about = _about(config, *cube.split("/"))
                 if needs.role(shows, about) is None:
                     message = (
                         f"shows {needs.all_words(shows)}, not {needs.words(about)}"
                     )
                     yield Problem((group, name, index), message)
+
+
+def _measured(cube: str) -> bool:
+    """Whether `fernn bench` measures a cube."""
+    experiment, _, name = cube.partition("/")
+    return experiment == needs.BENCH and options.exists("bench", name)
 
 
 def _about(config: Config, experiment: str, axis: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, create_model
 
+from fernn.cells import Initial
 from fernn.config.fields import (
     Amount,
     Channels,
@@ -27,6 +28,8 @@ from fernn.config.fields import (
     Text,
     same,
 )
+from fernn.data import Draw
+from fernn.training.settings import Precision
 
 
 class Experiment(Strict):
@@ -82,7 +85,7 @@ class Axis(AxisSizes):
     """One test set and one statistic."""
 
     statistic: str = Field(description="a module of fernn.evaluation")
-    draw: Literal["sampled", "grid", "flowed"] | None = Field(
+    draw: Draw | None = Field(
         None, description="how its velocities are chosen; without, it has no test set"
     )
 
@@ -135,7 +138,7 @@ class Protocol(Strict):
     """What the paper, or we, decide about training apart from sizes."""
 
     rollout: Kind = Field(None, description="of forecasts, of fernn.models.rollouts")
-    initial: str = Field("random", description="recurrent kernel of forecasters")
+    initial: Initial = Field("random", description="recurrent kernel of forecasters")
     learning_rate: Amount
     learning_rates: dict[str, Amount] = Field(
         {}, description="of single models, in place of learning_rate"
@@ -177,7 +180,7 @@ class Sizes(Strict):
     hidden: Channels
     decoder_layers: Annotated[int, Field(ge=0, le=1000)]
     batch: Count
-    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+    precision: Precision = Field(
         "float32", description="of training; tf32 and bfloat16 are for GPUs"
     )
     sequences: Count = Field(description="in an epoch")

@@ -7,12 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from fernn.config import models, options, protocols
-from fernn.config.fields import Amount, same
+from fernn.config.fields import same
 from fernn.config.learners import TRAINING, value_of, with_defaults
-from fernn.config.problems import Problem, from_pydantic
+from fernn.config.problems import Problem, of_field
 from fernn.config.schema import Config, Protocol, Range, Search
 from fernn.config.sizes import options_of_sizes, sized
 from fernn.training.settings import dotted, specs_of, with_options
@@ -109,12 +107,10 @@ def _twice(choices: list[Any]) -> bool:
 def _range(config: Config, users: Users, name: str, span: Range) -> Iterator[Problem]:
     """Whether there is such an option, and what it makes of the range."""
     path = (*users.path, "ranges", name)
-    kinds = {config.models[model].kind for _, model in users.learners}
-    known = {*TRAINING} | {
-        each for learner in users.learners for each in _of_kinds(config, *learner)
-    }
-    for kind in kinds & options.kinds("models").keys():
-        known |= {*options.names("models", kind)}
+    known = {*TRAINING}
+    for experiment, model in users.learners:
+        known |= {*_of_kinds(config, experiment, model)}
+        known |= {*options.names("models", config.models[model].kind)}
     if name in FIXED:
         yield Problem(path, f"cannot be tuned: it is {FIXED[name]}")
     elif name not in known:
@@ -178,11 +174,8 @@ def _of_decided(
 def _of_training(name: str, value: Any, path: tuple) -> Iterator[Problem]:
     if name == "schedule":
         yield from protocols.kind_problems(name, value, path)
-        return
-    try:
-        TypeAdapter(Amount).validate_python(value, strict=True)
-    except ValidationError as error:
-        yield from from_pydantic(error, path)
+    else:
+        yield from of_field(Protocol, name, value, path)
 
 
 def _of_models(
@@ -190,10 +183,10 @@ def _of_models(
 ) -> Iterator[Problem]:
     """What models say to values of the range, and whether trial 0 is in it."""
     path, sizes = (*users.path, "ranges", name), options_of_sizes(config)
-    budget, kinds = config.budgets.get(config.budget), options.kinds("models")
+    budget = config.budgets.get(config.budget)
     for experiment, model in users.learners:
         entry = config.models[model]
-        if entry.kind not in kinds or name not in options.names("models", entry.kind):
+        if name not in options.names("models", entry.kind):
             continue
         before = {*models.problems(entry, (), sizes)}
         for value in _probes(span):

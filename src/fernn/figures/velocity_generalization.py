@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import seaborn
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -101,6 +100,8 @@ def _heat_map(axes: Axes, error: xr.DataArray, norm: LogNorm) -> None:
     rows, columns = error["velocity_rows"].values, error["velocity_columns"].values
     legible = max(error.shape) <= LEGIBLE
     text = np.vectorize(_parts.short)(error.values)
+    import seaborn  # see `_style`
+
     seaborn.heatmap(
         error.values,
         ax=axes,

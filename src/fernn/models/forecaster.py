@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from einops import rearrange
@@ -17,13 +17,12 @@ from fernn.cells import FlowEquivariantCell
 from fernn.cells._checks import check_lift
 from fernn.flows import Size, held
 from fernn.models import _segments, rollouts
-from fernn.models._checks import check_cell, check_horizon
-from fernn.models._decoders import DECODERS
+from fernn.models._checks import POOLINGS, Pooling, check_cell, check_horizon
+from fernn.models._decoders import DECODERS, DecoderName
 from fernn.velocities import whole
-from labrun.errors import UserError, nearest
+from labrun.errors import require_known
 
-POOLINGS = {"max": torch.amax, "mean": torch.mean, "sum": torch.sum}
-CHECKPOINTS = ("none", "segments")
+Checkpoint = Literal["none", "segments"]
 
 
 class Forecaster(nn.Module):
@@ -56,25 +55,21 @@ class Forecaster(nn.Module):
         cell: FlowEquivariantCell,
         decoder_layers: int = 4,
         rollout: str | dict[str, Any] = "free",
-        pooling: str = "max",
-        checkpoint: str = "none",
-        decoder: str = "equivariant",
+        pooling: Pooling = "max",
+        checkpoint: Checkpoint = "none",
+        decoder: DecoderName = "equivariant",
         decoder_hidden: int | None = None,
     ):
         super().__init__()
         check_cell(cell, "forecaster")
-        if pooling not in POOLINGS:
-            raise UserError(f"no pooling {pooling!r}; {nearest(pooling, POOLINGS)}")
-        if checkpoint not in CHECKPOINTS:
-            hint = nearest(checkpoint, CHECKPOINTS)
-            raise UserError(f"no checkpoint {checkpoint!r}; {hint}")
-        if decoder not in DECODERS:
-            raise UserError(f"no decoder {decoder!r}; {nearest(decoder, DECODERS)}")
+        require_known("pooling", pooling, POOLINGS)
+        require_known("checkpoint", checkpoint, get_args(Checkpoint))
+        require_known("decoder", decoder, DECODERS)
         message = "decoder_layers must not be negative"
         decoder_layers = whole(decoder_layers, message, least=0)
         self.cell = cell
         self.rollout = rollouts.build(rollout)
-        self.pooling = pooling
+        self.pooling: Pooling = pooling
         self.checkpoint = checkpoint
         width = cell.hidden if decoder_hidden is None else decoder_hidden
         width = whole(width, "decoder_hidden must be positive", least=1)
@@ -197,15 +192,15 @@ def build(
     hidden: int = 128,
     decoder_layers: int = 4,
     kernel: int | None = None,
-    activation: str = "relu",
-    initial: str = "random",
+    activation: cells.Activation = "relu",
+    initial: cells.Initial = "random",
     rollout: str | dict[str, Any] = "free",
-    pooling: str = "max",
-    checkpoint: str = "none",
-    execution: str = "auto",
-    mixing: str = "none",
+    pooling: Pooling = "max",
+    checkpoint: Checkpoint = "none",
+    execution: cells.Execution = "auto",
+    mixing: cells.Mixing = "none",
     mixing_radius: int = 1,
-    decoder: str = "equivariant",
+    decoder: DecoderName = "equivariant",
     decoder_hidden: int | None = None,
 ) -> Forecaster:
     """A forecaster from a specification; see `Forecaster` and the cell."""

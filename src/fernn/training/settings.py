@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from labrun.errors import UserError, nearest
+from labrun.errors import UserError, nearest, require_known
 from labrun.modules import configured, named
 
 SCHEDULES = "fernn.training.schedules"
 KINDS = {"loss", "optimiser", "schedule", "strategy"}  # settings that name kinds
-PRECISIONS: dict[str, Any] = {  # and what Lightning calls them
+Precision = Literal["float32", "tf32", "bfloat16"]
+PRECISIONS: dict[Precision, Any] = {  # and what Lightning calls them
     "float32": "32-true",
     "tf32": "32-true",
     "bfloat16": "bf16-mixed",
@@ -65,7 +66,7 @@ class Settings:
     learning_rate: float = 1e-3
     schedule: Spec = "constant"
     clip: float = 1.0
-    precision: str = "float32"
+    precision: Precision = "float32"
     seed: int = 0
     loss: Spec | None = None
     optimiser: Spec | None = None
@@ -165,9 +166,7 @@ def settings(spec: dict[str, Any], seed: int) -> Settings:
         raise UserError(f"training settings: {error}") from None
     _require_numbers(made)
     configured(SCHEDULES, made.schedule, "factor")
-    if made.precision not in PRECISIONS:
-        hint = nearest(made.precision, PRECISIONS)
-        raise UserError(f"no precision {made.precision!r}; {hint}")
+    require_known("precision", made.precision, PRECISIONS)
     if made.steps < 1:
         raise UserError(
             f"{made.sequences} sequences in {made.epochs} epochs give no step of"
