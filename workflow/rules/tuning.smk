@@ -4,7 +4,7 @@ REQUIRED INPUTS: results/{budget}/data/
 OUTPUTS: results/{budget}/studies/{experiment}/{model}/best.json
 """
 
-ENDED = {  # what tells that a number of trials of a study have ended, by mode
+ENDED = {  # the files that say that a number of trials of a study have ended, by mode
     "workers": lambda number: expand("worker-{worker}.json", worker=WORKERS[:number]),
     "batch": lambda number: expand("trial-{slot}.json", slot=range(number)),
 }

@@ -59,7 +59,7 @@ def _mapping(node: Any) -> Asked:
 
 
 def slurm(place: Place) -> Iterator[Finding]:
-    """Whether Slurm answers, and whether ended jobs can be told from lost ones."""
+    """Whether Slurm answers, and whether ended jobs and lost ones differ."""
     if place.profile is None:
         yield Finding(NOTE, "slurm", "not looked at: jobs run here", "--profile slurm")
         return
