@@ -28,23 +28,37 @@ def square(speed: int) -> list[list[int]]:
 
 def model(label: str, speed: int, cost: float, **changes) -> dict:
     about = {"label": label, "kind": "forecaster", "baseline": False}
+    about |= {"role": "model", "reference": False, "drawn": False, "published": None}
     about |= {"velocities": square(speed), "parameters": 1305, "cost": cost}
     return about | {"epochs": 10} | changes
 
 
-def baseline(label: str) -> dict:
+def baseline(label: str, **changes) -> dict:
     about = {"kind": "persistence", "baseline": True, "parameters": 0, "epochs": 0}
-    return model(label, 0, 0.0) | about
+    return model(label, 0, 0.0) | about | {"role": "baseline"} | changes
 
 
 MODELS = {
-    "grnn": model("G-RNN", 0, 0.31, epochs=32),
+    "grnn": model("G-RNN", 0, 0.31, epochs=32, reference=True),
     "fernn_v1": model("FERNN-V1", 1, 0.62, epochs=16),
     "fernn_v2": model("FERNN-V2", 2, 1.0),
-    "copy_last": baseline("copy last frame"),
+    "copy_last": baseline("copy last frame", drawn=True),
     "copy_moved": baseline("copy moved (oracle)"),
 }
 TRAINED = [name for name, about in MODELS.items() if not about["baseline"]]
+
+
+def published(**values: tuple[float, float]) -> dict[str, str]:
+    """Attributes of a cube whose models have published values, mean and std."""
+    models = {
+        name: about
+        | {"published": dict(zip(("mean", "std"), values[name], strict=True))}
+        if name in values
+        else about
+        for name, about in MODELS.items()
+    }
+    known = {"name": "paper", "source": ["Published: a paper."], "others": {}}
+    return {"models": json.dumps(models), "published": json.dumps(known)}
 
 
 MEASURED = {  # axis: its statistic and draw
@@ -78,6 +92,7 @@ def attrs(axis: str, **changes) -> dict:
         "max_speed": 2,
         "published_size": 0,
         "protocol": "exact",
+        "published_protocol": 0,
         "rollout": "free",
         "source": "handwritten digits (scikit-learn, 8x8)",
         "commit": "0" * 40,

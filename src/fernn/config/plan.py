@@ -138,7 +138,11 @@ def _attrs(
         "protocol": experiment.protocol,
         "published_protocol": int(protocol.as_published),
         "published": published
-        and {"source": published.source, "others": published.others},
+        and {
+            "name": experiment.published,
+            "source": published.source,
+            "others": published.others,
+        },
         "rollout": protocol.rollout,
         "models": {
             model: _about(config, experiment, model, published)

@@ -23,7 +23,9 @@ from matplotlib.lines import Line2D
 
 from fernn.evaluation import aggregate, velocities
 from fernn.figures import _looks, _parts, _style
+from fernn.figures.velocity_generalization import numbers
 
+__all__ = ["SHOWS", "draw", "numbers"]
 SHOWS = {"velocity": {"statistic": "squared_error", "draw": "grid", "unit": "degrees"}}
 COMPONENT = "velocity_degrees"
 
