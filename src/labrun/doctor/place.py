@@ -1,21 +1,53 @@
-"""Where the run will be, and what it will ask for."""
+"""Where a run will be and what it will ask for; what a check found there."""
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from os import stat_result
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from labrun.errors import UserError
 
+OK, NOTE, FAIL = "ok", "note", "FAIL"
+WIDTH = 11  # of the longest name of a check, and a colon
+SECRET = re.compile("TOKEN|PASSWORD|SECRET|API_KEY", re.IGNORECASE)
 PROFILE = re.compile(r"(profile|config)(\.v(\d+)\+)?\.yaml")  # of these, the newest
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the examination, without secrets.
+
+    Args:
+        state: OK; NOTE, worth knowing; FAIL, the run would not go well.
+        what: was looked at.
+        found: there.
+        remedy: what to do about it.
+    """
+
+    state: str
+    what: str
+    found: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        line = f"{self.state:<4}  {self.what + ':':<{WIDTH}} {self.found}"
+        return without_secrets(f"{line} -- {self.remedy}" if self.remedy else line)
+
+
+def without_secrets(text: str) -> str:
+    """A text without user and query of an address, and without secret variables."""
+    for name, value in os.environ.items():
+        if SECRET.search(name) and len(value) > 3:
+            text = text.replace(value, "***")
+    text = re.sub(r"(\w://)[^/\s]*@", r"\1", text)
+    return re.sub(r"(\w://[^\s?]+)\?[^\s,;]+", r"\1", text)
 
 
 @dataclass(frozen=True)
@@ -25,18 +57,19 @@ class Place:
     Args:
         results: the results folder, in the folder where Snakemake runs.
         profile: folder of the profile that submits to Slurm; None to run here.
-        files: of the configuration, besides the profile's.
-        named: whether some were named; the profile's are then not read.
-        budget: in place of the configuration's.
         unlock: clear what a dead head left.
+        resources: what a job of each rule asks for at its first attempt; see
+            `labrun.resources`. Where it is empty, the profile speaks for all rules.
+        needed: bytes that the whole run takes.
+        command: of the laboratory, for what to do about a finding.
     """
 
     results: Path = Path("results")
     profile: Path | None = None
-    files: tuple[Path, ...] = (Path("config.yaml"),)
-    named: bool = False
-    budget: str | None = None
     unlock: bool = False
+    resources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    needed: Callable[[], float] = float
+    command: str = "labrun"
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -45,6 +78,9 @@ class Place:
         Raises:
             UserError: it has no file, or one that is no YAML.
         """
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
+
         if self.profile is None:
             return {}
         path = profile_file(self.profile)
@@ -57,27 +93,17 @@ class Place:
             raise UserError(f"{path} is no mapping of keys to values")
         return content
 
-    @cached_property
-    def plan(self) -> dict[str, Any]:
-        """What the workflow makes.
+    @property
+    def configuration(self) -> list[Path]:
+        """The configuration that the profile names, in its folder or here.
 
         Raises:
-            UserError: the configuration has mistakes.
+            UserError: see `settings`.
         """
-        from fernn.config.resolve import resolve
-
-        return resolve((*self.files, *self._profiles_files()), self.budget)
-
-    def _profiles_files(self) -> list[Path]:
-        """The configuration that a profile names, beside it or here.
-
-        Snakemake takes files from the command line in their place.
-        """
-        named = [] if self.named else self.settings.get("configfile") or []
+        named = self.settings.get("configfile") or []
         names = [named] if isinstance(named, str) else named
-        beside = [(self.profile or Path()) / name for name in names]
-        pairs = zip(beside, names, strict=True)
-        return [path if path.exists() else Path(name) for path, name in pairs]
+        in_folder = [((self.profile or Path()) / name, name) for name in names]
+        return [path if path.exists() else Path(name) for path, name in in_folder]
 
 
 def profile_file(folder: Path) -> Path:
@@ -96,7 +122,7 @@ def profile_file(folder: Path) -> Path:
 
 
 def nearest(path: Path) -> Path:
-    """A folder, or the nearest one above it that is there."""
+    """A folder, or the nearest one above it that exists."""
     path = path.absolute()
     while not path.is_dir():
         path = path.parent
@@ -109,7 +135,7 @@ def try_to_write(folder: Path) -> stat_result:
     Raises:
         OSError: it cannot be made.
     """
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".fernn-doctor-") as file:
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".doctor-") as file:
         file.write(b"written")
         file.flush()
         return Path(file.name).stat()
