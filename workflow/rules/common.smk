@@ -245,8 +245,9 @@ def module(group):
 
 def shared(group):
     """What figures or tables have in common: its change makes all of them again."""
-    folder = Path(f"{workflow.basedir}/src/fernn/{group}")
-    return sorted(source(f"{group}/{path.name}") for path in folder.glob("_[a-z]*.py"))
+    package = Path(f"{workflow.basedir}/src/fernn")
+    common = {"figures": "drawing/*.py", "tables": "tables/_[a-z]*.py"}[group]
+    return sorted(source(path.relative_to(package)) for path in package.glob(common))
 
 
 def source(path):
