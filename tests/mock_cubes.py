@@ -45,7 +45,7 @@ def square(speed: int) -> list[list[int]]:
 
 
 def model(label: str, speed: int, cost: float, **changes) -> dict:
-    about = {"label": label, "kind": "forecaster", "baseline": False}
+    about = {"label": label, "kind": "forecaster"}
     about |= {"role": "model", "reference": False, "drawn": False, "published": None}
     about |= {"velocities": square(speed), "parameters": 1305, "cost": cost}
     about |= {"role": "model", "reference": False, "drawn": False}
@@ -53,7 +53,7 @@ def model(label: str, speed: int, cost: float, **changes) -> dict:
 
 
 def baseline(label: str, **changes) -> dict:
-    about = {"kind": "persistence", "baseline": True, "parameters": 0, "epochs": 0}
+    about = {"kind": "persistence", "parameters": 0, "epochs": 0}
     return model(label, 0, 0.0) | about | {"role": "baseline"} | changes
 
 
@@ -64,7 +64,7 @@ MODELS = {
     "copy_last": baseline("copy last frame", drawn=True),
     "copy_moved": baseline("copy moved (oracle)"),
 }
-TRAINED = [name for name, about in MODELS.items() if not about["baseline"]]
+TRAINED = [name for name, about in MODELS.items() if about["role"] == "model"]
 
 
 def published(**values: tuple[float, float]) -> dict[str, str]:
