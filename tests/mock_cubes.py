@@ -30,6 +30,7 @@ def model(label: str, speed: int, cost: float, **changes) -> dict:
     about = {"label": label, "kind": "forecaster", "baseline": False}
     about |= {"role": "model", "reference": False, "drawn": False, "published": None}
     about |= {"velocities": square(speed), "parameters": 1305, "cost": cost}
+    about |= {"role": "model", "reference": False, "drawn": False}
     return about | {"epochs": 10} | changes
 
 

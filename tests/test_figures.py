@@ -18,7 +18,7 @@ import xarray as xr
 import mock_cubes
 from fernn.cli import figure as figure_command
 from fernn.cli import table as table_command
-from fernn.figures import _looks, _parts, _style
+from fernn.drawing import parts, style
 from labrun import modules
 from labrun.errors import UserError
 from labrun.storage import write_dataset
@@ -36,7 +36,7 @@ def make(module) -> list[xr.Dataset]:
 
 def rendered(figure, kind) -> bytes:
     file = io.BytesIO()
-    figure.savefig(file, format=kind, dpi=50, metadata=_style.metadata(kind, {"a": 1}))
+    figure.savefig(file, format=kind, dpi=50, metadata=style.metadata(kind, {"a": 1}))
     return file.getvalue()
 
 
@@ -64,7 +64,7 @@ def test_a_label_has_one_look_and_the_legend_has_all(name):
     module = modules.load("fernn.figures", name)
     (cube,) = make(module)
     cubes = [cube, renamed(cube, {"fernn_v1": "FERNN-V7"})]
-    looks = _looks.looks(cubes)
+    looks = style.looks_of(cubes)
     assert looks["grnn"] == looks["grnn_b"]
     assert looks["fernn_v1"].marker != looks["fernn_v1_b"].marker
     (legend,) = module.draw(cubes).legends
@@ -84,7 +84,7 @@ def test_every_figure_draws_a_new_model_and_a_diverged_seed(name):
     for variable in cube.data_vars:
         if "seed" in cube[variable].dims:
             cube[variable].loc[{"model": "fernn_v2", "seed": 0}] = np.nan
-    looks = _looks.looks([cube], baselines=False)
+    looks = style.looks_of([cube], baselines=False)
     assert [look.label for look in looks.values()] == ["G-RNN", "FERNN-V2", "ConvLSTM"]
     assert len({look.color for look in looks.values()}) == 3
     assert rendered(module.draw([cube]), "png")
@@ -140,10 +140,10 @@ def test_a_cube_is_shown_by_what_it_measures_and_not_by_its_name(package, name):
 def test_two_cubes_of_an_experiment_are_told_apart():
     cubes = [mock_cubes.length(), mock_cubes.length().assign_attrs(axis="noisy")]
     module = modules.load("fernn.figures", "length_generalization")
-    titles = [axes.get_title() for axes in module.draw(_parts.apart(cubes)).axes[::2]]
+    titles = [axes.get_title() for axes in module.draw(parts.apart(cubes)).axes[::2]]
     assert titles == [f"Digits in translation, {n} (demo)" for n in ("length", "noisy")]
-    (alone,) = _parts.apart(cubes[:1])
-    assert _parts.title(alone) == "Digits in translation (demo)"
+    (alone,) = parts.apart(cubes[:1])
+    assert parts.title(alone) == "Digits in translation (demo)"
     table = modules.load("fernn.tables", "generalization").tabulate(cubes)
     called = ["translation/length", "translation/noisy"]
     assert list(table["experiment"].unique()) == called
@@ -160,8 +160,8 @@ def test_a_cube_that_tells_no_statistic_is_refused():
 
 def test_short_numbers():
     cases = {0.744: "0.74", 99.9: "100", 9.97: "10", 5.6e-8: "6e−8", 0.0: "0"}
-    assert {value: _parts.short(value) for value in cases} == cases
-    assert _parts.short(np.inf) == "∞"
+    assert {value: parts.short(value) for value in cases} == cases
+    assert parts.short(np.inf) == "∞"
 
 
 def command(command, name, cube, *outputs) -> None:

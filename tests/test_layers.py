@@ -29,19 +29,20 @@ BELOW = {  # from the bottom up; a part of fernn: what it imports of those above
     "data": f"{ROOMS} videos",
     "training": f"{ROOMS} videos data models",
     "evaluation": f"{ROOMS} flows videos data models checkpoint",
-    "figures": f"{ROOMS} {SUMMARIES}",
+    "drawing": f"{ROOMS} {SUMMARIES}",
+    "figures": f"{ROOMS} {SUMMARIES} drawing",
     "tables": f"{ROOMS} {SUMMARIES} evaluation.significance",
-    "config": "needs",
+    "config": f"{ROOMS} flows cells models data training",
     "estimate": f"{ROOMS} flows cells models data training evaluation config",
     "doctor": f"{ROOMS} data config estimate",
-    "cli": f"{ROOMS} videos data models checkpoint training evaluation figures tables"
-    " config doctor estimate",
+    "cli": f"{ROOMS} videos data models checkpoint training evaluation drawing figures"
+    " tables config doctor estimate",
 }
 HOMES = {  # a library: the only parts that import it
     "mlflow": "",
     "optuna": "",
-    "matplotlib": "figures",
-    "seaborn": "figures",
+    "matplotlib": "drawing figures",
+    "seaborn": "drawing figures",
     "torchmetrics": "evaluation",
     "pooch": "data videos",
     "sklearn": "data",

@@ -19,9 +19,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fernn.drawing import parts
+from fernn.drawing.style import PAGE, theme
 from fernn.evaluation import aggregate
 from fernn.evaluation.numbers import Number, over_seeds
-from fernn.figures import _parts, _style
 
 SHOWS = {"velocities": {"measurement": "velocities"}}
 COLORS = {"auto": "#0072B2", "naive": "#D55E00"}
@@ -35,7 +36,7 @@ SOURCE = (
 PANELS = (("step_time", "time of a training step (ms)"), ("memory", "memory (MiB)"))
 
 
-@_style.theme
+@theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """Two panels for each cube of the measurement ``velocities`` (the paper's Fig. 11).
 
@@ -43,7 +44,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         UserError: a cube of another statistic.
     """
     aggregate.require(cubes, SHOWS)
-    figure = Figure(figsize=(_style.PAGE, 0.35 + 2.3 * len(cubes)))
+    figure = Figure(figsize=(PAGE, 0.35 + 2.3 * len(cubes)))
     grid = figure.subplots(len(cubes), len(PANELS), squeeze=False)
     for row, cube in zip(grid, cubes, strict=True):
         for axes, (name, label) in zip(row, PANELS, strict=True):
@@ -55,7 +56,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         row[0].set_title(f"frames {cube.attrs['size']}")
         row[1].set_title(f"{cube.sizes['round']} rounds of time, one of memory")
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    _parts.legend(figure, handles, labels)
+    parts.legend(figure, handles, labels)
     return figure
 
 
@@ -69,7 +70,7 @@ def _line(axes: Axes, values: xr.DataArray, form: str) -> None:
     axes.plot(slots, rounds, ".", markersize=3, alpha=0.5, **style)
     axes.plot(slots, middle, label=form, linewidth=1.2, **style)
     place: dict[str, Any] = {"textcoords": "offset points", "xytext": (3, 0)}
-    times = f"{_parts.short(middle[-1] / middle[0])}×"
+    times = f"{parts.short(middle[-1] / middle[0])}×"
     axes.annotate(times, end, va="center", size=6.5, **place, **style)
 
 

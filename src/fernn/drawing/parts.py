@@ -1,4 +1,4 @@
-"""What panels have in common: titles, legends, marks, cells, and numbers as text."""
+"""Parts of panels: titles, legends, marks, images, outlines, and numbers as text."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 
@@ -71,6 +73,30 @@ def cell(
     """An image of a film strip: a unit square on axes whose y points down."""
     extent = (left, left + 1, top + 1, top)
     axes.imshow(image, cmap=cmap, vmin=0, vmax=high, extent=extent)
+
+
+def outline(axes: Axes, mask: np.ndarray, strokes: Sequence[tuple]) -> None:
+    """Draw around the cells in `mask`; cell (i, j) spans i..i+1 down, j..j+1 across.
+
+    Args:
+        axes: of the heat map.
+        mask: (row, column), True inside.
+        strokes: (colour, width in points, line style), the first one undermost.
+    """
+    for color, width, line in strokes:
+        cap = "projecting" if line == "solid" else "butt"
+        style: dict[str, Any] = {"color": color, "linewidth": width, "linestyle": line}
+        edges = LineCollection(_border(mask), clip_on=False, capstyle=cap, **style)
+        axes.add_collection(edges)
+
+
+def _border(mask: np.ndarray) -> list[tuple]:
+    """The edges between cells in `mask` and cells outside it."""
+    padded = np.pad(mask, 1)
+    across = np.argwhere(padded[1:, 1:-1] != padded[:-1, 1:-1])
+    down = np.argwhere(padded[1:-1, 1:] != padded[1:-1, :-1])
+    lines = [((column, row), (column + 1, row)) for row, column in across]
+    return lines + [((column, row), (column, row + 1)) for row, column in down]
 
 
 def signed(number: int) -> str:

@@ -1,18 +1,21 @@
-"""The one style of all figures: theme, sizes, and saving."""
+"""The style of all figures: theme, width, saving, and how each model looks."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib
-import seaborn
+import xarray as xr
 from matplotlib.figure import Figure
 
+from fernn.evaluation import aggregate
 from labrun.errors import UserError
 from labrun.storage import atomic
 
@@ -49,6 +52,19 @@ THEME = {
     "savefig.dpi": 300,
 }
 
+# Okabe and Ito's palette: told apart by readers with any colour vision. A model's
+# `color` in config.yaml wins; marker and line follow the order of the models.
+LOOKS = (
+    ("#D55E00", "s", (0, (1.2, 0.8))),
+    ("#009E73", "^", (0, (4, 1.2))),
+    ("#0072B2", "o", "solid"),
+    ("#CC79A7", "D", (0, (6, 1, 1, 1))),
+    ("#E69F00", "v", (0, (3, 1))),
+    ("#56B4E9", "P", (0, (5, 1, 1, 1, 1, 1))),
+    ("#000000", "X", (0, (8, 2))),
+)
+BASELINES = ((0, (4, 2)), (0, (1, 1.5)), (0, (4, 1.5, 1, 1.5)))
+
 
 def theme(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     """Let a `draw` function work in the style, and leave matplotlib as it was."""
@@ -63,6 +79,8 @@ def theme(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 @contextmanager
 def _settings() -> Iterator[None]:
+    import seaborn  # a check of the configuration does without its second
+
     settings: dict[Any, Any] = {}  # whose keys matplotlib types as literals
     settings |= seaborn.axes_style("ticks") | seaborn.plotting_context("paper") | THEME
     with matplotlib.rc_context(settings):
@@ -95,3 +113,39 @@ def save(figure: Figure, path: Path, lineage: dict) -> None:
         raise UserError(f"{path}: a figure is one of {known}")
     with _settings(), atomic(path) as temporary:
         figure.savefig(temporary, format=kind, metadata=metadata(kind, lineage))
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one model is drawn in every figure."""
+
+    label: str
+    color: str
+    marker: str
+    linestyle: str | tuple
+    baseline: bool
+
+
+def looks_of(cubes: Sequence[xr.Dataset], baselines: bool = True) -> dict[str, Look]:
+    """The look of each model, in the cubes' display order; one look for each label.
+
+    A new model in ``config.yaml`` appears without a change here.
+    """
+    found: dict[str, dict] = {}
+    for cube in cubes:
+        found |= aggregate.models(cube, baselines)
+    styles, dashes = itertools.cycle(LOOKS), itertools.cycle(BASELINES)
+    chosen: dict[str, Look] = {}
+    known: dict[tuple, Look] = {}
+    for name, about in found.items():
+        kind = about["label"], about.get("color"), about["baseline"]
+        if kind in known:
+            look = known[kind]
+        elif about["baseline"]:
+            look = Look(about["label"], "0.45", "", next(dashes), True)
+        else:
+            color, marker, line = next(styles)
+            color = about.get("color") or color
+            look = Look(about["label"], color, marker, line, False)
+        chosen[name] = known[kind] = look
+    return chosen
