@@ -12,6 +12,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
 
 
 rule all:
@@ -35,3 +36,4 @@ include: "workflow/rules/paper.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/tracking.smk"
 include: "workflow/rules/targets.smk"
+include: "workflow/rules/controller.smk"

@@ -28,6 +28,7 @@ def square(speed: int) -> list[list[int]]:
 
 def model(label: str, speed: int, cost: float, **changes) -> dict:
     about = {"label": label, "kind": "forecaster", "baseline": False}
+    about |= {"role": "model", "reference": False, "drawn": False, "published": None}
     about |= {"velocities": square(speed), "parameters": 1305, "cost": cost}
     about |= {"role": "model", "reference": False, "drawn": False}
     return about | {"epochs": 10} | changes
@@ -46,6 +47,19 @@ MODELS = {
     "copy_moved": baseline("copy moved (oracle)"),
 }
 TRAINED = [name for name, about in MODELS.items() if not about["baseline"]]
+
+
+def published(**values: tuple[float, float]) -> dict[str, str]:
+    """Attributes of a cube whose models have published values, mean and std."""
+    models = {
+        name: about
+        | {"published": dict(zip(("mean", "std"), values[name], strict=True))}
+        if name in values
+        else about
+        for name, about in MODELS.items()
+    }
+    known = {"name": "paper", "source": ["Published: a paper."], "others": {}}
+    return {"models": json.dumps(models), "published": json.dumps(known)}
 
 
 MEASURED = {  # axis: its statistic and draw
@@ -79,6 +93,7 @@ def attrs(axis: str, **changes) -> dict:
         "max_speed": 2,
         "published_size": 0,
         "protocol": "exact",
+        "published_protocol": 0,
         "rollout": "free",
         "source": "handwritten digits (scikit-learn, 8x8)",
         "commit": "0" * 40,

@@ -1,8 +1,12 @@
 """Commands start fast, and tell a user's mistake in one line."""
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 import xarray as xr
@@ -10,11 +14,13 @@ import xarray as xr
 import fernn.cli
 import mock_clips
 from conftest import RECIPE
-from fernn.cli import commands, main
+from fernn.cli import _extras, commands, main
 from fernn.config.options import kinds
 from labrun.errors import UserError
 from labrun.storage import write_dataset
+from test_layers import imports
 
+ROOT = Path(__file__).parents[1]
 HEAVY = (
     "torch torchmetrics mlflow optuna matplotlib seaborn xarray pandas numpy".split()
 )
@@ -25,7 +31,7 @@ def helps():
     """What each command's help prints, and the modules in memory at the end."""
     code = """
 import contextlib, io, json, sys
-from fernn.cli import commands, main
+from fernn.cli import _extras, commands, main
 helps = {}
 for name in ["", *commands()]:
     text = io.StringIO()
@@ -107,6 +113,56 @@ def test_our_mistake_keeps_its_traceback(monkeypatch):
 
     monkeypatch.setattr(commands()["config"], "run", wrong)
     with pytest.raises(ZeroDivisionError):
+        main(["config"])
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+# Libraries that others bring: seaborn, mlflow, Snakemake, torch.
+BROUGHT = re.compile("PIL|sqlalchemy|psutil|snakemake_interface_.*|triton")
+
+
+def requirements(*extras):
+    """The requirements of extras, as the metadata of an installed package list them."""
+    for extra in extras:
+        for line in PROJECT["optional-dependencies"][extra]:
+            if line.startswith("fernn["):
+                inner = requirements(*re.findall(r"\w+", line)[1:])
+                yield from (
+                    f"{each.split(';')[0]}; extra == '{extra}'" for each in inner
+                )
+            else:
+                yield f"{line}; extra == '{extra}'"
+
+
+def test_every_library_is_brought_by_the_package_or_the_smallest_extra():
+    lines = [*requirements(*PROJECT["optional-dependencies"])]
+    basic = {re.match(r"[\w-]+", line)[0] for line in PROJECT["dependencies"]}
+    own = {path.name for path in (ROOT / "src").iterdir()}
+    for path in (ROOT / "src").rglob("*.py"):
+        for name in imports(path.read_text()):
+            library = name.partition(".")[0]
+            if library not in {*sys.stdlib_module_names, *own, *basic}:
+                extra = _extras.extra(library, lines)
+                assert extra or BROUGHT.fullmatch(library), f"{path}: {library}"
+    known = {"xarray": "pipeline", "ruamel": "pipeline", "av": "kth", "pytest": "dev"}
+    assert {name: _extras.extra(name, lines) for name in known} == known
+    assert _extras.extra("snakemake_executor_plugin_slurm", lines) == "slurm"
+    assert _extras.extra("torch", lines) is None
+
+
+def test_a_missing_extra_is_one_line(monkeypatch, capsys):
+    def wrong(args):
+        raise ModuleNotFoundError(name=library)
+
+    monkeypatch.setattr(commands()["config"], "run", wrong)
+    monkeypatch.setattr(_extras, "find_spec", lambda name: None)
+    monkeypatch.setattr(metadata, "requires", lambda _: requirements("pipeline"))
+    library = "ruamel.yaml"
+    assert main(["config"]) == 2
+    told = "fernn config needs fernn[pipeline]: pip install 'fernn[pipeline]'\n"
+    assert capsys.readouterr() == ("", told)
+    library = "fernn.confg"  # a mistake of ours
+    with pytest.raises(ModuleNotFoundError):
         main(["config"])
 
 

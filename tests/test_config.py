@@ -201,7 +201,18 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
         ),
         ("experiments: {collisions: {dataset: {motion: {kind: [[]]}}}}", "no [[]] in"),
         (f"{SIZES}{{tuning: {{workers: 2}}}}}}}}}}", "is the budget's, one for all"),
-        ("experiments: {kth: {models: [grnn]}}", "learns to forecast, the data"),
+        (
+            "experiments: {kth: {models: [grnn], reference: grnn}}",
+            "learns to forecast, the data",
+        ),
+        (
+            "experiments: {kth: {reference: grn_kth}}",
+            "no reference 'grn_kth'; did you mean 'grnn_kth'?",
+        ),
+        ("experiments: {kth: {published: kht}}", "no published 'kht'; did you mean"),
+        ("published: {kth: {values: {con3d: {mean: 1}}}}", "no model 'con3d'; did you"),
+        ("published: {openstl: {sizes: {digit: 2}}}", "no size 'digit'; did you mean"),
+        ("published: {kth: {shown: tabel}}", "no figure or table 'tabel'"),
         (
             "experiments: {kth: {axes: [camera, length]}}",
             "how models forecast, the data",

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from fernn.cli import main
-from fernn.doctor import _rules, caches, disk, examine, gpu, partitions, quota, slurm
-from fernn.doctor._finding import Finding
-from fernn.doctor._place import Place
+from fernn.doctor import Configured
+from labrun.doctor import cluster, examine, machine
+from labrun.doctor.place import Finding, Place
+from labrun.resources import first_attempt
 
 ROOT = Path(__file__).parents[1]
 SINFO = """\
@@ -25,7 +26,7 @@ TRAIN = {"gpu": 1, "gpu_model": "h200", "runtime": 720, "threads": 2}
 @pytest.fixture
 def place(tmp_path):
     (tmp_path / "results").mkdir()
-    return Place(results=tmp_path / "results", files=())
+    return Place(results=tmp_path / "results")
 
 
 def only(findings):
@@ -35,9 +36,8 @@ def only(findings):
 
 def test_a_sound_place_has_a_line_for_each_check(place, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    config = (ROOT / "config.yaml",)
-    place = Place(results=place.results, files=config, budget="smoke")
-    found = [each for each in examine(place) if each.what != "gpu"]
+    checks = Configured([ROOT / "config.yaml"], "smoke").checks
+    found = [each for each in examine(place, checks) if each.what != "gpu"]
     whats = {each.what for each in found}
     assert {"caches", "clock", "config", "data", "disk", "head", "leases"} <= whats
     assert {"quota", "sharing", "slurm", "temporary", "tracker"} <= whats
@@ -54,9 +54,9 @@ def test_the_command_exits_with_1_if_something_fails(place, capsys, monkeypatch)
     assert stop.value.code == 1
     assert "FAIL  caches:     XDG_CACHE_HOME cannot be" in capsys.readouterr().out
     assert main(["doctor", "--profile", "nowhere"]) == 2
-    assert only(caches.check(place)).state == "FAIL"
+    assert only(machine.caches(place)).state == "FAIL"
     monkeypatch.setenv("XDG_CACHE_HOME", str(place.results / "made/later"))
-    assert only(caches.check(place)).state == "ok"
+    assert only(machine.caches(place)).state == "ok"
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_the_configuration_is_read_as_by_snakemake(
 def test_no_check_needs_a_tool(place, monkeypatch, tmp_path):
     (tmp_path / "profile.yaml").write_text("executor: slurm")
     monkeypatch.setenv("PATH", "/nowhere")
-    asked = Place(results=place.results, profile=tmp_path, files=())
-    found = [each for each in examine(asked) if each.what == "slurm"]
+    asked = Place(results=place.results, profile=tmp_path)
+    found = [each for each in examine(asked, {}) if each.what == "slurm"]
     assert only(found).found == "no command sbatch, squeue on this machine"
 
 
@@ -115,33 +115,37 @@ def test_secrets_are_not_printed(monkeypatch):
     ],
 )
 def test_partitions(name, resources, words, monkeypatch):
-    monkeypatch.setattr(partitions, "_refused", lambda name, asked: [])
-    found = partitions.judge(name, {"train": resources}, partitions.parse(SINFO))
+    monkeypatch.setattr(cluster, "_refused", lambda name, asked: [])
+    found = cluster.judge_partition(
+        name, {"train": resources}, cluster.parse_nodes(SINFO)
+    )
     assert (found.state == "FAIL") == bool(words) and words in found.found
 
 
 def test_what_sbatch_would_be_asked():
-    told = " ".join(partitions.options({**TRAIN, "mem_mb": 900, "slurm_account": "a"}))
+    told = " ".join(cluster.options({**TRAIN, "mem_mb": 900, "slurm_account": "a"}))
     assert told == ("--gpus=h200:1 --account=a --mem=900 --cpus-per-task=2 --time=720")
 
 
-def test_a_rule_asks_for_its_own_resources_under_those_of_the_profile(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    place = Place(profile=Path("profile"))
+def test_a_rule_asks_for_its_own_resources_under_those_of_the_profile():
+    resources = first_attempt(ROOT / "workflow/resources.yaml", {"devices": 2})
+    place = Place(profile=Path("profile"), resources=resources)
     defaults = {"slurm_partition": "cpu", "runtime": 1, "mem_mb": 2}
     overrides = {"train": {"slurm_partition": "gpu", "gpu_model": "h200"}}
-    overrides["combine"] = {"slurm_partition": "cpu"}  # else it runs beside Snakemake
+    overrides["combine"] = {"slurm_partition": "cpu"}  # else it is no job of its own
     vars(place)["settings"] = {
         "default-resources": [f"{key}={value}" for key, value in defaults.items()],
         "set-resources": overrides,
     }
-    rules = _rules.rules(place)
-    assert rules["train"]["gpu_model"] == "h200" and rules["train"]["gpu"] == 1
-    assert rules["train"]["runtime"] > 60 and rules["train"]["mem_mb"] > 1000
-    assert rules["train"]["slurm_partition"] == "gpu"
+    rules = cluster.submitted(place)
+    assert {*rules} == {"tune", "trial", "train", "evaluate", "combine"}
+    train = {"gpu": 2, "gpu_model": "h200", "slurm_partition": "gpu", "nodes": 1}
+    assert rules["train"] == {**train, "threads": 1, "mem_mb": 16000, "runtime": 720}
     assert rules["combine"]["slurm_partition"] == "cpu"
-    assert "track" not in rules  # runs beside Snakemake
-    assert "figure" not in rules and "fetch" not in rules
+    assert rules["combine"]["mem_mb"] == 4000  # over the default of the profile
+    none = Place(profile=Path("profile"))
+    vars(none)["settings"] = {"default-resources": defaults}
+    assert cluster.submitted(none) == {"every job": defaults}
 
 
 @pytest.mark.parametrize(
@@ -156,7 +160,7 @@ def test_a_rule_asks_for_its_own_resources_under_those_of_the_profile(monkeypatc
 def test_how_the_states_of_jobs_are_asked_for(settings, known, state, tmp_path):
     place = Place(profile=tmp_path)
     vars(place)["settings"] = settings
-    assert slurm.judge(place, known).state == state
+    assert cluster.judge_states(place, known).state == state
 
 
 @pytest.mark.parametrize(
@@ -172,7 +176,7 @@ def test_how_the_states_of_jobs_are_asked_for(settings, known, state, tmp_path):
 )
 def test_a_gpu_must_be_computed_on(built, devices, driver, submits, state):
     torch = {"version": "2.9", "built": built, "devices": devices}
-    assert gpu.judge(torch, driver, submits).state == state
+    assert machine.judge_gpu(torch, driver, submits, "fernn").state == state
 
 
 def test_a_quota_is_read_from_either_tool():
@@ -182,13 +186,17 @@ Disk quotas for user me (uid 7):
 /dev/home 950* 900 1000 6days 5 0 0 0
  /scratch      10       0   100       -      95       0     100       -
 """
-    shares = {line.split(":")[0]: share for line, share in quota.parse(table)}
-    assert [round(share, 2) for _, share in quota.parse(table)] == [1.06, 0.1, 0.95]
+    shares = {line.split(":")[0]: share for line, share in machine.parse_quota(table)}
+    assert [round(share, 2) for _, share in machine.parse_quota(table)] == [
+        1.06,
+        0.1,
+        0.95,
+    ]
     assert list(shares) == ["/dev/home", "/scratch"]
 
 
 def test_a_full_disk_fails(place):
-    assert disk.look("disk", "r", place.results, 1.0, 1).state == "ok"
-    huge = disk.look("disk", "r", place.results, 1e18, 1)
+    assert machine.space("disk", "r", place.results, 1.0, 1).state == "ok"
+    huge = machine.space("disk", "r", place.results, 1e18, 1)
     assert huge.state == "FAIL" and "1000000000.0 GB needed" in huge.found
-    assert disk.look("disk", "r", Path("/proc/self"), 1.0, 1).state == "FAIL"
+    assert machine.space("disk", "r", Path("/proc/self"), 1.0, 1).state == "FAIL"

@@ -15,7 +15,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE, ENGINE = ROOT / "src/fernn", ROOT / "src/labrun"
 
-SUMMARIES = "evaluation.aggregate evaluation.velocities"
+SUMMARIES = (
+    "evaluation.aggregate evaluation.errors evaluation.numbers evaluation.velocities"
+)
 ROOMS = "needs devices allocator velocities"
 BELOW = {  # from the bottom up; a part of fernn: what it imports of those above it here
     **dict.fromkeys(ROOMS.split(), ""),
@@ -32,11 +34,10 @@ BELOW = {  # from the bottom up; a part of fernn: what it imports of those above
     "tables": f"{ROOMS} {SUMMARIES} evaluation.significance",
     "config": "needs",
     "estimate": f"{ROOMS} flows cells models data training evaluation config",
-    "reproduction": f"{ROOMS} {SUMMARIES} tables",
     "doctor": f"{ROOMS} data config estimate",
     "bench": f"{ROOMS} flows cells models videos data training config",
     "cli": f"{ROOMS} videos data models checkpoint training evaluation drawing figures"
-    " tables config doctor estimate bench reproduction",
+    " tables config doctor estimate bench",
 }
 HOMES = {  # a library: the only parts that import it
     "mlflow": "",

@@ -4,6 +4,7 @@ Dry runs from a copy of the repository, without Slurm; `make test-slurm` has one
 """
 
 import re
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -13,6 +14,9 @@ from ruamel.yaml import YAML
 
 from copied import ROOT, copy, environment
 from fernn.config.resolve import resolve
+from labrun.doctor.cluster import submitted
+from labrun.doctor.place import Place
+from labrun.resources import first_attempt
 
 pytest.importorskip("snakemake_executor_plugin_slurm")
 
@@ -69,6 +73,72 @@ def test_the_evaluations_of_a_model_are_one_job(planned):
     assert told.count("rule evaluate:") == models
     pairs = sum(len(e["models"]) * len(e["axes"]) for e in experiments("smoke"))
     assert pairs > 2 * models  # so many starts it would be else
+
+
+JOB = re.compile(r"^rule (\w+):\n(?: +.*\n)*? +resources: (.*)$", re.MULTILINE)
+RULE = re.compile(r"^rule (\w+):\n((?:[ \t]+.*\n|\n)+)", re.MULTILINE)
+NAMES = ("gpu", "nodes", "mem_mb", "runtime")
+
+
+def numbers(resources):
+    return {name: int(resources[name]) for name in NAMES if name in resources}
+
+
+def test_the_rules_ask_for_what_the_doctor_tries(planned):
+    told = planned("--configfile", "slurm/paper.yaml", "two.yaml")
+    printed = {rule: text.split(", ") for rule, text in JOB.findall(told)}
+    found = {
+        rule: numbers(dict(pair.split("=", 1) for pair in pairs))
+        for rule, pairs in printed.items()
+    }
+    groups = first_attempt(ROOT / "workflow/resources.yaml", {"devices": 2})
+    place = Place(profile=ROOT / "slurm", resources=groups)
+    jobs = submitted(place)
+    assert {*jobs} == {"tune", "trial", "train", "evaluate"}
+    del jobs["trial"]  # of the other mode of tuning
+    assert {rule: found[rule] for rule in jobs} == {
+        rule: numbers(asked) for rule, asked in jobs.items()
+    }
+    assert found["train"]["gpu"] == 2 and found["bench"]["mem_mb"] == 4000
+
+
+def test_each_rule_runs_where_its_group_says():
+    groups = first_attempt(ROOT / "workflow/resources.yaml", {})
+    where = {rule: group for group, rules in groups.items() for rule in rules}
+    text = "".join(p.read_text() for p in sorted((ROOT / "workflow").rglob("*.smk")))
+    rules = {name: body for name, body in RULE.findall(text) if "resources:" in body}
+    assert {*rules} == {*where}
+    for rule, body in rules.items():
+        assert f'**asked("{rule}"),' in body
+        assert ("localrule:" in body) == (where[rule] != "cluster"), rule
+        if where[rule] == "light":
+            assert f'localrule: is_local("{rule}")' in body
+
+
+ATTEMPTS = """\
+PLAN = {"devices": 3}
+from pathlib import Path
+include: "workflow/rules/resources.smk"
+rule grows:
+    output: "grown"
+    retries: 2
+    resources: **asked("evaluate")
+    shell: "echo {resources.mem_mb} {resources.runtime} >> asked; false"
+rule plans:
+    output: "planned"
+    resources: **asked("train")
+    shell: "echo {resources.gpu} {resources.mem_mb} >> asked; touch {output}"
+"""
+
+
+def test_amounts_grow_with_the_attempts(tmp_path):
+    shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
+    (tmp_path / "Snakefile").write_text(ATTEMPTS)
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "grown", "planned"]
+    done = subprocess.run([*command, "--keep-going"], cwd=tmp_path, capture_output=True)
+    assert done.returncode == 1
+    lines = (tmp_path / "asked").read_text().splitlines()
+    assert sorted(lines) == ["16000 480", "3 16000", "32000 720", "8000 240"]
 
 
 def test_a_model_may_be_trained_on_several_gpus(planned):

@@ -14,9 +14,11 @@ from fernn.data import flowing_digits, moving_clips
 from fernn.models import conv3d, forecaster
 from fernn.training import tasks
 from fernn.training.fabric import make_fabric
-from fernn.training.gradient import accumulate
+from fernn.training.gradient import Objective, accumulate
 from fernn.training.loop import train, validation_error
+from fernn.training.losses import cross_entropy
 from fernn.training.settings import settings
+from fernn.training.strategies import Strategy
 from fernn.training.tasks import classify, forecast
 from labrun.rolling_states import RollingStates
 from labrun.stopping import Interrupted
@@ -63,7 +65,7 @@ def test_the_loss_is_the_cross_entropy_by_hand():
     logits, labels = torch.tensor([[2.0, 0, 0], [1, 1, 1]]), torch.tensor([0, 2])
     by_hand = [-math.log(math.e**2 / (math.e**2 + 2)), math.log(3)]
     torch.testing.assert_close(classify.errors(logits, labels), torch.tensor(by_hand))
-    assert classify.loss(logits, labels).item() == pytest.approx(sum(by_hand) / 2)
+    assert cross_entropy.loss(logits, labels).item() == pytest.approx(sum(by_hand) / 2)
 
 
 @pytest.mark.parametrize("stops", [[1], [3, 5]])
@@ -84,10 +86,10 @@ def test_pieces_of_a_batch_give_its_gradient():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 36, 6))
     chosen, fabric = settings({**SPEC, "context": 3}, seed=0), make_fabric()
-    found = []
+    found, objective = [], Objective(splits()[0], chosen, Strategy())
     for piece in (4, 3, 1):
         own = copy.deepcopy(model)
-        loss = accumulate(fabric, fabric.setup(own), splits()[0], chosen, 1, piece)
+        loss = accumulate(fabric, fabric.setup(own), objective, 1, piece)
         found.append((loss, own[1].weight.grad))
     for loss, gradient in found[1:]:
         assert loss == pytest.approx(found[0][0], rel=1e-6)
@@ -101,7 +103,7 @@ def test_validation_is_the_mean_over_all_samples():
     chosen = settings({**SPEC, "context": 3}, seed=0)
     with torch.no_grad():
         logits = model(split.video(0, len(split), 3))
-    expected = classify.loss(logits, split.labels(0, len(split))).item()
+    expected = cross_entropy.loss(logits, split.labels(0, len(split))).item()
     for piece in (40, 7):
         error = validation_error(model, split, chosen, piece)
         assert error == pytest.approx(expected, rel=1e-6)

@@ -201,7 +201,7 @@ def test_schedules_and_horizons_are_functions_of_the_step():
     ("change", "message"),
     [
         ({"learning_rat": 1}, "did you mean 'learning_rate'"),
-        ({"schedule": "cosine"}, "no schedule 'cosine'"),
+        ({"schedule": "cosine"}, "no .cosine. in schedules"),
         ({"batch": 13}, "give no step of 13 sequences"),
     ],
 )

@@ -55,7 +55,11 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'fernn' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    try:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        error.add_note(f"fernn.{name} needs: pip install 'fernn[pipeline]'")
+        raise
 
 
 def __dir__() -> list[str]:

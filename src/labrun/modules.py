@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import pkgutil
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 from labrun.errors import UserError, nearest
 
@@ -33,3 +36,48 @@ def load(package: str, kind: str) -> ModuleType:
         what = package.rpartition(".")[2]
         raise UserError(f"no {kind!r} in {what}; {nearest(kind, known)}")
     return importlib.import_module(f"{package}.{kind}")
+
+
+def named(spec: str | dict[str, Any]) -> dict[str, Any]:
+    """``{"kind": ..., **options}``; a specification may be the kind alone."""
+    return {"kind": spec} if isinstance(spec, str) else dict(spec)
+
+
+def configured(package: str, spec: str | dict[str, Any], entry: str) -> Callable:
+    """The entry function of a kind, with the options of a specification.
+
+    Args:
+        package: dotted name, such as ``fernn.training.losses``.
+        spec: a kind, or ``{"kind": ..., **options}``. Options are the arguments that
+            the entry function takes by name alone.
+        entry: the name of the entry function.
+
+    Raises:
+        UserError: no such kind, or no such option, or one is missing.
+    """
+    options = named(spec)
+    kind = options.pop("kind", None)
+    function = getattr(load(package, str(kind)), entry)
+    require_options(str(kind), options, keywords(function))
+    return functools.partial(function, **options)
+
+
+def keywords(function: Callable) -> dict[str, inspect.Parameter]:
+    """The arguments that a function takes by name alone."""
+    arguments = inspect.signature(function).parameters.items()
+    return {k: v for k, v in arguments if v.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def require_options(
+    kind: str, options: dict[str, Any], known: dict[str, inspect.Parameter]
+) -> None:
+    """Refuse options that a kind has not, or that it lacks.
+
+    Raises:
+        UserError: which one, and the nearest that there is.
+    """
+    for name in options.keys() - known.keys():
+        raise UserError(f"{kind} has no option {name!r}; {nearest(name, known)}")
+    for name, argument in known.items():
+        if argument.default is inspect.Parameter.empty and name not in options:
+            raise UserError(f"{kind} needs the option {name!r}")

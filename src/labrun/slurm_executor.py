@@ -2,7 +2,7 @@
 
 The workflow puts it in the place of the plugin's own, whose options it keeps. What it
 adds: it waits for a controller that is away, refuses jobs that their partition would
-never start, and ends within seconds when it is told to.
+never start, and ends within seconds when it is stopped.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Executor(plugin.Executor):
             allowed = limits()
         except Unknown as reason:
             unknown = f"whether partitions allow the jobs' runtimes: {reason}"
-            self.logger.warning(f"Slurm does not tell {unknown}")
+            self.logger.warning(f"Slurm does not say {unknown}")
             return
         if beyond := too_long(self._asked(), allowed):
             way = "shorter runtimes under set-resources, see slurm/README.md"
@@ -209,14 +209,14 @@ class Outage:
 
 
 class Unknown(Exception):
-    """Slurm does not tell the limits; the text says why."""
+    """Slurm does not say what the limits are; the text says why."""
 
 
 def limits() -> dict[str, float]:
     """The minutes that each partition allows, infinity for no limit.
 
     Raises:
-        Unknown: Slurm does not tell them.
+        Unknown: Slurm does not say them.
     """
     answer = run_command("sinfo", "--all", "--noheader", "--format=%P|%l")
     if answer.error:

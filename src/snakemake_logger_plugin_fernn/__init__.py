@@ -8,5 +8,5 @@ from labrun.terminal.handler import Handler
 class LogHandler(Handler):
     """The terminal's display, with the commands of fernn."""
 
-    name = "fernn"
+    command = "fernn"
     syntax_check = ("-m", "fernn", "config", "--syntax")

@@ -1,19 +1,16 @@
-"""The plan, look-ups into it, and paths: the only functions of the workflow.
+"""The plan, look-ups into it, and paths.
 
-`fernn config` checks the configuration, tells all its mistakes and resolves it; a
+`fernn config` checks the configuration, reports all its mistakes and resolves it; a
 mistake ends the run with exit code 2 before any job.
 """
 
 import ast
-import atexit
 import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-
-from snakemake.logging import logger
 
 # Jobs find the `fernn` that belongs to this Snakemake; a conda environment wins.
 os.environ |= {
@@ -21,7 +18,7 @@ os.environ |= {
 }
 
 
-# Rules find the sources beside the main Snakefile, which is another's for a module.
+# Rules find the sources in the main Snakefile's folder, which is another's for a module.
 if not Path(workflow.basedir, "workflow/rules/common.smk").exists():
     own = "run it by itself, with --snakefile and --directory"
     print(f"fernn: no module of {workflow.main_snakefile}: {own}", file=sys.stderr)
@@ -102,7 +99,7 @@ def depth_first(stage):
 
 
 def described(wildcards):
-    """What a cube tells about itself: its experiment, and how it was measured."""
+    """What a cube says about itself: its experiment, and how it was measured."""
     experiment = EXPERIMENTS[wildcards.experiment]
     axis = wildcards.axis
     how = {
@@ -247,14 +244,14 @@ def module(group):
 
 
 def shared(group):
-    """What figures or tables have in common: its change makes all of them anew."""
+    """What figures or tables have in common: its change makes all of them again."""
     package = Path(f"{workflow.basedir}/src/fernn")
     common = {"figures": "drawing/*.py", "tables": "tables/_[a-z]*.py"}[group]
     return sorted(source(path.relative_to(package)) for path in package.glob(common))
 
 
 def source(path):
-    """A file of the package, seen from here: the report tells all inputs."""
+    """A file of the package, seen from here: the report names all inputs."""
     return os.path.relpath(f"{workflow.basedir}/src/fernn/{path}")
 
 
@@ -297,79 +294,3 @@ def shown_cubes():
         for cube in sum(PLAN[group].values(), [])
     }
     return [f"results/{BUDGET}/cubes/{name}.nc" for name in sorted(names)]
-
-
-def beside(rule):
-    """Whether a rule without a GPU runs where Snakemake runs, not as a Slurm job.
-
-    It does unless the profile's `set-resources` names its partition.
-    """
-    own = workflow.resource_settings.overwrite_resources.get(rule, {})
-    return "slurm_partition" not in own
-
-
-def all_cores(rule):
-    """The cores of the run, for a job that nothing may disturb; 1 if Slurm gives them."""
-    cores = workflow.resource_settings.cores
-    return cores if cores and beside(rule) else 1
-
-
-HEAD = Path(f"results/{BUDGET}/.head.lease")
-
-
-def watch():
-    """Start the tracker beside the workflow; it ends with it, and shows that it lives."""
-    log_file = Path(f"results/{BUDGET}/logs/watch.log")
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    command = ["fernn", "track", "--watch", "--until-pid", str(os.getpid())]
-    with log_file.open("a") as stream:
-        subprocess.Popen(
-            [*command, "--head", str(HEAD)],
-            stdout=stream,
-            stderr=stream,
-            start_new_session=True,
-        )
-
-
-def resign(path, lease):
-    if path.exists() and path.read_bytes() == lease:
-        path.unlink()
-
-
-def continues(dag):
-    """Tell that earlier runs have done some of the jobs; the display counts on."""
-    jobs = list(dag.jobs)
-    done = sum(not dag.needrun(job) for job in jobs)
-    if done:
-        logger.info(f"continues: {done} of {len(jobs)} jobs are done")
-
-
-@contextmanager
-def as_head():
-    """Make this process the one head of the budget, before Snakemake locks its files.
-
-    `fernn head` refuses, with exit code 2, if another one lives; it clears what a dead
-    one left, and tells what the names of Slurm jobs begin with. Dry runs, reports and
-    the like run nothing and need no head. Unknown targets end all of them.
-    """
-    refuse_unknown(workflow.dag_settings.targets)
-    if workflow.executor_plugin is not None and not workflow.dryrun:
-        command = [sys.executable, "-m", "fernn", "head", "--budget", BUDGET]
-        done = subprocess.run(
-            [*command, "--pid", str(os.getpid())], text=True, stdout=subprocess.PIPE
-        )
-        if done.returncode:
-            raise SystemExit(done.returncode)
-        atexit.register(resign, HEAD.absolute(), HEAD.read_bytes())
-        if hasattr(workflow.executor_settings, "jobname_prefix"):
-            from labrun.slurm_executor import Executor
-
-            workflow.executor_settings.jobname_prefix = done.stdout.strip()
-            workflow.executor_plugin.executor = Executor
-    yield
-
-
-# Snakemake has no hook between what it parses and what it locks. As a decorator this
-# one leaves no frame of this file in the tracebacks of its errors.
-if workflow.is_main_process:
-    workflow._prepare_dag = as_head()(workflow._prepare_dag)

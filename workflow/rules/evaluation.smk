@@ -22,9 +22,7 @@ rule evaluate:
         "../../envs/fernn.yaml"
     threads: 1
     resources:
-        gpu=1,
-        mem_mb=lambda wildcards, attempt: 8000 * 2 ** (attempt - 1),
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        **asked("evaluate"),
     params:
         models=models,
         axes=axes,
@@ -48,12 +46,11 @@ rule combine:
     benchmark:
         f"results/{BUDGET}/benchmarks/combine/{{experiment}}.{{axis}}.tsv"
     priority: depth_first("combine")
-    localrule: beside("combine")
+    localrule: is_local("combine")
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * 2 ** (attempt - 1),
-        runtime=20,
+        **asked("combine"),
     params:
         attrs=described,
     shell:
@@ -68,13 +65,12 @@ rule bench:
         f"results/{BUDGET}/logs/bench/{{measurement}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/bench/{{measurement}}.tsv"
-    localrule: beside("bench")
+    localrule: is_local("bench")
     conda:
         "../../envs/fernn.yaml"
     threads: all_cores("bench")  # it measures time: when all else is done, and alone
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * 2 ** (attempt - 1),
-        runtime=20,
+        **asked("bench"),
     params:
         attrs=json.dumps({"budget": BUDGET}),
         quick="--quick" if PLAN["quick"] else "",

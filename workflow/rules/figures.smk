@@ -23,12 +23,11 @@ rule figure:
     benchmark:
         f"results/{BUDGET}/benchmarks/figure/{{figure}}.tsv"
     priority: SHOWING
-    localrule: beside("figure")
+    localrule: is_local("figure")
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * 2 ** (attempt - 1),
-        runtime=10,
+        **asked("figure"),
     params:
         caption=caption,
     shell:
@@ -56,12 +55,11 @@ rule table:
     benchmark:
         f"results/{BUDGET}/benchmarks/table/{{table}}.tsv"
     priority: SHOWING
-    localrule: beside("table")
+    localrule: is_local("table")
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * 2 ** (attempt - 1),
-        runtime=10,
+        **asked("table"),
     params:
         caption=caption,
     shell:

@@ -35,8 +35,7 @@ rule reproduction:
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * 2 ** (attempt - 1),
-        runtime=10,
+        **asked("reproduction"),
     params:
         configuration=[os.path.relpath(path) for path in workflow.configfiles],
     shell:

@@ -46,8 +46,7 @@ rule trace:
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **asked("trace"),
     shell:
         "(fernn trace {input:q} > {output.lineage:q}"
         " && echo '<pre>' | cat - {output.lineage:q} > {output.page:q}) 2> {log:q}"

@@ -17,8 +17,7 @@ rule fetch:
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * 2 ** (attempt - 1),
-        runtime=30,
+        **asked("fetch"),
     params:
         source=lambda wildcards: json.dumps(PLAN["sources"][wildcards.source]),
     shell:
@@ -35,12 +34,11 @@ rule synthesize:
     benchmark:
         f"results/{BUDGET}/benchmarks/synthesize/{{experiment}}.{{split}}.tsv"
     priority: depth_first("synthesize")
-    localrule: beside("synthesize")
+    localrule: is_local("synthesize")
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * 2 ** (attempt - 1),
-        runtime=10,
+        **asked("synthesize"),
     params:
         recipe=entry("{experiment}", "recipes", "{split}"),
     shell:

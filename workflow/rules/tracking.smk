@@ -1,6 +1,6 @@
 """The tracker: a view of the spools, kept up while the workflow runs, checked at the end.
 
-REQUIRED INPUTS: the spools beside all outputs
+REQUIRED INPUTS: the spools of all outputs
 OUTPUTS: results/mlflow/, results/{budget}/tracking.json
 """
 
@@ -19,12 +19,6 @@ rule track:
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        **asked("track"),
     shell:
         "fernn track --check --output {output.counts:q} > {log:q} 2>&1"
-
-
-onstart:
-    continues(workflow.dag)
-    watch()

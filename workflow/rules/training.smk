@@ -24,10 +24,7 @@ rule train:
         "../../envs/fernn.yaml"
     threads: 1
     resources:
-        gpu=PLAN["devices"],
-        nodes=1,
-        mem_mb=lambda wildcards, attempt: 16000 * 2 ** (attempt - 1),
-        runtime=720,
+        **asked("train"),
     params:
         model=entry("{experiment}", "models", "{model}", "model"),
         training=entry("{experiment}", "models", "{model}", "training"),

@@ -4,7 +4,7 @@ REQUIRED INPUTS: results/{budget}/data/
 OUTPUTS: results/{budget}/studies/{experiment}/{model}/best.json
 """
 
-ENDED = {  # what tells that a number of trials of a study have ended, by mode
+ENDED = {  # the files that say that a number of trials of a study have ended, by mode
     "workers": lambda number: expand("worker-{worker}.json", worker=WORKERS[:number]),
     "batch": lambda number: expand("trial-{slot}.json", slot=range(number)),
 }
@@ -26,9 +26,7 @@ rule tune:
         "../../envs/fernn.yaml"
     threads: 1
     resources:
-        gpu=1,
-        mem_mb=lambda wildcards, attempt: 8000 * 2 ** (attempt - 1),
-        runtime=720,
+        **asked("tune"),
     params:
         model=entry("{experiment}", "models", "{model}", "model"),
         training=entry("{experiment}", "models", "{model}", "trial"),
@@ -57,12 +55,11 @@ rule select:
     benchmark:
         f"results/{BUDGET}/benchmarks/select/{{experiment}}.{{model}}.tsv"
     priority: depth_first("select")
-    localrule: beside("select")
+    localrule: is_local("select")
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **asked("select"),
     params:
         trials=trials,
     shell:

@@ -29,8 +29,7 @@ rule ask:
     conda:
         "../../envs/fernn.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        **asked("ask"),
     params:
         training=first_trial,
         tuning=lambda wildcards: json.dumps(
@@ -66,9 +65,7 @@ rule trial:
         "../../envs/fernn.yaml"
     threads: 1
     resources:
-        gpu=1,
-        mem_mb=lambda wildcards, attempt: 8000 * 2 ** (attempt - 1),
-        runtime=720,
+        **asked("trial"),
     params:
         model=entry("{experiment}", "models", "{model}", "model"),
         training=entry("{experiment}", "models", "{model}", "trial"),

@@ -28,7 +28,7 @@ def measure(quick: bool) -> Iterator[Row]:
     """Seconds of two dry runs, and the load they ran under."""
     require_snakefile()
     if find_spec("snakemake") is None:
-        raise UserError("snakemake is not installed; pip install 'fernn[workflow]'")
+        raise UserError("snakemake is not installed; pip install 'fernn[pipeline]'")
     repeats, copies = (1, 1) if quick else (3, 14)
     yield Row("load average, before", os.getloadavg()[0], "")
     with tempfile.TemporaryDirectory() as folder:

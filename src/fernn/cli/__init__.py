@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import ModuleType
 
+from fernn.cli._extras import missing
 from fernn.cli._streams import guard
 from labrun.errors import ContinueMe, Damaged, UserError, nearest
 from labrun.lease import hold
@@ -59,30 +60,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser().parse_args(argv)
         with _lease(args):
             args.run(args)
-    except Damaged as error:
-        return _tell(f"{error}; {_set_aside(error.path)}", 2)
-    except UserError as error:
-        return _tell(str(error), 2)
-    except ContinueMe as error:
-        return _tell(str(error), CONTINUE_ME)
-    except BrokenPipeError:
-        return 141
-    except OSError as error:
-        if error.errno in REFUSED and error.filename:
-            return _tell(f"{error.filename}: {str(error.strerror).lower()}", 2)
-        if error.errno not in FULL:
+    except (ContinueMe, ModuleNotFoundError, OSError, UserError) as error:
+        text, code = _explained(error, argv[0])
+        if not code:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        again = "nothing is lost: free some and run the same command"
-        return _tell(f"{where}the disk is full; {again}", 2)
+        print(text, end="\n" if text else "", file=sys.stderr)
+        return code
     return 0
 
 
-def _tell(text: str, code: int) -> int:
-    """Print a message to standard error; the exit code that goes with it."""
-    for line in text.splitlines():
-        print(f"fernn: {line}", file=sys.stderr)
-    return code
+def _explained(error: Exception, command: str) -> tuple[str, int]:
+    """What to print, and the exit code; 0 for an error that is a mistake of ours."""
+    if isinstance(error, BrokenPipeError):
+        return "", 141
+    if isinstance(error, ModuleNotFoundError):
+        extra = missing(error)
+        install = f"fernn {command} needs fernn[{extra}]: pip install 'fernn[{extra}]'"
+        return (install, 2) if extra else ("", 0)
+    text, code = str(error), CONTINUE_ME if isinstance(error, ContinueMe) else 2
+    if isinstance(error, Damaged):
+        text = f"{error}; {_set_aside(error.path)}"
+    elif isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        if error.errno in REFUSED and where:
+            text = f"{where}{str(error.strerror).lower()}"
+        elif error.errno in FULL:
+            again = "nothing is lost: free some and run the same command"
+            text = f"{where}the disk is full; {again}"
+        else:
+            return "", 0
+    return "\n".join(f"fernn: {line}" for line in text.splitlines()), code
 
 
 def _set_aside(path: Path) -> str:

@@ -1,9 +1,9 @@
-"""The lineage an artefact carries, read without torch or matplotlib."""
+"""The lineage that an artefact carries, read without torch or matplotlib."""
 
 from __future__ import annotations
 
 import json
-import re
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,41 +96,16 @@ def _png(path: Path) -> Record:
 
 
 def _pdf(path: Path) -> Record:
-    """The JSON in the last ``/Keywords``; other people's keywords are no lineage."""
-    content = path.read_bytes()
-    for match in reversed(list(KEYWORDS.finditer(content))):
-        text = _pdf_text(match)
-        if text.startswith("{"):
-            return _record(text)
-    return Record()
+    """The JSON in the keywords; other people's keywords are no lineage."""
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
 
-
-KEYWORDS = re.compile(
-    rb"/Keywords\s*(?:\((?P<literal>(?:[^\\()]|\\.)*)\)|<(?P<hex>[0-9A-Fa-f\s]*)>)",
-    re.DOTALL,
-)
-ESCAPE = re.compile(rb"\\(\r\n|[0-7]{1,3}|.)", re.DOTALL)
-CONTROLS = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
-
-
-def _pdf_text(match: re.Match[bytes]) -> str:
-    """A PDF string: escapes undone, UTF-16 if it says so."""
-    if match["hex"] is not None:
-        raw = bytes.fromhex(match["hex"].decode())
-    else:
-        raw = ESCAPE.sub(_unescape, match["literal"])
-    if raw.startswith(b"\xfe\xff"):
-        return raw[2:].decode("utf-16-be")
-    return raw.decode("latin-1")
-
-
-def _unescape(match: re.Match[bytes]) -> bytes:
-    code = match[1]
-    if code in (b"\r\n", b"\r", b"\n"):
-        return b""
-    if code.isdigit():
-        return bytes([int(code, 8) & 0xFF])
-    return CONTROLS.get(code, code)
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # one line is said of damage
+    try:
+        text = (PdfReader(path, strict=True).metadata or {}).get("/Keywords", "")
+    except PyPdfError as error:
+        raise ValueError(str(error)) from None
+    return _record(text) if text.startswith("{") else Record()
 
 
 READERS: dict[str, Callable[[Path], Record]] = {

@@ -9,12 +9,20 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fernn.cli._arguments import add_configuration, configuration
 from labrun.errors import UserError
 
+if TYPE_CHECKING:
+    from fernn.doctor import Configured
+    from labrun.doctor.place import Place
+
 PROFILE = Path("slurm")
+RESOURCES = Path("workflow/resources.yaml")  # what the rules ask for
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,25 +44,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Examine and print; exit code 1 if anything fails."""
-    from fernn.doctor import examine
-    from fernn.doctor._finding import FAIL
-    from fernn.doctor._place import Place
+    from labrun.doctor import examine
+    from labrun.doctor.place import FAIL
 
-    place = Place(
-        results=args.results,
-        profile=_profile(args.profile),
-        files=tuple(configuration(args.configfile)),
-        named=bool(args.configfile),
-        budget=args.budget,
-        unlock=args.unlock,
-    )
-    _ = place.settings  # one that cannot be read is told once, before all
+    place, configured = _place(args)
     failed = False
-    for finding in examine(place):
+    for finding in examine(place, configured.checks):
         print(finding, flush=True)
         failed |= finding.state == FAIL
     if failed:
         raise SystemExit(1)
+
+
+def _place(args: argparse.Namespace) -> tuple[Place, Configured]:
+    """The place, and the configuration as Snakemake would read it there.
+
+    Files from the command line take the place of those that the profile names.
+    """
+    from fernn.doctor import Configured
+    from labrun.doctor.place import Place
+    from labrun.resources import first_attempt
+
+    place = Place(args.results, _profile(args.profile), args.unlock, command="fernn")
+    profiles = place.configuration  # a profile that cannot be read ends all checks
+    files = [*configuration(args.configfile), *([] if args.configfile else profiles)]
+    configured = Configured(files, args.budget)
+    try:
+        plan = configured.plan
+    except UserError:  # the check of the configuration will say so
+        plan = {}
+    resources = first_attempt(RESOURCES, plan)
+    needed = partial(configured.needed, args.results)
+    return replace(place, resources=resources, needed=needed), configured
 
 
 def _profile(given: Path | None) -> Path | None:

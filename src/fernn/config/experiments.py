@@ -27,6 +27,13 @@ def problems(config: Config, name: str) -> Iterator[Problem]:
     yield from each_known(experiment.axes, config.axes, (*path, "axes"), "axis")
     where = (*path, "protocol")
     yield from unknown("protocol", experiment.protocol, config.protocols, where)
+    for key, known in (
+        ("reference", experiment.models),
+        ("published", config.published),
+    ):
+        given = getattr(experiment, key)
+        if given is not None:
+            yield from unknown(key, given, known, (*path, key))
     if dataset.get("kind") in list(options.kinds("data")):
         yield from _fit(config, name)
         yield from _one_task(config, name)

@@ -11,7 +11,7 @@ from fernn.config import options
 from fernn.config.costs import costs
 from fernn.config.learners import epochs_of, options_of, trained
 from fernn.config.recipes import axis_of, recipes
-from fernn.config.schema import Budget, Config, Experiment
+from fernn.config.schema import Budget, Config, Experiment, Published
 from fernn.config.shown import GROUPS, items
 from fernn.config.sizes import sized
 
@@ -37,6 +37,7 @@ def plan(config: Config) -> dict[str, Any]:
         "experiments": experiments,
         "figures": figures,
         "tables": tables,
+        "published": _published(config),
         "paper": {
             item: {
                 "figures": [name for name in shown if name in figures],
@@ -95,6 +96,21 @@ def _with_baselines(statistic: str) -> bool:
     return options.constant("evaluation", statistic, "BASELINES") is not False
 
 
+def _published(config: Config) -> dict[str, dict[str, Any]]:
+    """The published numbers of models, with their labels, by what shows them."""
+    return {
+        name: {
+            "shown": entry.shown,
+            "source": entry.source,
+            "values": {
+                model: {"label": config.models[model].label, **value.model_dump()}
+                for model, value in entry.values.items()
+            },
+        }
+        for name, entry in config.published.items()
+    }
+
+
 def _attrs(
     config: Config,
     budget: Budget,
@@ -106,6 +122,7 @@ def _attrs(
     protocol = config.protocols[experiment.protocol]
     data = options.names("data", experiment.dataset["kind"])
     longest = budget.long_horizon if protocol.extend_horizon else budget.horizon
+    published = config.published.get(experiment.published or "")
     return {
         "experiment": name,
         "title": experiment.title,
@@ -117,15 +134,19 @@ def _attrs(
         "frame_size": budget.frame_size,
         "max_speed": experiment.dataset.get("max_speed"),
         "step": {**experiment.dataset, **budget.options}.get("step"),
-        "published_size": int(budget.published_size),
+        "published_size": int(_published_size(budget, published)),
         "protocol": experiment.protocol,
+        "published_protocol": int(protocol.as_published),
+        "published": published
+        and {
+            "name": experiment.published,
+            "source": published.source,
+            "others": published.others,
+        },
         "rollout": protocol.rollout,
         "models": {
-            model: {
-                "label": config.models[model].label,
-                "kind": config.models[model].kind,
-                "color": config.models[model].color,
-                "baseline": model in experiment.baselines,
+            model: _about(config, experiment, model, published)
+            | {
                 "cost": cost.get(model, 1.0),  # a baseline is not trained
                 "epochs": epochs_of(budget, cost[model], budget.epochs)
                 if model in cost
@@ -133,4 +154,29 @@ def _attrs(
             }
             for model in (*experiment.models, *experiment.baselines)
         },
+    }
+
+
+def _published_size(budget: Budget, published: Published | None) -> bool:
+    """Whether numbers at these sizes can be compared with the published ones."""
+    if published is None or not published.sizes:
+        return budget.published_size
+    return all(getattr(budget, key) == size for key, size in published.sizes.items())
+
+
+def _about(
+    config: Config, experiment: Experiment, name: str, published: Published | None
+) -> dict[str, Any]:
+    """How figures and tables show a model: its words, and its part in comparisons."""
+    model, baseline = config.models[name], name in experiment.baselines
+    value = published.values.get(name) if published else None
+    return {
+        "label": model.label,
+        "kind": model.kind,
+        "color": model.color,
+        "baseline": baseline,
+        "role": "baseline" if baseline else "model",
+        "reference": name == experiment.reference,
+        "drawn": model.drawn,
+        "published": value and value.model_dump(),
     }

@@ -36,6 +36,12 @@ class Experiment(Strict):
     baselines: Names = Field([], description="models without weights")
     protocol: str = Field(description="how its models are trained")
     axes: SomeNames
+    reference: str | None = Field(
+        None, description="of its models, the one that the others are compared with"
+    )
+    published: str | None = Field(
+        None, description="an entry of `published`: the numbers it reproduces"
+    )
 
 
 class Model(Open):
@@ -46,6 +52,9 @@ class Model(Open):
     color: Color | None = Field(None, description="in figures and the tracker, #rrggbb")
     cost: Amount | None = Field(
         None, description="of a training step, relative to others; default: as counted"
+    )
+    drawn: bool = Field(
+        False, description="of a baseline: in figures that have room for one"
     )
 
 
@@ -121,6 +130,9 @@ class Protocol(Strict):
     schedule: str
     clip: Amount
     extend_horizon: bool = False
+    as_published: bool = Field(
+        False, description="training is that of the published numbers"
+    )
     tuning: Search | None = Field(None, description="in place of the general one")
 
 
@@ -210,6 +222,27 @@ CUBES = (
 )
 
 
+class Value(Strict):
+    """A published mean and standard deviation over seeds."""
+
+    mean: Real
+    std: Real | None = None
+
+
+class Published(Strict):
+    """Numbers of a publication, which a table shows beside those of an experiment."""
+
+    shown: str = Field(description="the figure or table that has such numbers")
+    source: list[str] = Field(description="footnotes: where they are from, how sure")
+    sizes: dict[str, int] = Field(
+        {}, description="of comparable budgets; without, those of `published_size`"
+    )
+    values: dict[str, Value] = Field({}, description="of models of this file")
+    others: dict[Text, dict[Name, Real]] = Field(
+        {}, description="of models that are not in this file: columns of the table"
+    )
+
+
 class Config(Strict):
     """The whole file."""
 
@@ -226,6 +259,9 @@ class Config(Strict):
     budgets: dict[Name, Budget]
     figures: dict[str, Names] = Field(description=f"of each, the {CUBES}")
     tables: dict[str, Names] = Field(description=f"of each, the {CUBES}")
+    published: dict[Name, Published] = Field(
+        {}, description="numbers of others, by a name that experiments give"
+    )
     paper: dict[Name, SomeNames] = Field(
         {}, description="its items: the figures and tables here that show each"
     )

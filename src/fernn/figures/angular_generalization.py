@@ -24,7 +24,9 @@ from matplotlib.lines import Line2D
 from fernn.drawing import parts
 from fernn.drawing.style import PAGE, Look, looks_of, theme
 from fernn.evaluation import aggregate, velocities
+from fernn.figures.velocity_generalization import numbers
 
+__all__ = ["SHOWS", "draw", "numbers"]
 SHOWS = {"velocity": {"statistic": "squared_error", "draw": "grid", "unit": "degrees"}}
 COMPONENT = "velocity_degrees"
 

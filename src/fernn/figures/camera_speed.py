@@ -10,7 +10,7 @@ as high as inside.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from fernn.drawing import parts
 from fernn.drawing.style import PAGE, Look, looks_of, theme
 from fernn.evaluation import aggregate, velocities
+from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"camera": {"statistic": "classification"}}
 
@@ -60,3 +61,16 @@ def _panel(axes: Axes, cube: xr.Dataset, looks: dict[str, Look]) -> None:
     axes.axvspan(-0.25, int(cube.attrs["max_speed"]) + 0.25, color="0.92", zorder=0)
     axes.set(xlabel="camera speed (pixels/frame)", ylabel="accuracy", ylim=(0, 1.03))
     axes.set_title(f"{parts.title(cube)}: {cube.attrs['source']}", fontsize=6.5)
+
+
+def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
+    """The accuracy of every model under cameras faster than in training, if any are."""
+    for cube in cubes:
+        faster = velocities.speed(cube) > int(cube.attrs["max_speed"])
+        if not faster.any():
+            continue
+        correct = cube["correct"].transpose("model", "seed", "sample")
+        for name, about in aggregate.models(cube).items():
+            values = correct.sel(model=name).values[:, faster].mean(1)
+            quantity = "test accuracy, cameras faster than in training"
+            yield over_seeds(cube, about["label"], quantity, values)

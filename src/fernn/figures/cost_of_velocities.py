@@ -10,7 +10,8 @@ process.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,17 @@ from matplotlib.figure import Figure
 from fernn.drawing import parts
 from fernn.drawing.style import PAGE, theme
 from fernn.evaluation import aggregate
+from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"velocities": {"measurement": "velocities"}}
 COLORS = {"auto": "#0072B2", "naive": "#D55E00"}
+# A step of the FERNN over one of the G-RNN, in the paper's own loop over V; of which V
+# and on which machine is not known.
+SLOWDOWN = 30.0
+SOURCE = (
+    "Published: T. A. Keller, arXiv 2507.14793, about its own implementation, a plain"
+    " loop: about 30 times slower than the G-RNN (V and sizes unknown)."
+)
 PANELS = (("step_time", "time of a training step (ms)"), ("memory", "memory (MiB)"))
 
 
@@ -63,3 +72,22 @@ def _line(axes: Axes, values: xr.DataArray, form: str) -> None:
     place: dict[str, Any] = {"textcoords": "offset points", "xytext": (3, 0)}
     times = f"{parts.short(middle[-1] / middle[0])}×"
     axes.annotate(times, end, va="center", size=6.5, **place, **style)
+
+
+def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
+    """The ratio of times of every V to those of V = {0}, in every form.
+
+    In place of seeds there are the rounds of the measurement.
+    """
+    for cube in cubes:
+        seconds = cube["step_time"].transpose("form", "velocities", "round")
+        for form in cube["form"].values.tolist():
+            times = seconds.sel(form=form)
+            for slots in cube["velocities"].values[1:].tolist():
+                ratio = times.sel(velocities=slots) / times.sel(velocities=1)
+                quantity = f"time of a step, |V| = {slots} over |V| = 1 (rounds)"
+                number = over_seeds(cube, form, quantity, ratio.values)
+                if form == "naive":
+                    why = "not comparable: another machine and size"
+                    number = replace(number, published_mean=SLOWDOWN, verdict=why)
+                yield number

@@ -10,7 +10,7 @@ and its relative error. The sign at an arrow compares the two: = below an error 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from matplotlib.patches import Rectangle
 from fernn.drawing import parts
 from fernn.drawing.style import PAGE, looks_of, theme
 from fernn.evaluation import aggregate
+from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"hidden_state": {"statistic": "hidden_state", "unit": "pixels"}}
 FRAMES = 4  # shown, the last ones
@@ -213,3 +214,38 @@ def _compare(
     cell = xr.DataArray(image, dims=("row", "column"))
     parts.cell(axes, cell, DIFFERENCE, y, "Reds", high)
     axes.text(DIFFERENCE + PITCH, y + 0.5, parts.short(error), size=6.5, va="center")
+
+
+def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
+    r"""How far the moving state is from the still one it should equal.
+
+    .. math:: \|\psi_{1-T}(\hat\nu)\, h_T[\psi(\hat\nu) f](\hat\nu) - h_T[f](0)\|
+              / \|h_T[f](0)\|
+
+    It is of every model whose V holds the velocity of the input, or only 0: that slot
+    is compared with itself.
+    """
+    for cube in cubes:
+        flow = int(cube.attrs["flow_rows"]), int(cube.attrs["flow_columns"])
+        for name, about in aggregate.models(cube, baselines=False).items():
+            known = [tuple(velocity) for velocity in about["velocities"]]
+            slot = (0, 0) if known == [(0, 0)] else flow
+            if slot in known:
+                errors = _errors(cube["hidden"].sel(model=name), flow, slot)
+                quantity = "relative error of the moving state"
+                yield over_seeds(cube, about["label"], quantity, errors)
+
+
+def _errors(
+    hidden: xr.DataArray, flow: tuple[int, int], slot: tuple[int, int]
+) -> list[float]:
+    """The relative error of each seed."""
+    last = hidden.isel(frame=-1).transpose("seed", ..., "row", "column")
+    rows, columns = slot
+    still = last.sel(motion="still", slot_rows=0, slot_columns=0).values
+    moving = last.sel(motion="moving", slot_rows=rows, slot_columns=columns).values
+    travelled = hidden.sizes["frame"] - 1
+    back = [-travelled * component for component in flow]
+    apart = np.roll(moving, back, axis=(1, 2)) - still
+    norms = [np.linalg.norm(states, axis=(1, 2)) for states in (apart, still)]
+    return [float(difference / norm) for difference, norm in zip(*norms, strict=True)]

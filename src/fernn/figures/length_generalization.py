@@ -10,7 +10,7 @@ the legend only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
@@ -20,6 +20,8 @@ from matplotlib.figure import Figure
 from fernn.drawing import parts
 from fernn.drawing.style import PAGE, Look, looks_of, theme
 from fernn.evaluation import aggregate
+from fernn.evaluation.errors import last_frames
+from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"length": {"statistic": "squared_error", "draw": "sampled", "longer": True}}
 ENOUGH = 3  # seeds for an interval: with two, t = 12.7 and the band is the panel
@@ -101,3 +103,15 @@ def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
         parts.mark(axes, horizon, "trained\nhorizon")
         if longest > horizon:
             parts.mark(axes, longest, "longest\nin training")
+
+
+def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
+    """The error of the last frames of the longest roll-out that tables show."""
+    for cube in cubes:
+        horizon = int(cube.attrs["horizon"])
+        for name, about in aggregate.models(cube, baselines=False).items():
+            *_, (longest, error) = last_frames(cube, name)
+            first = (longest - 1) * horizon + 1
+            quantity = f"clipped test MSE, frames {first} to {longest * horizon}"
+            values = error.mean(("sample", "frame")).values
+            yield over_seeds(cube, about["label"], quantity, values)

@@ -9,7 +9,7 @@ error is exactly 0 is named in the legend only.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import xarray as xr
 from matplotlib.axes import Axes
@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from fernn.drawing import parts
 from fernn.drawing.style import PAGE, Look, looks_of, theme
 from fernn.evaluation import aggregate
+from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"curves": {"statistic": "curves"}}
 
@@ -95,3 +96,14 @@ def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
     row[1].set(xlabel=f"compute ({unit})", title="at equal compute")
     for axes in row:
         axes.set_xlim(left=0)
+
+
+def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
+    """The validation error of each model's last epoch."""
+    for cube in cubes:
+        for name, about in aggregate.models(cube, baselines=False).items():
+            error = cube["validation_error"].sel(model=name)
+            trained = error.dropna("epoch", how="all").isel(epoch=-1)
+            last = aggregate.worst(trained).values
+            quantity = "validation MSE after training"
+            yield over_seeds(cube, about["label"], quantity, last)

@@ -12,7 +12,7 @@ over all velocities of the first row's test set.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,15 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from fernn.drawing import parts
 from fernn.drawing.style import PAGE, looks_of, theme
 from fernn.evaluation import aggregate, velocities
+from fernn.evaluation.errors import by_class, clipped
+from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"velocity": {"statistic": "squared_error", "draw": "grid", "unit": "pixels"}}
+QUANTITIES = {
+    "seen": "clipped test MSE, velocities of training",
+    "unseen": "clipped test MSE, velocities unseen, in V",
+    "outside": "clipped test MSE, velocities unseen, not in V",
+}
 CMAP = "crest"  # light is good
 UNIT = 1e-3  # of the printed errors
 MARK: dict[str, Any] = {
@@ -158,3 +165,14 @@ def _legend(figure: Figure, baseline: str | None) -> None:
         handles.append(Line2D([], [], **MARK))
         labels.append(baseline)
     parts.legend(figure, handles, labels)
+
+
+def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
+    """The error of every model for each class of velocities that it has."""
+    for cube in cubes:
+        near = aggregate.trained_frames(cube)
+        for name, about in aggregate.models(cube, baselines=False).items():
+            error = clipped(near, name).mean("frame")
+            for kind, values in by_class(cube, error, about).items():
+                if not np.isnan(values).any():
+                    yield over_seeds(cube, about["label"], QUANTITIES[kind], values)

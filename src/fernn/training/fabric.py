@@ -1,37 +1,23 @@
-"""One device or several, by Lightning Fabric.
+"""One device or several of this machine, by Lightning Fabric.
 
-Fabric imports torchmetrics to learn its version, which takes longer than to import
-torch, and asks for it in what is not used here; so it finds none.
+The processes of one machine find each other through a file, and over loopback.
 """
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+import tempfile
+
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
+from torch.distributed.distributed_c10d import init_process_group, is_initialized
 
 from fernn.devices import allow_rounding
 from fernn.training.settings import PRECISIONS
-
-
-@contextmanager
-def _not_found(name: str) -> Iterator[None]:
-    """Within the block a module that is not imported yet cannot be."""
-    modules: dict[str, Any] = sys.modules
-    absent = modules.setdefault(name, None) is None
-    try:
-        yield
-    finally:
-        if absent:
-            del modules[name]
-
-
-with _not_found("torchmetrics"):
-    from lightning_fabric import Fabric
-    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-
-    from fernn.training.meeting import OneMachine, meeting
 
 
 def make_fabric(devices: int = 1, precision: str = "float32") -> Fabric:
@@ -49,3 +35,35 @@ def make_fabric(devices: int = 1, precision: str = "float32") -> Fabric:
     )
     fabric.launch()
     return fabric
+
+
+class OneMachine(DDPStrategy):
+    """Devices of this machine that share each batch.
+
+    Left alone, torch listens on all addresses of the machine, and whoever connects is
+    believed.
+    """
+
+    def setup_environment(self) -> None:
+        """Meet the others, unless there is nobody to meet."""
+        loopback = "lo0" if sys.platform == "darwin" else "lo"
+        for library in ("GLOO", "NCCL"):
+            os.environ.setdefault(f"{library}_SOCKET_IFNAME", loopback)
+        if not is_initialized():
+            backend = "nccl" if self.root_device.type == "cuda" else "gloo"
+            init_process_group(
+                backend,
+                init_method=f"file://{meeting()}",
+                rank=self.local_rank,
+                world_size=self.num_processes,
+            )
+        super().setup_environment()
+
+
+def meeting() -> str:
+    """The file where the processes meet; the first one names it for the others."""
+    if "FERNN_MEETING" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="fernn-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["FERNN_MEETING"] = os.path.join(folder, "meeting")
+    return os.environ["FERNN_MEETING"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,16 +10,48 @@ import torch
 from fernn.training import tasks
 from fernn.training.fabric import Fabric
 from fernn.training.settings import Settings
+from fernn.training.strategies import Strategy
 from fernn.videos.recipes import Sequences
+from labrun.modules import configured
+
+LOSSES = "fernn.training.losses"
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised.
+
+    Attributes:
+        split: where the sequences come from.
+        settings: see `Settings`.
+        strategy: what it changes of it.
+    """
+
+    split: Sequences
+    settings: Settings
+    strategy: Strategy
+
+    def loss(self, network: Any, place: tuple[int, int], step: int) -> torch.Tensor:
+        """The loss of a piece of the batch of a step; a mean over its samples.
+
+        Args:
+            network: called with what the task gives.
+            place: the first sequence and their number.
+            step: of the optimiser.
+        """
+        settings, strategy = self.settings, self.strategy
+        split, task = strategy.source(step, self.split, tasks.of(self.split))
+        ahead = strategy.frames_ahead(step, settings)
+        epoch = step // settings.steps_per_epoch
+        seen, target = task.batch(split, *place, settings.context, ahead, epoch)
+        output = strategy.call(network, seen, target)
+        loss = configured(LOSSES, settings.loss or task.LOSS, "loss")
+        penalty = strategy.penalty(network, seen, output, target)
+        return loss(output, target) + penalty
 
 
 def accumulate(
-    fabric: Fabric,
-    network: Any,
-    split: Sequences,
-    settings: Settings,
-    step: int,
-    piece: int,
+    fabric: Fabric, network: Any, objective: Objective, step: int, piece: int
 ) -> float:
     """Add the gradient of this device's share of the batch of a step.
 
@@ -27,27 +60,25 @@ def accumulate(
 
     Args:
         fabric: how many devices there are and which this is.
-        network: called with what the split's task gives.
-        split: where the sequences come from.
-        settings: see `Settings`.
+        network: of which the gradient is.
+        objective: what is minimised.
         step: of the optimiser.
         piece: sequences that are in memory at once.
 
     Returns:
         The mean loss of the share.
     """
-    epoch, batch = divmod(step, settings.steps_per_epoch)
-    ahead, context = settings.frames_ahead(step), settings.context
-    task = tasks.of(split)
+    settings = objective.settings
+    batch = step % settings.steps_per_epoch
     share = settings.batch // fabric.world_size
     begin = batch * settings.batch + fabric.global_rank * share
     total = torch.zeros((), device=fabric.device)
     for first in range(0, share, piece):
         count = min(piece, share - first)
-        seen, target = task.batch(split, begin + first, count, context, ahead, epoch)
         waits = fabric.world_size > 1 and first + count < share
         with fabric.no_backward_sync(network, enabled=waits):
-            loss = task.loss(network(*seen), target) * (count / share)
+            loss = objective.loss(network, (begin + first, count), step)
+            loss = loss * (count / share)
             fabric.backward(loss)
         total += loss.detach()
     return total.item()

@@ -11,11 +11,12 @@ import torch
 from torch import nn
 
 from fernn.devices import within_memory
-from fernn.training import tasks
+from fernn.training import optimisers, strategies, tasks
 from fernn.training.ahead import Ahead
 from fernn.training.fabric import Fabric, make_fabric
-from fernn.training.gradient import accumulate, mean_over_devices
+from fernn.training.gradient import Objective, accumulate, mean_over_devices
 from fernn.training.settings import Settings
+from fernn.training.strategies import Strategy
 from fernn.videos.recipes import Sequences
 from labrun.rolling_states import RollingStates
 from labrun.stopping import Interrupted, stop_requests
@@ -37,6 +38,7 @@ def train(
     on_epoch: Listener = lambda record: None,
     on_step: Listener = lambda record: None,
     *,
+    strategy: Strategy | None = None,
     seconds: float | None = None,
     devices: int = 1,
 ) -> tuple[list[Record], dict[str, Any]]:
@@ -53,6 +55,8 @@ def train(
         states: where to save and continue; None neither saves nor continues.
         on_epoch: is told each epoch's record, the ones before a continuation too.
         on_step: is told each step's record.
+        strategy: that of the settings, if it needs other trained models; without it
+            is built here, from the settings alone.
         seconds: until it is time to save and stop; None for no limit.
         devices: processes that share each batch, each with a device of its own; the
             others run this same call in their own process.
@@ -66,22 +70,30 @@ def train(
     """
     train_split, validation_split = Ahead(train_split), Ahead(validation_split)
     fabric = make_fabric(devices, settings.precision)
-    optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    network, optimiser = fabric.setup(model, optimiser)
-    run = _restore(fabric, states, settings, model, optimiser)
+    strategy = strategy or strategies.build(model, settings)
+    optimiser = optimisers.build(
+        settings.optimiser, strategy.parameters(model), settings.learning_rate
+    )
+    parts = {"model": model, "optimiser": optimiser, "strategy": strategy}
+    network, stepper = fabric.setup(model, optimiser)
+    run = _restore(fabric, states, settings, parts)
+    objective = Objective(train_split, settings, strategy)
     for record in run["records"]:
         on_epoch(record)
     with stop_requests(seconds) as stopping:
         while run["step"] < settings.steps:
-            loss = _step(fabric, network, optimiser, train_split, settings, run)
-            loss = mean_over_devices(fabric, loss)
+            strategy.before_step(run, optimiser)
+            for group in optimiser.param_groups:
+                group["lr"] = settings.rate(run["step"])
+            loss = mean_over_devices(fabric, _gradient(fabric, network, objective, run))
             _require_finite("loss", loss, run, settings)
             norm = fabric.clip_gradients(
-                network, optimiser, max_norm=settings.clip, error_if_nonfinite=False
+                network, stepper, max_norm=settings.clip, error_if_nonfinite=False
             )
             assert norm is not None  # it is one of a norm that was limited
             _require_finite("gradient", norm.item(), run, settings)
-            optimiser.step()
+            stepper.step()
+            strategy.after_step(run)
             run["step"] += 1
             run["loss"] += loss
             piece = {"micro_batch": run["piece"]}
@@ -89,9 +101,11 @@ def train(
             asked = mean_over_devices(fabric, float(bool(stopping.reason))) > 0
             ended = run["step"] % settings.steps_per_epoch == 0
             if ended:
-                _end_epoch(fabric, model, validation_split, settings, run)
+                with strategy.as_used(model):
+                    _end_epoch(fabric, model, validation_split, settings, run)
+                strategy.after_epoch(run)
+                run["records"][-1] |= strategy.report()
             if states and (ended or asked) and fabric.is_global_zero:
-                parts = {"model": model, "optimiser": optimiser}
                 held = {name: part.state_dict() for name, part in parts.items()}
                 states.save(run, held, finished=run["step"] == settings.steps)
             if ended:
@@ -105,8 +119,7 @@ def _restore(
     fabric: Fabric,
     states: RollingStates | None,
     settings: Settings,
-    model: nn.Module,
-    optimiser: Any,
+    parts: dict[str, Any],
 ) -> dict[str, Any]:
     """Where to go on: the newest saved state, or the beginning."""
     saved = states.load() if states and fabric.is_global_zero else None
@@ -115,33 +128,26 @@ def _restore(
     if saved is None:
         piece = settings.batch // fabric.world_size
         return {"step": 0, "loss": 0.0, "records": [], "best": None, "piece": piece}
-    run, parts = saved
-    model.load_state_dict(parts["model"])
-    optimiser.load_state_dict(parts["optimiser"])
+    run, held = saved
+    for name in parts.keys() & held.keys():  # older states have no strategy
+        parts[name].load_state_dict(held[name])
     return run
 
 
-def _step(
-    fabric: Fabric,
-    network: Any,
-    optimiser: Any,
-    split: Sequences,
-    settings: Settings,
-    run: dict[str, Any],
+def _gradient(
+    fabric: Fabric, network: Any, objective: Objective, run: dict[str, Any]
 ) -> float:
     """The gradient of one step; returns the loss on this device's share."""
-    for group in optimiser.param_groups:
-        group["lr"] = settings.rate(run["step"])
 
     def work(piece: int) -> float:
-        optimiser.zero_grad()
-        return accumulate(fabric, network, split, settings, run["step"], piece)
+        network.zero_grad()
+        return accumulate(fabric, network, objective, run["step"], piece)
 
-    if fabric.world_size > 1:  # processes cannot shrink their pieces apart
-        loss = work(run["piece"])
-    else:
-        what = f"batches of {settings.batch}"
-        loss, run["piece"] = within_memory(run["piece"], work, what)
+    # Processes cannot shrink their pieces apart.
+    if fabric.world_size > 1 or objective.strategy.whole:
+        return work(run["piece"])
+    what = f"batches of {objective.settings.batch}"
+    loss, run["piece"] = within_memory(run["piece"], work, what)
     return loss
 
 
@@ -164,7 +170,8 @@ def _end_epoch(
     with fabric.autocast():
         error = validation_error(model, split, settings, run["piece"])
     error = mean_over_devices(fabric, error)
-    previous = [record["validation_error"] for record in run["records"]]
+    rivals = run["records"][run.get("phase_start", 0) :]
+    previous = [record["validation_error"] for record in rivals]
     record = {
         "epoch": run["step"] // settings.steps_per_epoch,
         "updates": run["step"],

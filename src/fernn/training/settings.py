@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from labrun.errors import UserError, nearest
+from labrun.modules import configured
 
+SCHEDULES = "fernn.training.schedules"
 PRECISIONS: dict[str, Any] = {  # and what Lightning calls them
     "float32": "32-true",
     "tf32": "32-true",
@@ -24,7 +26,7 @@ WHOLE = {
     "seed": 0,
 }
 MOST, FRAMES = 2**62, 10_000  # of such a number, and of a sequence
-WARM_UP = 0.05  # share of a one-cycle schedule
+Spec = str | dict[str, Any]  # a kind, or ``{"kind": ..., **options}``
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,16 @@ class Settings:
         long_horizon: the longest training horizon, if `extend_horizon`.
         extend_horizon: in the second half, draw each step's horizon uniformly from
             ``horizon … long_horizon``.
-        learning_rate: Adam's, at its peak.
-        schedule: ``constant`` or ``one_cycle`` (warm-up, then cosine to zero).
+        learning_rate: at the peak of the schedule.
+        schedule: see `fernn.training.schedules`.
         clip: the gradient's largest norm.
         precision: ``float32``; ``tf32``, which rounds the factors of products to 10
             bits where a GPU can; or ``bfloat16``, which keeps states with 8 bits, and
             weights, norms and losses in single precision.
         seed: of the weights and of the horizons.
+        loss: see `fernn.training.losses`; None for that of the task.
+        optimiser: see `fernn.training.optimisers`; None for Adam.
+        strategy: one, or a list, see `fernn.training.strategies`; None for none.
     """
 
     batch: int
@@ -57,10 +62,17 @@ class Settings:
     long_horizon: int = 0
     extend_horizon: bool = False
     learning_rate: float = 1e-3
-    schedule: str = "constant"
+    schedule: Spec = "constant"
     clip: float = 1.0
     precision: str = "float32"
     seed: int = 0
+    loss: Spec | None = None
+    optimiser: Spec | None = None
+    strategy: Spec | list[Spec] | None = None
+
+    def given(self) -> dict[str, Any]:
+        """All that the result depends on; without what is left to its default."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
     @property
     def steps_per_epoch(self) -> int:
@@ -83,7 +95,8 @@ class Settings:
 
     def rate(self, step: int) -> float:
         """The learning rate of an optimiser step."""
-        return self.learning_rate * SCHEDULES[self.schedule](step, self.steps)
+        factor = configured(SCHEDULES, self.schedule, "factor")
+        return self.learning_rate * factor(step, self.steps)
 
     def frames_ahead(self, step: int) -> int:
         """The training horizon of a step, a pure function of seed and step."""
@@ -94,20 +107,6 @@ class Settings:
         drawn = words(self.seed, "horizon", 0, step, 1, 1)[0]
         longer = self.long_horizon - self.horizon + 1
         return self.horizon + int(below(drawn, longer)[0])
-
-
-def _constant(step: int, steps: int) -> float:
-    return 1.0
-
-
-def _one_cycle(step: int, steps: int) -> float:
-    warm = max(1, round(WARM_UP * steps))
-    if step < warm:
-        return (step + 1) / warm
-    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
-
-
-SCHEDULES = {"constant": _constant, "one_cycle": _one_cycle}
 
 
 def settings(spec: dict[str, Any], seed: int) -> Settings:
@@ -126,9 +125,7 @@ def settings(spec: dict[str, Any], seed: int) -> Settings:
     except TypeError as error:
         raise UserError(f"training settings: {error}") from None
     _require_numbers(made)
-    if made.schedule not in SCHEDULES:
-        hint = nearest(made.schedule, SCHEDULES)
-        raise UserError(f"no schedule {made.schedule!r}; {hint}")
+    configured(SCHEDULES, made.schedule, "factor")
     if made.precision not in PRECISIONS:
         hint = nearest(made.precision, PRECISIONS)
         raise UserError(f"no precision {made.precision!r}; {hint}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import subprocess
 import sys
@@ -24,12 +25,12 @@ class Handler(LogHandlerBase):
     """Passes records to the events, and to Snakemake's own handler should they fail.
 
     Attributes:
-        name: of the laboratory's command, which the last line of a run mentions.
+        command: of the laboratory, which the last line of a run mentions.
         syntax_check: arguments of Python for a command that checks a configuration
             file before Snakemake reads it; none by default.
     """
 
-    name = ""
+    command = ""
     syntax_check: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -41,7 +42,7 @@ class Handler(LogHandlerBase):
         if not self.common_settings.dryrun:
             quiet = {each.name.lower() for each in self.common_settings.quiet or ()}
             colour = not self.common_settings.nocolor
-            self._events = Events(self._own, quiet, colour, interrupted, self.name)
+            self._events = Events(self._own, quiet, colour, interrupted, self.command)
 
     def emit(self, record: LogRecord) -> None:
         """Show a record; an error on the way never reaches the workflow."""
@@ -68,7 +69,7 @@ class Handler(LogHandlerBase):
                 self._events.view.close()
         self._events = None
         with suppress(Exception):
-            words = f"The {self.name} logger stops, {type(error).__name__}: {error}"
+            words = f"The {self.command} logger stops, {type(error).__name__}: {error}"
             print(words, file=sys.stderr, flush=True)
 
     @property
@@ -133,6 +134,7 @@ def check_first(command: Sequence[str]) -> None:
     if getattr(read, "checks_first", False):
         return
 
+    @functools.wraps(read)
     def checked(path: Any, filetype: str = "Config") -> Any:
         if isinstance(path, str | Path) and filetype == "Config":
             done = subprocess.run([sys.executable, *command, str(path)])
@@ -140,7 +142,7 @@ def check_first(command: Sequence[str]) -> None:
                 raise SystemExit(done.returncode)
         return read(path, filetype)
 
-    checked.checks_first = True  # pyright: ignore[reportFunctionMemberAccess]
+    checked.checks_first = True  # pyright: ignore[reportAttributeAccessIssue]
     configfile._load_configfile = checked
 
 

@@ -4,7 +4,7 @@ A task is a module with
 
 * ``batch(split, first, count, context, ahead, epoch)``: what the network is called
   with, and the target;
-* ``loss(output, target)``: the mean over the samples, which training minimises;
+* ``LOSS``: the module of `fernn.training.losses` that training minimises by default;
 * ``errors(output, target)``: of each sample; their mean decides which epoch is kept;
 * ``ERROR``: the name of that error in the tracker.
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fernn.videos.recipes import Labelled
 
-ERROR = "cross_entropy"
+ERROR = LOSS = "cross_entropy"
 
 
 def batch(
@@ -22,11 +22,6 @@ def batch(
     """``(frames,)``, and the class of each sequence; `ahead` is 0."""
     video = split.video(first, count, context, epoch)
     return (video,), split.labels(first, count, epoch)
-
-
-def loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """The mean cross-entropy."""
-    return F.cross_entropy(logits, labels)
 
 
 def errors(logits: Tensor, labels: Tensor) -> Tensor:

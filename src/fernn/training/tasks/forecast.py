@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fernn.videos.recipes import Sequences
 
-ERROR = "mse"
+ERROR = LOSS = "mse"
 
 
 def batch(
@@ -17,11 +17,6 @@ def batch(
     """``(observed frames, ahead)``, and the frames to predict."""
     video = split.video(first, count, context + ahead, epoch)
     return (video[:, :context], ahead), video[:, context:]
-
-
-def loss(predicted: Tensor, truth: Tensor) -> Tensor:
-    """The mean squared error."""
-    return (predicted - truth).square().mean()
 
 
 def errors(predicted: Tensor, truth: Tensor) -> Tensor:

@@ -1,0 +1,86 @@
+"""Optimisers: any of `torch.optim` by its name, or a module of this package.
+
+Such a module has ``build(parameters, learning_rate, *, options)``, which returns a
+`torch.optim.Optimizer`. The schedule sets the learning rate of all its groups at every
+step.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from numbers import Real
+from typing import Any
+
+import torch
+from torch import nn
+
+from labrun.errors import UserError, nearest, shown
+from labrun.modules import keywords, load, named, names, require_options
+
+DEFAULT = "Adam"
+OWN = "fernn.training.optimisers"
+GIVEN = ("self", "params", "lr")  # by the loop
+
+
+def build(
+    spec: str | dict[str, Any] | None,
+    parameters: Iterable[nn.Parameter],
+    learning_rate: float,
+) -> torch.optim.Optimizer:
+    """The optimiser of a specification; None for Adam as torch has it.
+
+    Raises:
+        UserError: an unknown kind or option, or a value that torch refuses.
+    """
+    given = named(spec or DEFAULT)
+    kind = str(given.pop("kind", None))
+    known = options(kind)
+    require_options(kind, given, known)
+    for name, value in given.items():
+        _require_type(kind, name, value, known[name].default)
+    if kind in names(OWN):
+        return load(OWN, kind).build(parameters, learning_rate, **given)
+    try:
+        return _classes()[kind](parameters, lr=learning_rate, **given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"optimiser {kind}: {error}") from None
+
+
+def options(kind: str) -> dict[str, inspect.Parameter]:
+    """The arguments of an optimiser that a specification may give.
+
+    Raises:
+        UserError: there is no such optimiser.
+    """
+    if kind in names(OWN):
+        return keywords(load(OWN, kind).build)
+    if kind not in _classes():
+        known = [*_classes(), *names(OWN)]
+        raise UserError(f"no optimiser {kind!r}; {nearest(kind, known)}")
+    arguments = inspect.signature(_classes()[kind]).parameters
+    return {name: each for name, each in arguments.items() if name not in GIVEN}
+
+
+def _require_type(kind: str, name: str, value: Any, default: Any) -> None:
+    """Refuse what is no switch or number where the default is one.
+
+    Torch takes any text for true.
+    """
+    if not isinstance(default, Real):
+        return
+    switch = isinstance(default, bool)
+    if isinstance(value, bool) != switch or not isinstance(value, Real):
+        wanted = "true or false" if switch else "a number"
+        raise UserError(f"{name} of {kind} must be {wanted}, got {shown(value)}")
+
+
+def _classes() -> dict[str, type[torch.optim.Optimizer]]:
+    """Those of torch whose step needs no second look at the loss, as LBFGS does."""
+    found = {}
+    for name, each in vars(torch.optim).items():
+        if isinstance(each, type) and issubclass(each, torch.optim.Optimizer):
+            closure = inspect.signature(each.step).parameters["closure"]
+            if closure.default is None and each is not torch.optim.Optimizer:
+                found[name] = each
+    return found
