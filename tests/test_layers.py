@@ -35,9 +35,8 @@ BELOW = {  # from the bottom up; a part of fernn: what it imports of those above
     "config": "needs",
     "estimate": f"{ROOMS} flows cells models data training evaluation config",
     "doctor": f"{ROOMS} data config estimate",
-    "bench": f"{ROOMS} flows cells models videos data training config",
     "cli": f"{ROOMS} videos data models checkpoint training evaluation drawing figures"
-    " tables config doctor estimate bench",
+    " tables config doctor estimate",
 }
 HOMES = {  # a library: the only parts that import it
     "mlflow": "",

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.bench.interpolation import slots
 from fernn.flows._regular import RegularConvolution
 from fernn.models._rollout import ROLLOUTS
+from fernn_bench.interpolation import slots
 from labrun.errors import UserError
 from turning import EXACT, QUARTERS, blob, error, rotation, signal
 

@@ -122,11 +122,12 @@ def _train(
 ) -> tuple[list, dict]:
     torch.manual_seed(0)
     model = models.build(spec(sizes, form), sizes.frame)
-    splits = [
+    training, validation = (
         open_sequences(folder / "data" / f"{name}.nc", folder / "data/atlas.nc", device)
         for name in ("train", "val")
-    ]
-    return train(model, *splits, made, states, on_epoch, on_step, seconds=seconds)
+    )
+    data = training, validation, made, states
+    return train(model, *data, on_epoch, on_step, seconds=seconds)
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 """Which execution is the fastest: a rule, so that equal runs give equal bits.
 
 A measurement would decide by the load of the machine, and a run that goes on elsewhere
-would round differently. The thresholds are from `fernn bench executions`.
+would round differently. The thresholds are from `python benchmarks executions`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,6 @@ from fernn.config.problems import MISSING, Problem, from_pydantic
 from labrun.errors import UserError, nearest
 
 ENTRY = {
-    "bench": "cube",
     "data": "synthesize",
     "data/motions": "build",
     "data/sources": "fetch",

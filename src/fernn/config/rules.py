@@ -69,13 +69,14 @@ def _items(config: Config, group: str) -> Iterator[Problem]:
         for experiment, spec in config.experiments.items()
         for axis in spec.axes
     ]
-    available += [f"{needs.BENCH}/{name}" for name in options.kinds("bench")]
     for name, cubes in getattr(config, group).items():
         yield from unknown(group[:-1], name, known, (group, name))
-        yield from each_known(cubes, [*available, ALL], (group, name), "cube")
+        measured = [cube for cube in cubes if cube.startswith(f"{needs.BENCH}/")]
+        there = [*available, *measured]
+        yield from each_known(cubes, [*there, ALL], (group, name), "cube")
         shows = options.constant(group, name, "SHOWS") if name in known else None
         for index, cube in enumerate(cubes):
-            if shows is not None and cube in available:
+            if shows is not None and cube in there:
                 about = _about(config, *cube.split("/"))
                 if needs.role(shows, about) is None:
                     message = (

@@ -38,7 +38,7 @@ PANELS = (("step_time", "time of a training step (ms)"), ("memory", "memory (MiB
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """Two panels for each cube of `fernn bench velocities` (the paper's Fig. 11).
+    """Two panels for each cube of the measurement ``velocities`` (the paper's Fig. 11).
 
     Raises:
         UserError: a cube of another statistic.

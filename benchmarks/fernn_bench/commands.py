@@ -1,31 +1,52 @@
-"""Time to plan the workflow.
-
-Seconds on the clock on the wall, the median of three, of `snakemake -n` with nothing
-made yet: of the paper's budget, and of a generated configuration that repeats the
-demo's experiment until it has more than a thousand jobs.
-"""
+"""Commands as a user would type them, timed."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from fernn.bench._commands import require_snakefile, wall_time
-from fernn.bench._row import Row
+from fernn_bench.report import Row
 from labrun.errors import UserError
 
-LONGEST = 5  # seconds
+LONGEST = 5  # seconds of a dry run
+PYTHON = sys.executable
 
 
-def measure(quick: bool) -> Iterator[Row]:
-    """Seconds of two dry runs, and the load they ran under."""
+def start_up(quick: bool) -> Iterator[Row]:
+    """Time to start.
+
+    Seconds on the clock on the wall, the median of three, of what every job and every
+    user waits for.
+    """
+    require_snakefile()
+    repeats = 1 if quick else 3
+    for name, command, target in (
+        ("python, nothing else", ["-c", "pass"], None),
+        ("import fernn", ["-c", "import fernn"], None),
+        ("fernn --help", ["-m", "fernn", "--help"], None),
+        ("fernn config: check and resolve", ["-m", "fernn", "config"], 2),
+    ):
+        seconds, _ = wall_time([PYTHON, *command], repeats)
+        yield Row(name, seconds, "s", at_most=target)
+
+
+def workflow(quick: bool) -> Iterator[Row]:
+    """Time to plan the workflow.
+
+    Seconds on the clock on the wall, the median of three, of `snakemake -n` with
+    nothing made yet: of the paper's budget, and of a generated configuration that
+    repeats the demo's experiment until it has more than a thousand jobs.
+    """
     require_snakefile()
     if find_spec("snakemake") is None:
         raise UserError("snakemake is not installed; pip install 'fernn[pipeline]'")
@@ -72,3 +93,40 @@ def generated(path: Path, copies: int) -> dict[str, Any]:
             if any(cube.startswith(f"{original}/") for cube in cubes)
         }
     return made
+
+
+def output(command: list[str]) -> str:
+    """What a command prints.
+
+    Raises:
+        UserError: it fails; its last line is told.
+    """
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["nothing"]
+        raise UserError(
+            f"{' '.join(command[1:4])} … ended with {done.returncode}: {said[-1]}"
+        )
+    return done.stdout
+
+
+def wall_time(command: list[str], repeats: int) -> tuple[float, str]:
+    """The median of seconds on the clock on the wall, and what was printed last."""
+    seconds, printed = [], ""
+    for _ in range(repeats):
+        started = time.perf_counter()
+        printed = output(command)
+        seconds.append(time.perf_counter() - started)
+    return median(seconds), printed
+
+
+def require_snakefile() -> None:
+    """Refuse to run elsewhere than beside the Snakefile.
+
+    Raises:
+        UserError: there is no Snakefile here.
+    """
+    if not Path("Snakefile").exists():
+        raise UserError(
+            f"no Snakefile in {Path.cwd()}; call this where the pipeline's lies"
+        )

@@ -1,4 +1,4 @@
-"""Training steps at fixed sizes, in three forms of the same forecaster."""
+"""Training steps at fixed sizes, in three forms, and the convolutions in them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-from fernn.bench._naive import NaiveForecaster
+from fernn.cells._direct import kernel_gradient
 from fernn.models.forecaster import build
+from fernn_bench.naive import NaiveForecaster
 
 FORMS = ("auto", "plain", "naive")
+GEMM = 1024  # side of the matrices of `product`
 LABELS = {0: "G-RNN (V0)", 1: "FERNN-V1", 2: "FERNN-V2"}
 
 
@@ -60,7 +63,7 @@ def forecaster(size: Size, max_speed: int, form: str) -> nn.Module:
     return NaiveForecaster(model) if form == "naive" else model
 
 
-def evaluation(size: Size, max_speed: int, form: str) -> Callable[[], None]:
+def prediction(size: Size, max_speed: int, form: str) -> Callable[[], None]:
     """A function that predicts all frames one by one, without gradients."""
     model: Any = forecaster(size, max_speed, form)
     video = torch.rand(size.batch, size.context, 1, size.frame, size.frame)
@@ -72,7 +75,7 @@ def evaluation(size: Size, max_speed: int, form: str) -> Callable[[], None]:
     return predict
 
 
-def training_step(
+def optimiser_step(
     size: Size, max_speed: int, form: str, precision: str = "float32"
 ) -> Callable[[], None]:
     """A function that makes one optimiser step on random frames.
@@ -100,3 +103,71 @@ def training_step(
         optimiser.step()
 
     return step
+
+
+def bare_convolutions(
+    size: Size, max_speed: int, dtype: torch.dtype = torch.float32
+) -> Callable[[], None]:
+    """A function that does the 3×3 convolutions between hidden channels of a step.
+
+    A step in direct form cannot do without them. The first frame has no state to
+    convolve and the second the same one in all slots.
+    """
+    counts, images = _convolutions(size, max_speed)
+    operands = [_operands(size, number, dtype) for number in images]
+
+    def convolutions() -> None:
+        for count, tensors in zip(counts, operands, strict=True):
+            for _ in range(count):
+                _forward_and_backward(*tensors)
+
+    return convolutions
+
+
+def floating_operations(size: Size, max_speed: int) -> int:
+    """Multiplications and additions of `bare_convolutions`."""
+    pairs = zip(*_convolutions(size, max_speed), strict=True)
+    images = sum(count * number for count, number in pairs)
+    return 3 * images * size.frame**2 * 2 * 9 * size.hidden**2
+
+
+def _convolutions(size: Size, max_speed: int) -> tuple[list[int], list[int]]:
+    """How many there are, and each one's images: of states, of decoders."""
+    steps = size.context + size.horizon - 2
+    slots = (2 * max_speed + 1) ** 2
+    counts = [steps, size.horizon * size.decoder_layers]
+    return counts, [size.batch * slots, size.batch]
+
+
+def _operands(
+    size: Size, images: int, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Padded images, the gradient of what is computed, and the kernel."""
+    padded, side, hidden = size.frame + 2, size.frame, size.hidden
+    shapes = (
+        (images, hidden, padded, padded),
+        (images, hidden, side, side),
+        (hidden, hidden, 3, 3),
+    )
+    first, second, third = (
+        torch.rand(shape, dtype=dtype).contiguous(memory_format=torch.channels_last)
+        for shape in shapes
+    )
+    return first, second, third
+
+
+def _forward_and_backward(padded: Tensor, gradient: Tensor, weight: Tensor) -> None:
+    """The gradient of the input is a convolution like the one forward."""
+    F.conv2d(padded, weight)
+    F.conv2d(padded, weight)
+    kernel_gradient(gradient, padded, weight)
+
+
+def product() -> Callable[[], None]:
+    """A function that multiplies two square matrices of side `GEMM`."""
+    left, right = torch.rand(2, GEMM, GEMM)
+
+    def multiply() -> None:
+        torch.mm(left, right)
+
+    return multiply

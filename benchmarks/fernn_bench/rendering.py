@@ -1,11 +1,4 @@
-"""Rendering frames.
-
-Digits in translation, from a recipe to frames, one thread, in batches as in training:
-the paper's sizes and the demo's. The loop it is compared with takes one sequence at a
-time and rolls each digit for each frame; its frames are equal to the last bit, which is
-checked before measuring. Medians over turns. Then the share of the demo's training that
-is rendering, with what draws the recipes of later epochs.
-"""
+"""Rendering: recipes to frames, beside a loop that rolls each digit."""
 
 from __future__ import annotations
 
@@ -18,13 +11,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fernn.bench._clock import interleaved, ratio
-from fernn.bench._demo import Demo
-from fernn.bench._row import Row
-from fernn.bench._step import LABELS
 from fernn.data.flowing_digits import Sequences
 from fernn.training.loop import train
 from fernn.videos.rendering import translate
+from fernn_bench.demo import Demo
+from fernn_bench.meters import interleaved, ratio
+from fernn_bench.report import Row
+from fernn_bench.steps import LABELS
 
 FASTER = 15  # than the loop
 SHARE = 1  # of training, percent
@@ -49,8 +42,15 @@ SCENES = {
 QUICK = {"2 digits, 7×7, 3 frames, batch 4": Scene(4, 2, 5, 7, 3)}
 
 
-def measure(quick: bool) -> Iterator[Row]:
-    """Sequences and frames per second, and how much slower the loop is."""
+def rendering(quick: bool) -> Iterator[Row]:
+    """Rendering frames.
+
+    Digits in translation, from a recipe to frames, one thread, in batches as in
+    training: the paper's sizes and the demo's. The loop it is compared with takes one
+    sequence at a time and rolls each digit for each frame; its frames are equal to the
+    last bit, which is checked before measuring. Medians over turns. Then the share of
+    the demo's training that is rendering, with what draws the recipes of later epochs.
+    """
     for name, scene in (QUICK if quick else SCENES).items():
         yield from _compared(name, scene, rounds=1 if quick else 15)
     demo = Demo(sequences=8, validation=8) if quick else Demo()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
+from statistics import median
 
 import torch
 
 from fernn import cells, flows
-from fernn.allocator import keep_freed_memory
-from fernn.bench._peak import peak
 from fernn.flows._regular import RegularConvolution
+from fernn_bench.meters import added, interleaved, ratio
+from fernn_bench.report import Row
 
 FORMS = ("bank", "harmonic")
+FRAMES = {"lab": ("plain", "bank"), "co-moving": ("comoving", "harmonic")}
 SPEED = 1  # V: at rest, and a step each way
+FASTER, SMALLER, STEP_FASTER = 8.0, 0.5, 6.0
 
 
 @dataclass(frozen=True)
@@ -80,20 +82,43 @@ def sequence(size: Turning, execution: str, form: str) -> Callable[[], None]:
     return observe
 
 
-def main(spec: str) -> None:
-    """Print the mebibytes that two convolutions add to a process; see `_peak`."""
-    keep_freed_memory()
-    torch.set_num_threads(1)
-    options = json.loads(spec)
-    form = options.pop("form")
-    size = Turning(**options)
-    convolution(replace(TINY, basis=size.basis, kernel=size.kernel), form)()
-    loaded = peak()
-    call = convolution(size, form)
-    for _ in range(2):
-        call()
-    print(peak() - loaded)
+def rotation(quick: bool) -> Iterator[Row]:
+    """The harmonic convolution of rotations, and the co-moving frame.
+
+    `bank` convolves with the kernels of all pairs of orientations; `harmonic` is the
+    same on the Fourier transform over orientations. Three images of 28×28 pixels,
+    forward and backward, kernels at hand; memory is that which it adds to a fresh
+    process. A sequence of recurrent steps has four frames and V = {-10, 0, 10}
+    degrees/frame, and its kernels are worked out once: in the lab frame with the bank
+    every slot is interpolated at every step, in the co-moving one with harmonics each
+    frame once. All take turns.
+    """
+    rounds = 1 if quick else 3
+    for size in (TINY,) if quick else PUBLISHED:
+        yield from _convolutions(size, rounds)
+        yield from _sequences(size, rounds)
 
 
-if __name__ == "__main__":
-    main(sys.argv[1])
+def _convolutions(size: Turning, rounds: int) -> Iterator[Row]:
+    calls = {form: convolution(size, form) for form in FORMS}
+    times = interleaved(calls, rounds)
+    yield Row(f"{size}: harmonic", 1e3 * median(times["harmonic"]), "ms")
+    faster = ratio(times, "bank", "harmonic")
+    yield Row(f"{size}: bank / harmonic", faster, "×", at_least=FASTER)
+    tiny = replace(TINY, basis=size.basis, kernel=size.kernel)
+    used = {
+        form: added(partial(convolution, tiny, form), partial(convolution, size, form))
+        for form in FORMS
+    }
+    yield Row(f"{size}: memory, harmonic", used["harmonic"], "MiB")
+    share = used["harmonic"] / used["bank"]
+    yield Row(f"{size}: memory, harmonic / bank", share, "×", at_most=SMALLER)
+
+
+def _sequences(size: Turning, rounds: int) -> Iterator[Row]:
+    calls = {name: sequence(size, *how) for name, how in FRAMES.items()}
+    times = interleaved(calls, rounds)
+    yield Row(f"{size}: steps, co-moving", 1e3 * median(times["co-moving"]), "ms")
+    faster = ratio(times, "lab", "co-moving")
+    name = f"{size}: steps, lab and bank / co-moving"
+    yield Row(name, faster, "×", at_least=STEP_FASTER)
