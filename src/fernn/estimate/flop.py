@@ -44,6 +44,11 @@ def task_of(network: Network) -> Any:
     return tasks.named_by(load("fernn.models", kind))
 
 
+def loss_of(task: Any) -> Any:
+    """The loss that training minimises unless a protocol names another."""
+    return load("fernn.training.losses", task.LOSS).loss
+
+
 class Count(NamedTuple):
     """What a work asks of a device.
 
@@ -137,5 +142,5 @@ def _of_batch(
     with torch.set_grad_enabled(trains), counter, calls:
         output = model(*seen)
         if trains:
-            task.loss(output, target).backward()
+            loss_of(task)(output, target).backward()
     return Count(counter.get_total_flops(), calls.number)
