@@ -20,7 +20,7 @@ report: $(VENV)/installed ## make results/$(BUDGET)/report.html from finished re
 	@echo "report: results/$(BUDGET)/report.html    tracker: make ui"
 
 test: $(VENV)/installed ## make the environment and pass the tests
-	python -m pytest
+	python -m pytest --numprocesses $(CORES) --dist loadfile
 
 test-slurm: $(VENV)/installed ## the smoke budget through a real Slurm, made for it; Debian, root
 	tests/slurm/smoke.sh
@@ -43,10 +43,10 @@ docs: ## copy figures and tables of results/$(BUDGET) into docs and README
 	python docs/update.py $(BUDGET)
 
 bench: $(VENV)/installed ## measure speed and memory, write docs/benchmarks.md
-	fernn bench
+	python benchmarks
 
 bench-gpu: $(VENV)/installed ## the same on a GPU, in one sitting or several, docs/benchmarks-gpu.md
-	fernn bench gpu --output docs/benchmarks-gpu.md
+	python benchmarks gpu --output docs/benchmarks-gpu.md
 
 MINUTES ?= 11
 gpu-sitting: $(VENV)/installed ## equality, rates and a training at the published size on one GPU

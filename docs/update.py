@@ -2,7 +2,9 @@
 
     python docs/update.py mnist-small
 
-A table stands in README.md between ``<!-- table BUDGET/NAME -->`` and ``<!-- end -->``.
+README.md shows parts of tables, each between ``<!-- table BUDGET/NAME: SELECTION -->``
+and ``<!-- end -->``. A selection is of the form ``model = A, B; columns = model, mse``:
+the values of a column whose rows are kept, as many such as are needed, and the columns.
 """
 
 import re
@@ -12,6 +14,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HIDDEN = re.compile(r"<!-- lineage: .*? -->\n?", re.DOTALL)
+BLOCK = re.compile(
+    r"(?P<head><!-- table (?P<path>[\w/-]+): (?P<selection>[^>]*) -->\n)"
+    r".*?(?=<!-- end)",
+    re.DOTALL,
+)
 
 
 def main(budget: str) -> None:
@@ -23,13 +30,37 @@ def main(budget: str) -> None:
         shutil.copy(path, target / path.name)
     shutil.copy(source / "reproduction.md", ROOT / "docs")
     readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    for path in source.glob("tables/*.md"):
-        table = HIDDEN.sub("", path.read_text(encoding="utf-8")).strip()
-        block = rf"(<!-- table {budget}/{path.stem} -->\n).*?(<!-- end -->)"
-        text = re.sub(block, lambda m, t=table: f"{m[1]}{t}\n{m[2]}", text, flags=re.S)
-    readme.write_text(text, encoding="utf-8")
+    readme.write_text(filled(readme.read_text(encoding="utf-8")), encoding="utf-8")
     print(f"copied {len(files)} files to {target.relative_to(ROOT)}")
+
+
+def filled(text: str) -> str:
+    """A text whose tables are those of docs/results."""
+
+    def table(match: re.Match) -> str:
+        path = ROOT / "docs" / "results" / f"{match['path']}.md"
+        content = HIDDEN.sub("", path.read_text(encoding="utf-8"))
+        return match["head"] + part(content, match["selection"])
+
+    return BLOCK.sub(table, text)
+
+
+def part(content: str, selection: str) -> str:
+    """Some rows and columns of the table in a Markdown page, without its notes."""
+    lines = [line for line in content.splitlines() if line.startswith("| ")]
+    head, rule, *rows = (line.strip("| ").split(" | ") for line in lines)
+    wanted = {}
+    for each in selection.split(";"):
+        column, _, values = each.partition("=")
+        wanted[column.strip()] = [value.strip() for value in values.split(",")]
+    places = [head.index(column) for column in wanted.pop("columns")]
+    kept = [
+        row
+        for row in rows
+        if all(row[head.index(column)] in values for column, values in wanted.items())
+    ]
+    shown = [[row[place] for place in places] for row in (head, rule, *kept)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in shown)
 
 
 if __name__ == "__main__":

@@ -2,30 +2,40 @@
 
 import csv
 import math
+import runpy
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
 
-from fernn.bench import gpu
-from fernn.bench._clock import interleaved, ratio
-from fernn.bench._naive import NaiveForecaster
-from fernn.bench._row import Row
-from fernn.bench.tracking import Alternating
-from fernn.cli import main
-from labrun.modules import load, names
+from fernn_bench import gpu
+from fernn_bench.demo import Alternating
+from fernn_bench.meters import interleaved, ratio
+from fernn_bench.naive import NaiveForecaster
+from fernn_bench.registry import CUBES, MEASUREMENTS
+from fernn_bench.report import Row
 from labrun.storage import read_dataset
 
 ROOT = Path(__file__).parents[1]
+main = runpy.run_path(str(ROOT / "benchmarks"))["main"]
 
 
-@pytest.mark.parametrize("name", names("fernn.bench"))
+def test_every_measurement_is_listed_under_its_name():
+    for listed in (MEASUREMENTS, CUBES):
+        assert [*listed] == sorted(listed)
+    assert all(made.__name__ == name for name, made in MEASUREMENTS.items())
+    assert {*CUBES} <= {*MEASUREMENTS}
+
+
+@pytest.mark.parametrize("name", MEASUREMENTS)
 def test_every_measurement_runs_when_quick(name, monkeypatch):
     if name == "workflow" and find_spec("snakemake") is None:
         pytest.skip("snakemake is not installed")
     monkeypatch.chdir(ROOT)
-    rows = list(load("fernn.bench", name).measure(quick=True))
+    rows = list(MEASUREMENTS[name](True))
     assert rows and all(math.isfinite(row.value) for row in rows)
     assert len({row.what for row in rows}) == len(rows)
     if name == "training_memory":
@@ -46,15 +56,15 @@ def test_on_a_gpu_a_form_that_memory_did_not_hold_is_never_the_best():
 
 
 def test_a_measurement_that_figures_show_is_written_as_a_cube(tmp_path, capsys):
-    command = ["bench", "velocities", "--quick", "--output"]
-    assert main([*command, str(tmp_path / "v.nc"), "--attrs", "{budget: b}"]) == 0
+    command = ["velocities", "--quick", "--output"]
+    assert main([*command, str(tmp_path / "v.nc"), "--attrs", '{"budget": "b"}']) == 0
     cube = read_dataset(tmp_path / "v.nc")
     assert cube["step_time"].dims == ("form", "velocities", "round")
     assert cube["velocities"].values.tolist() == [1, 9]
     assert (cube["step_time"] > 0).all() and (cube["memory"] >= 0).all()
     assert (cube.attrs["axis"], cube.attrs["budget"]) == ("velocities", "b")
     for names_given in (["scaling"], ["velocities", "scaling"]):
-        wrong = ["bench", *names_given, "--quick", "--output", str(tmp_path / "w.nc")]
+        wrong = [*names_given, "--quick", "--output", str(tmp_path / "w.nc")]
         assert main(wrong) == 2
         assert "a cube is of one of velocities, got" in capsys.readouterr().err
 
@@ -115,11 +125,11 @@ def test_every_other_block_is_told():
 
 def test_the_report_and_its_table_hold_the_same_rows(tmp_path, capsys):
     report = tmp_path / "numbers.md"
-    assert main(["bench", "rendering", "--quick", "--output", str(report)]) == 0
+    assert main(["rendering", "--quick", "--output", str(report)]) == 0
     printed = capsys.readouterr().out.splitlines()
     texts = [path.read_text("utf-8") for path in (report, report.with_suffix(".csv"))]
     text, rows = texts[0], list(csv.DictReader(texts[1].splitlines()))
-    assert "Written by `fernn bench rendering --quick`" in text
+    assert "Written by `python benchmarks rendering --quick`" in text
     assert "## Rendering frames" in text and "- commit: " in text
     assert len(rows) == 6 and {row["measurement"] for row in rows} == {"rendering"}
     for row in rows:
@@ -131,13 +141,19 @@ def test_the_report_and_its_table_hold_the_same_rows(tmp_path, capsys):
 
 def test_part_of_the_measurements_leaves_the_report_alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(["bench", "rendering", "--quick"]) == 0
+    assert main(["rendering", "--quick"]) == 0
     assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_measured_is_told(tmp_path, monkeypatch, capsys):
-    assert main(["bench", "renderin"]) == 2
+    assert main(["renderin"]) == 2
     assert "did you mean 'rendering'" in capsys.readouterr().err
     monkeypatch.chdir(tmp_path)
-    assert main(["bench", "start_up"]) == 2
+    assert main(["start_up"]) == 2
     assert "no Snakefile in" in capsys.readouterr().err
+
+
+def test_it_is_called_by_its_path_from_anywhere(tmp_path):
+    command = [sys.executable, str(ROOT / "benchmarks"), "executions", "--quick"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0 and run.stdout.startswith("executions: hidden 4")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.models._rollout import norm
+from fernn.models.rollouts.free import norm
 from labrun.errors import UserError
 
 VELOCITIES = [[0, 0], [2, -1], [1, 3], [-3, 0]]

@@ -86,18 +86,6 @@ print("torch" in sys.modules, "xarray" in sys.modules)
     assert run.stdout == b"[0, 0, 0, 0, 0]\nFalse True\n"
 
 
-def test_training_leaves_torchmetrics_alone_for_those_who_measure():
-    code = """
-import sys
-import fernn.training.loop
-print("torchmetrics" in sys.modules, "lightning_fabric" in sys.modules)
-import torchmetrics.functional.image
-"""
-    command = [sys.executable, "-c", code]
-    run = subprocess.run(command, capture_output=True, check=True)
-    assert run.stdout == b"False True\n"
-
-
 def test_a_users_mistake_is_lines_and_exit_code_2(monkeypatch, capsys):
     def wrong(args):
         raise UserError("first\nsecond")

@@ -238,7 +238,10 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
             "figures: {training_speed: [translation/length]}",
             "shows curves, not squared_error (draw sampled",
         ),
-        ("figures: {cost_of_velocities: [bench/velocity]}", "'bench/velocities'"),
+        (
+            "figures: {cost_of_velocities: [bench/velocity]}",
+            "velocities, not the",
+        ),
         ("paper: {table_1: [forecasting_eror]}", "did you mean 'forecasting_error'"),
         ("tuning: {first: [{learning_rate: 1}]}", "1.0 is outside its range 0.0003"),
         ("tuning: {first: [{}]}", "first.0: is trial 0 once more"),

@@ -8,7 +8,7 @@ import pytest
 
 from fernn.cli import main
 from fernn.doctor import Configured
-from labrun.doctor import cluster, examine, gpu, machine
+from labrun.doctor import cluster, examine, machine
 from labrun.doctor.place import Finding, Place
 from labrun.resources import first_attempt
 
@@ -176,7 +176,7 @@ def test_how_the_states_of_jobs_are_asked_for(settings, known, state, tmp_path):
 )
 def test_a_gpu_must_be_computed_on(built, devices, driver, submits, state):
     torch = {"version": "2.9", "built": built, "devices": devices}
-    assert gpu.judge(torch, driver, submits, "fernn").state == state
+    assert machine.judge_gpu(torch, driver, submits, "fernn").state == state
 
 
 def test_a_quota_is_read_from_either_tool():

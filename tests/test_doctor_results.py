@@ -14,7 +14,7 @@ import pytest
 
 from fernn.doctor import Configured
 from labrun.controller import record
-from labrun.doctor import machine, results, tracker
+from labrun.doctor import machine, results
 from labrun.doctor.place import Place
 from labrun.lease import path_of
 from labrun.tracking.folder import Folder
@@ -69,7 +69,7 @@ def test_a_server_is_asked(place, server, monkeypatch, code, text, state, words)
     (address, answer), uri = server, "http://me:pass@"
     answer |= {"code": code, "text": text}
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri + address)
-    found = only(tracker.check(place))
+    found = only(results.tracker(place))
     assert found.state == state and words in str(found)
     assert "pass" not in str(found) and answer["asked"] == "Basic bWU6cGFzcw=="
 
@@ -77,21 +77,21 @@ def test_a_server_is_asked(place, server, monkeypatch, code, text, state, words)
 def test_a_server_that_is_down_fails_at_once(place, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     before = time.monotonic()
-    found = only(tracker.check(place))
+    found = only(results.tracker(place))
     assert found.state == "FAIL" and "refused" in found.found
-    assert time.monotonic() - before < tracker.PATIENCE + 1
+    assert time.monotonic() - before < results.PATIENCE + 1
 
 
 def test_a_database_is_opened(place, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert only(tracker.check(place)).found.endswith("will be made")
+    assert only(results.tracker(place)).found.endswith("will be made")
     path = Folder(place.results).database
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as made, made:
         made.execute("CREATE TABLE runs (name TEXT)")
-    assert only(tracker.check(place)).found.endswith("0 runs")
+    assert only(results.tracker(place)).found.endswith("0 runs")
     path.write_bytes(b"no database" * 99)
-    found = only(tracker.check(place))
+    found = only(results.tracker(place))
     assert found.state == "FAIL" and "--rebuild" in found.remedy
 
 

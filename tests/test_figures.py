@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import drawn
 import mock_cubes
 from fernn.cli import figure as figure_command
 from fernn.cli import table as table_command
-from fernn.figures import _looks, _parts, _style
+from fernn.drawing import parts, style
 from labrun import modules
 from labrun.errors import UserError
 from labrun.storage import write_dataset
@@ -29,14 +30,14 @@ KINDS += [("fernn.tables", name) for name in TABLES]
 
 
 def make(module) -> list[xr.Dataset]:
-    if hasattr(module, "COMPONENT"):
+    if any(needed.get("unit") == "degrees" for needed in module.SHOWS.values()):
         return [mock_cubes.turning()]
     return [mock_cubes.BUILDERS[axis]() for axis in module.SHOWS]
 
 
 def rendered(figure, kind) -> bytes:
     file = io.BytesIO()
-    figure.savefig(file, format=kind, dpi=50, metadata=_style.metadata(kind, {"a": 1}))
+    figure.savefig(file, format=kind, dpi=50, metadata=style.metadata(kind, {"a": 1}))
     return file.getvalue()
 
 
@@ -64,7 +65,7 @@ def test_a_label_has_one_look_and_the_legend_has_all(name):
     module = modules.load("fernn.figures", name)
     (cube,) = make(module)
     cubes = [cube, renamed(cube, {"fernn_v1": "FERNN-V7"})]
-    looks = _looks.looks(cubes)
+    looks = style.looks_of(cubes)
     assert looks["grnn"] == looks["grnn_b"]
     assert looks["fernn_v1"].marker != looks["fernn_v1_b"].marker
     (legend,) = module.draw(cubes).legends
@@ -84,7 +85,7 @@ def test_every_figure_draws_a_new_model_and_a_diverged_seed(name):
     for variable in cube.data_vars:
         if "seed" in cube[variable].dims:
             cube[variable].loc[{"model": "fernn_v2", "seed": 0}] = np.nan
-    looks = _looks.looks([cube], baselines=False)
+    looks = style.looks_of([cube], baselines=False)
     assert [look.label for look in looks.values()] == ["G-RNN", "FERNN-V2", "ConvLSTM"]
     assert len({look.color for look in looks.values()}) == 3
     assert rendered(module.draw([cube]), "png")
@@ -137,13 +138,38 @@ def test_a_cube_is_shown_by_what_it_measures_and_not_by_its_name(package, name):
         assert items[0].equals(items[1])
 
 
+def reworded(cube) -> xr.Dataset:
+    """The cube with other words for all that the configuration names."""
+    words = {k: f"new {k}" for k in ("title", "axis", "protocol", "budget")}
+    if cube.attrs["experiment"] == "bench":
+        return cube.assign_attrs({"title": "new"})
+    cube = cube.assign_attrs(words | {"experiment": "my_experiment"})
+    models = json.loads(cube.attrs["models"]).items()
+    return renamed(cube, {name: about["label"].swapcase() for name, about in models})
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_names_and_labels_change_words_and_nothing_else(name):
+    module = modules.load("fernn.figures", name)
+    cubes = make(module)
+    content = drawn.content(module.draw(cubes))
+    assert drawn.content(module.draw([reworded(cube) for cube in cubes])) == content
+    other = [turned_over(cube) for cube in cubes]
+    assert drawn.content(module.draw(other)) != content
+
+
+def turned_over(cube) -> xr.Dataset:
+    """The cube with other numbers: those of the variables, halved."""
+    return cube.assign({name: cube[name] / 2 for name in cube.data_vars})
+
+
 def test_two_cubes_of_an_experiment_are_told_apart():
     cubes = [mock_cubes.length(), mock_cubes.length().assign_attrs(axis="noisy")]
     module = modules.load("fernn.figures", "length_generalization")
-    titles = [axes.get_title() for axes in module.draw(_parts.apart(cubes)).axes[::2]]
+    titles = [axes.get_title() for axes in module.draw(parts.apart(cubes)).axes[::2]]
     assert titles == [f"Digits in translation, {n} (demo)" for n in ("length", "noisy")]
-    (alone,) = _parts.apart(cubes[:1])
-    assert _parts.title(alone) == "Digits in translation (demo)"
+    (alone,) = parts.apart(cubes[:1])
+    assert parts.title(alone) == "Digits in translation (demo)"
     table = modules.load("fernn.tables", "generalization").tabulate(cubes)
     called = ["translation/length", "translation/noisy"]
     assert list(table["experiment"].unique()) == called
@@ -154,14 +180,14 @@ def test_two_cubes_of_an_experiment_are_told_apart():
 def test_a_cube_that_tells_no_statistic_is_refused():
     cube = mock_cubes.length()
     del cube.attrs["statistic"]
-    with pytest.raises(UserError, match="translation/length tells no statistic"):
+    with pytest.raises(UserError, match="translation/length says no statistic"):
         modules.load("fernn.figures", "length_generalization").draw([cube])
 
 
 def test_short_numbers():
     cases = {0.744: "0.74", 99.9: "100", 9.97: "10", 5.6e-8: "6e−8", 0.0: "0"}
-    assert {value: _parts.short(value) for value in cases} == cases
-    assert _parts.short(np.inf) == "∞"
+    assert {value: parts.short(value) for value in cases} == cases
+    assert parts.short(np.inf) == "∞"
 
 
 def command(command, name, cube, *outputs) -> None:

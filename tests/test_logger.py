@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from labrun.terminal import messages
-from labrun.terminal.words import places, stopwatch, title
+from labrun.terminal.words import brief, places, stopwatch, tails, title
 
 SNAKEFILE = """
 rule all:
@@ -132,16 +131,14 @@ def test_errors_are_told_without_their_command():
     error = 'RuleException:\nCalledProcessError in file "/a/Snakefile", line 7:\n'
     error += "Command 'set -e;\nfernn 'x'' returned non-zero exit status 3."
     exit_code = "/a/Snakefile, line 7: the command returned non-zero exit status 3."
-    assert messages.brief(error) == exit_code
-    assert (
-        messages.brief("ValueError in file a, line 2") == "ValueError in file a, line 2"
-    )
+    assert brief(error) == exit_code
+    assert brief("ValueError in file a, line 2") == "ValueError in file a, line 2"
 
 
 def test_only_the_end_of_a_log_is_told(tmp_path):
     log = tmp_path / "long.log"
     log.write_text("\n".join(f"line {number}" for number in range(100_000)))
-    told = messages.tails([str(log), "nowhere.log"])
+    told = tails([str(log), "nowhere.log"])
     assert told[1:-1] == [f"    line {number}" for number in range(99_985, 100_000)]
     assert told[-1] == "  nowhere.log is empty or not there."
 

@@ -1,6 +1,7 @@
 """What README.md shows is what happens."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -11,18 +12,37 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_twelve_lines_prove_equivariance():
-    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def run(code):
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_five_lines_predict_frames():
+    assert EXAMPLES[0].count("\n") == 5
+    assert run(EXAMPLES[0] + "print(*future.shape)") == "1 20 1 16 16\n"
+
+
+def test_twelve_lines_show_equivariance():
+    code = EXAMPLES[1]
     assert len([line for line in code.splitlines() if line]) == 12
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert float(done.stdout) < 1e-10
+    assert float(run(code)) < 1e-10
     wrong = code.replace("still[:, source], nu, 9", "still[:, source], nu, 8")
-    done = subprocess.run(
-        [sys.executable, "-c", wrong], capture_output=True, text=True, check=True
-    )
-    assert float(done.stdout) > 1e-3
+    assert wrong != code and float(run(wrong)) > 1e-3
+
+
+def test_its_numbers_are_those_of_the_results():
+    update = runpy.run_path(str(ROOT / "docs/update.py"))
+    assert update["filled"](README) == README
+    row = "| translation_slow | FERNN-V2 | 6.4e-4 | "
+    assert row in README and README.count("\n| translation") <= 6
+    assert update["filled"](README.replace(row, "| FERNN-V2 | 0 | ")) == README
+    table = "| a | b |\n| --- | ---: |\n| x | 1 |\n| y | 2 |\n\nA note.\n"
+    part = update["part"](table, "a = y, z; columns = b, a")
+    assert part == "| b | a |\n| ---: | --- |\n| 2 | y |\n"
 
 
 def test_links_and_pictures_are_there():

@@ -115,7 +115,7 @@ def test_a_job_is_submitted_once_the_controller_is_back(run):
     run.answer(away="", limits="gpu*|infinite")
     head = run.start()
     run.wait_for("Slurm does not answer: waiting", "told")
-    assert "Slurm does not tell whether partitions allow" in run.read("told")
+    assert "Slurm does not say whether partitions allow" in run.read("told")
     head.send_signal(signal.SIGTERM)
     assert head.wait(LIMIT) == 1
     assert "sbatch" not in run.read("calls")

@@ -4,6 +4,7 @@ Dry runs from a copy of the repository, without Slurm; `make test-slurm` has one
 """
 
 import re
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -112,6 +113,32 @@ def test_each_rule_runs_where_its_group_says():
         assert ("localrule:" in body) == (where[rule] != "cluster"), rule
         if where[rule] == "light":
             assert f'localrule: is_local("{rule}")' in body
+
+
+ATTEMPTS = """\
+PLAN = {"devices": 3}
+from pathlib import Path
+include: "workflow/rules/resources.smk"
+rule grows:
+    output: "grown"
+    retries: 2
+    resources: **asked("evaluate")
+    shell: "echo {resources.mem_mb} {resources.runtime} >> asked; false"
+rule plans:
+    output: "planned"
+    resources: **asked("train")
+    shell: "echo {resources.gpu} {resources.mem_mb} >> asked; touch {output}"
+"""
+
+
+def test_amounts_grow_with_the_attempts(tmp_path):
+    shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
+    (tmp_path / "Snakefile").write_text(ATTEMPTS)
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "grown", "planned"]
+    done = subprocess.run([*command, "--keep-going"], cwd=tmp_path, capture_output=True)
+    assert done.returncode == 1
+    lines = (tmp_path / "asked").read_text().splitlines()
+    assert sorted(lines) == ["16000 480", "3 16000", "32000 720", "8000 240"]
 
 
 def test_a_model_may_be_trained_on_several_gpus(planned):

@@ -9,15 +9,8 @@ import pytest
 import xarray as xr
 
 import mock_cubes
-from fernn.evaluation import aggregate, velocities
-from fernn.tables import (
-    _published,
-    _verdict,
-    _write,
-    forecasting_error,
-    generalization,
-    velocity_mixing,
-)
+from fernn.evaluation import aggregate, numbers, velocities
+from fernn.tables import _write, forecasting_error, generalization, velocity_mixing
 from labrun import modules
 
 
@@ -84,7 +77,10 @@ def errors(values, velocities=((0, 0), (0, 1)), **about) -> xr.Dataset:
 def test_table_1_by_hand():
     # seed 0: (1 + 3 + 2 + 2) / 4 = 2, seed 1: 4; mean 3, std sqrt(2), in thousandths;
     # published 1.5e-4: 20 times; medians over samples 2 and 4: median 3
-    cube = errors([[[1e-3, 3e-3], [2e-3, 2e-3]], [[4e-3, 4e-3], [4e-3, 4e-3]]])
+    cube = errors(
+        [[[1e-3, 3e-3], [2e-3, 2e-3]], [[4e-3, 4e-3], [4e-3, 4e-3]]],
+        **mock_cubes.published(fernn_v2=(1.5e-4, 2e-5)),
+    )
     row = forecasting_error.tabulate([cube]).iloc[0]
     assert row["mse_mean"] == pytest.approx(3e-3)
     assert row["mse_std"] == pytest.approx(2**0.5 * 1e-3)
@@ -93,9 +89,9 @@ def test_table_1_by_hand():
     assert row["verdict"] == "not comparable: demo size"
     assert (row["seeds"], row["frames"]) == (2, 2)
     for about, words in (
-        ({"published_size": 1, "protocol": "published"}, "higher"),
+        ({"published_size": 1, "published_protocol": 1}, "higher"),
         ({"published_size": 1}, "not comparable: protocol exact"),
-        ({"published_size": 1, "max_speed": 1}, "not published"),
+        ({"models": json.dumps(mock_cubes.MODELS)}, "not published"),
     ):
         row = forecasting_error.tabulate([cube.assign_attrs(about)]).iloc[0]
         assert row["verdict"] == words
@@ -113,8 +109,7 @@ def test_table_1_by_hand():
     ],
 )
 def test_verdict_by_hand(mean, std, published_std, words):
-    published = _published.Value(1.0, published_std)
-    assert _verdict.compared(mean, std, published) == words
+    assert numbers.compared(mean, std, 1.0, published_std) == words
 
 
 def test_velocities_by_hand():

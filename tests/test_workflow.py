@@ -156,7 +156,7 @@ def test_a_second_run_does_nothing(project):
     ("name", "jobs"),
     [
         ("figures/training_speed", {"figure training_speed"}),
-        ("figures/_style", SHOW - {"table forecasting_error"}),  # what they share
+        ("drawing/style", SHOW - {"table forecasting_error"}),  # what they share
         ("tables/_verdict", {"table forecasting_error"}),
     ],
 )

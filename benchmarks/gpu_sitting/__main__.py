@@ -34,7 +34,7 @@ MARGIN = 0.96  # of the time that the steps are planned to take
 
 def main() -> None:
     """Parse and run."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--minutes", type=float, default=11)
     parser.add_argument("--forms-seconds", type=float, default=100)
     parser.add_argument("--rates", type=float, nargs="+", default=training.RATES)

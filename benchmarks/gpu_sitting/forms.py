@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from fernn import models
-from fernn.bench._floor import bare_convolutions, floating_operations
-from fernn.bench._step import Size
 from fernn.devices import allow_rounding
+from fernn_bench.steps import Size, bare_convolutions, floating_operations
 from gpu_sitting.sizes import Sizes
 
 # The largest relative error of predictions, by precision.
@@ -28,7 +27,7 @@ class Form:
     Attributes:
         execution: see `fernn.cells`.
         precision: see `fernn.training.settings.Settings`.
-        rollout: see `fernn.models._rollout`.
+        rollout: see `fernn.models.rollouts`.
     """
 
     execution: str

@@ -9,7 +9,7 @@ cube of it has. Cubes of experiments have the properties
 * ``longer``: whether its roll-outs are longer than the trained horizon;
 * ``changing``: whether velocities may change within a sequence;
 
-cubes of `fernn bench` have one, ``measurement``.
+cubes of a measurement in `benchmarks` have one, ``measurement``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-BENCH = "bench"  # in place of an experiment: cubes that `fernn bench` measures
+BENCH = "bench"  # in place of an experiment: cubes that `benchmarks` measures
 Shows = Mapping[str, Mapping[str, Any]]
 
 # Cubes that differ in these can still be drawn where they are listed: these choose

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from labrun.estimate.text import duration
+
 LINE_EVERY = 5.0  # seconds between lines of a log
 
 
 class Advance(Protocol):
-    """Tell how far the work is."""
+    """Say how far the work is."""
 
     def __call__(self, done: int, detail: str = "") -> None:
         """Work `done` of the total, with a few words on how it goes."""
@@ -49,18 +51,18 @@ def _bar(what: str, total: int) -> Iterator[Advance]:
 def _lines(what: str, total: int) -> Advance:
     started = time.monotonic()
     first: int | None = None
-    told = float("-inf")
+    shown = float("-inf")
 
     def advance(done: int, detail: str = "") -> None:
-        nonlocal first, told
+        nonlocal first, shown
         now = time.monotonic()
         first = done if first is None else first
-        if done < total and now - told < LINE_EVERY:
+        if done < total and now - shown < LINE_EVERY:
             return
-        told = now
+        shown = now
         share = done - first
         left = (now - started) / share * (total - done) if share else 0
-        ending = f", {left:.0f} s left" if share and done < total else ""
+        ending = f", {duration(left)} left" if share and done < total else ""
         print(
             f"{what}: {done}/{total}{ending} {detail}".rstrip(),
             file=sys.stderr,

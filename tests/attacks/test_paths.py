@@ -10,7 +10,7 @@ import xarray as xr
 
 from attacks.spools import SECRET, Place, artifact, metrics, run
 from fernn.cli import _items, main
-from fernn.reproduction._collect import path_of
+from fernn.tables._reproduction import path_of
 from labrun.errors import UserError
 from labrun.spool import NAME, Spool
 from labrun.tracking import offsets

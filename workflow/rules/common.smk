@@ -1,6 +1,6 @@
-"""The plan, look-ups into it, and paths: the only functions of the workflow.
+"""The plan, look-ups into it, and paths.
 
-`fernn config` checks the configuration, tells all its mistakes and resolves it; a
+`fernn config` checks the configuration, reports all its mistakes and resolves it; a
 mistake ends the run with exit code 2 before any job.
 """
 
@@ -12,15 +12,13 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-import yaml
-
 # Jobs find the `fernn` that belongs to this Snakemake; a conda environment wins.
 os.environ |= {
     "PATH": os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
 }
 
 
-# Rules find the sources beside the main Snakefile, which is another's for a module.
+# Rules find the sources in the main Snakefile's folder, which is another's for a module.
 if not Path(workflow.basedir, "workflow/rules/common.smk").exists():
     own = "run it by itself, with --snakefile and --directory"
     print(f"fernn: no module of {workflow.main_snakefile}: {own}", file=sys.stderr)
@@ -45,10 +43,6 @@ PLAN = resolved(config)
 BUDGET = PLAN["budget"]
 EXPERIMENTS = PLAN["experiments"]
 WORKERS = range(PLAN["workers"])
-RESOURCES = yaml.safe_load(
-    Path(f"{workflow.basedir}/workflow/resources.yaml").read_text()
-)
-GROWTH = {"doubling": lambda n: 2 ** (n - 1), "linear": lambda n: n}
 
 
 def any_of(names):
@@ -105,7 +99,7 @@ def depth_first(stage):
 
 
 def described(wildcards):
-    """What a cube tells about itself: its experiment, and how it was measured."""
+    """What a cube says about itself: its experiment, and how it was measured."""
     experiment = EXPERIMENTS[wildcards.experiment]
     axis = wildcards.axis
     how = {
@@ -186,6 +180,30 @@ def first_trial(wildcards):
     return json.dumps({**tuned, **spec["trial"]}, sort_keys=True)
 
 
+def needed(wildcards):
+    """The trained models that a model's strategy names: OPTION=model.pt of each.
+
+    Those of the same seed; trials have the first one's.
+    """
+    spec = EXPERIMENTS[wildcards.experiment]["models"][wildcards.model]
+    seed = wildcards.get("seed", seeds(wildcards)[0])
+    folder = f"results/{BUDGET}/runs/{wildcards.experiment}"
+    return {
+        option: f"{folder}/{model}/{seed}/model.pt"
+        for option, model in spec.get("needs", {}).items()
+    }
+
+
+def needed_models(wildcards):
+    return list(needed(wildcards).values())
+
+
+def needs(wildcards):
+    """The argument of the command that names them; none if there are none."""
+    given = [f"{option}={path}" for option, path in needed(wildcards).items()]
+    return ["--needs", *given] if given else []
+
+
 def atlas(wildcards):
     """What an experiment's recipes point into."""
     return f"results/{BUDGET}/data/{PLAN['atlases'][wildcards.experiment]}.nc"
@@ -250,13 +268,14 @@ def module(group):
 
 
 def shared(group):
-    """What figures or tables have in common: its change makes all of them anew."""
-    folder = Path(f"{workflow.basedir}/src/fernn/{group}")
-    return sorted(source(f"{group}/{path.name}") for path in folder.glob("_[a-z]*.py"))
+    """What figures or tables have in common: its change makes all of them again."""
+    package = Path(f"{workflow.basedir}/src/fernn")
+    common = {"figures": "drawing/*.py", "tables": "tables/_[a-z]*.py"}[group]
+    return sorted(source(path.relative_to(package)) for path in package.glob(common))
 
 
 def source(path):
-    """A file of the package, seen from here: the report tells all inputs."""
+    """A file of the package, seen from here: the report names all inputs."""
     return os.path.relpath(f"{workflow.basedir}/src/fernn/{path}")
 
 
@@ -299,35 +318,3 @@ def shown_cubes():
         for cube in sum(PLAN[group].values(), [])
     }
     return [f"results/{BUDGET}/cubes/{name}.nc" for name in sorted(names)]
-
-
-def is_local(rule):
-    """Whether a rule runs where Snakemake runs, not as a job of a cluster.
-
-    Light ones do unless the profile's `set-resources` names their partition.
-    """
-    own = workflow.resource_settings.overwrite_resources.get(rule, {})
-    light = rule in RESOURCES["light"] and "slurm_partition" not in own
-    return light or rule in RESOURCES["local"]
-
-
-def asked(rule):
-    """What its jobs ask for, as `resources.yaml` says."""
-    (amounts,) = [rules[rule] for rules in RESOURCES.values() if rule in rules]
-    return {name: amount(value) for name, value in amounts.items()}
-
-
-def amount(value):
-    """A number, the plan's, or one that grows with the attempts of a job."""
-    if isinstance(value, str):
-        return PLAN[value]
-    if isinstance(value, dict):
-        ((growth, first),) = value.items()
-        return lambda wildcards, attempt: first * GROWTH[growth](attempt)
-    return value
-
-
-def all_cores(rule):
-    """The cores of the run, for a job that nothing may disturb; 1 if Slurm gives them."""
-    cores = workflow.resource_settings.cores
-    return cores if cores and is_local(rule) else 1

@@ -1,4 +1,4 @@
-"""The controlling process of a budget, and what runs beside it while it lives.
+"""The controlling process of a budget, and what runs with it.
 
 REQUIRED INPUTS: none
 OUTPUTS: results/{budget}/.head.lease, which is removed at the end

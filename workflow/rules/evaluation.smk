@@ -75,5 +75,6 @@ rule bench:
         attrs=json.dumps({"budget": BUDGET}),
         quick="--quick" if PLAN["quick"] else "",
     shell:
-        "fernn bench {wildcards.measurement} {params.quick} --attrs {params.attrs:q}"
+        "python {workflow.basedir:q}/benchmarks {wildcards.measurement} {params.quick}"
+        " --attrs {params.attrs:q}"
         " --output {output.cube:q} 2> {log:q}"

@@ -1,6 +1,6 @@
 """The tracker: a view of the spools, kept up while the workflow runs, checked at the end.
 
-REQUIRED INPUTS: the spools beside all outputs
+REQUIRED INPUTS: the spools of all outputs
 OUTPUTS: results/mlflow/, results/{budget}/tracking.json
 """
 

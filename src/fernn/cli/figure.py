@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Load, draw, save."""
     module = modules.load(PACKAGE, args.name)
-    from fernn.figures import _parts, _style
+    from fernn.drawing import parts, style
     from labrun.storage import read_dataset
 
     cubes = [read_dataset(path) for path in args.cubes]
-    _items.write(args, module.draw(_parts.apart(cubes)), cubes, _style.save, ".png")
+    _items.write(args, module.draw(parts.apart(cubes)), cubes, style.save, ".png")

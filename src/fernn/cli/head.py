@@ -23,9 +23,9 @@ def run(args: argparse.Namespace) -> None:
     """Take the lease, clear, print."""
     from labrun.controller import record
 
-    print(record.begin(args.results, args.budget, args.pid, tell))
+    print(record.begin(args.results, args.budget, args.pid, report))
 
 
-def tell(line: str) -> None:
+def report(line: str) -> None:
     """Say what was done."""
     print(f"fernn: {line}", file=sys.stderr, flush=True)

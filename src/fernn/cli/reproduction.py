@@ -34,40 +34,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Collect, estimate, write."""
-    from fernn.reproduction._collect import collect, cubes_of, path_of
-    from fernn.reproduction._page import Item, page
+    from fernn.tables import _reproduction
     from labrun.lineage import stamp
     from labrun.storage import write_text
 
     plan, results = _plan(args.plan), args.plan.parent
     others = {name: p for name, p in _published(configuration(args.configfile))}
-    hours = _hours(plan, results)
-    beyond = {}
+    here, beyond = _hours(plan, results), {}
     for name, other in others.items():
         beyond |= _hours(other, results.parent / name)
-    numbers = collect(plan, results)
-    items = [
-        Item(item, _files(plan, item), hours[item], beyond.get(item, "–"), found)
-        for item, found in numbers.items()
+    runs = [_reproduction.run_of(plan, results)]
+    runs += [
+        _reproduction.run_of(other, results.parent / name)
+        for name, other in others.items()
     ]
-    runs = [_run_of(other, results.parent / name) for name, other in others.items()]
-    wanted = [path_of(results, c) for item in numbers for c in cubes_of(plan, item)]
-    lineage = stamp({path for path in wanted if path.exists()})
-    write_text(page(_run_of(plan, results), runs, items, lineage), args.output)
+    text = _reproduction.page(
+        plan,
+        runs,
+        _reproduction.collect(plan, results),
+        {item: (told, beyond.get(item, "–")) for item, told in here.items()},
+        stamp(_reproduction.cubes_of(plan, results)),
+    )
+    write_text(text, args.output)
 
 
 def _plan(path: Path) -> dict[str, Any]:
     """A plan as the workflow writes it.
 
     Raises:
-        UserError: there is none, or it names no items of the paper.
+        UserError: there is none, or it has no items of the paper or their numbers.
     """
     try:
         plan = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"--plan: {path}: {error}") from None
-    if "paper" not in plan:
-        raise UserError(f"--plan: {path}: no `paper`; write it anew by `fernn config`")
+    for key in ("paper", "published"):
+        if key not in plan:
+            message = f"no `{key}`; write it again with `fernn config`"
+            raise UserError(f"--plan: {path}: {message}")
     return plan
 
 
@@ -80,12 +84,6 @@ def _published(files: list[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, budget in budgets.items():
         if budget.get("published_size"):
             yield name, resolve(files, name)
-
-
-def _files(plan: dict[str, Any], item: str) -> list[str]:
-    shown = plan["paper"][item]
-    figures = [f"figures/{name}.pdf" for name in shown["figures"]]
-    return figures + [f"tables/{name}.md" for name in shown["tables"]]
 
 
 def _hours(plan: dict[str, Any], results: Path) -> dict[str, str]:
@@ -105,14 +103,3 @@ def _hours(plan: dict[str, Any], results: Path) -> dict[str, str]:
         how = "measured" if measured else "estimated"
         told[item] = f"{significant(hours)} {how}" if hours else "–"
     return told
-
-
-def _run_of(plan: dict[str, Any], results: Path) -> Any:
-    """How much of a budget has been run."""
-    from fernn.reproduction._collect import path_of
-    from fernn.reproduction._page import Run
-
-    experiments = plan["experiments"].items()
-    names = [f"{name}/{axis}" for name, spec in experiments for axis in spec["axes"]]
-    there = sum(path_of(results, name).exists() for name in names)
-    return Run(plan["budget"], there, len(names))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from fernn.cells.flow_equivariant import mixing_objection
-from fernn.config import axes, options
+from fernn.config import axes, options, protocols
 from fernn.config.problems import Problem
 from fernn.config.schema import Model
 from fernn.config.sizes import out_of_range
@@ -28,6 +28,9 @@ def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Prob
     spec = {"kind": model.kind, **own}
     yield from options.check("models", spec, path, supplied=["size"])
     yield from out_of_range(own, path)
+    yield from protocols.kind_problems(
+        "rollout", own.get("rollout"), (*path, "rollout")
+    )
     last = own.get("last", 1)
     if isinstance(last, int) and last < 1:
         yield Problem((*path, "last"), f"must be at least 1, got {last}")

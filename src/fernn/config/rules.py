@@ -74,10 +74,10 @@ def _items(config: Config, group: str) -> Iterator[Problem]:
         for index, cube in enumerate(cubes):
             if cube == ALL:
                 continue
-            if cube not in available and not _measured(cube):
-                measured = [f"{needs.BENCH}/{n}" for n in options.kinds("bench")]
-                known = [*available, *measured, ALL]
-                yield from unknown("cube", cube, known, (group, name, index))
+            if cube not in available and not cube.startswith(f"{needs.BENCH}/"):
+                yield from unknown(
+                    "cube", cube, [*available, ALL], (group, name, index)
+                )
             elif shows is not None:
                 about = _about(config, *cube.split("/"))
                 if needs.role(shows, about) is None:
@@ -85,12 +85,6 @@ def _items(config: Config, group: str) -> Iterator[Problem]:
                         f"shows {needs.all_words(shows)}, not {needs.words(about)}"
                     )
                     yield Problem((group, name, index), message)
-
-
-def _measured(cube: str) -> bool:
-    """Whether `fernn bench` measures a cube."""
-    experiment, _, name = cube.partition("/")
-    return experiment == needs.BENCH and options.exists("bench", name)
 
 
 def _about(config: Config, experiment: str, axis: str) -> dict[str, Any]:

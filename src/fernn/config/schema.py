@@ -12,6 +12,8 @@ from fernn.config.fields import (
     Channels,
     Color,
     Count,
+    Kind,
+    Kinds,
     Name,
     Names,
     Open,
@@ -27,7 +29,6 @@ from fernn.config.fields import (
     same,
 )
 from fernn.data import Draw
-from fernn.models._rollout import RollOutName
 from fernn.training.settings import Precision
 
 
@@ -48,8 +49,16 @@ class Experiment(Strict):
     )
 
 
+LOSS = Field(None, description="of fernn.training.losses; default: the task's")
+OPTIMISER = Field(None, description="of torch.optim, or fernn.training.optimisers")
+STRATEGY = Field(None, description="of fernn.training.strategies; one, or a list")
+
+
 class Model(Open):
-    """A model's label and cost, and the options of its kind."""
+    """A model's label and cost, and the options of its kind.
+
+    `loss`, `optimiser` and `strategy` are in place of the protocol's.
+    """
 
     label: Text
     kind: str = Field(description="a module of fernn.models")
@@ -60,6 +69,9 @@ class Model(Open):
     drawn: bool = Field(
         False, description="of a baseline: in figures that have room for one"
     )
+    loss: Kind = LOSS
+    optimiser: Kind = OPTIMISER
+    strategy: Kinds = STRATEGY
 
 
 class AxisSizes(Open):
@@ -75,6 +87,9 @@ class Axis(AxisSizes):
     statistic: str = Field(description="a module of fernn.evaluation")
     draw: Draw | None = Field(
         None, description="how its velocities are chosen; without, it has no test set"
+    )
+    stream: Name | None = Field(
+        None, description="of the random numbers of its test set; default: its name"
     )
 
 
@@ -125,13 +140,16 @@ class Search(Strict):
 class Protocol(Strict):
     """What the paper, or we, decide about training apart from sizes."""
 
-    rollout: RollOutName | None = Field(None, description="of forecasts")
+    rollout: Kind = Field(None, description="of forecasts, of fernn.models.rollouts")
     initial: Initial = Field("random", description="recurrent kernel of forecasters")
     learning_rate: Amount
     learning_rates: dict[str, Amount] = Field(
         {}, description="of single models, in place of learning_rate"
     )
-    schedule: str
+    schedule: Kind = Field(description="of fernn.training.schedules")
+    loss: Kind = LOSS
+    optimiser: Kind = OPTIMISER
+    strategy: Kinds = STRATEGY
     clip: Amount
     extend_horizon: bool = False
     as_published: bool = Field(

@@ -21,14 +21,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from fernn.drawing import parts
+from fernn.drawing.style import PAGE, Look, looks_of, theme
 from fernn.evaluation import aggregate, velocities
-from fernn.figures import _looks, _parts, _style
+from fernn.figures.velocity_generalization import numbers
 
+__all__ = ["SHOWS", "draw", "numbers"]
 SHOWS = {"velocity": {"statistic": "squared_error", "draw": "grid", "unit": "degrees"}}
 COMPONENT = "velocity_degrees"
 
 
-@_style.theme
+@theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A panel for each `velocity` cube (the paper's Fig. 5, rotation).
 
@@ -36,9 +39,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         UserError: a cube of another statistic, or of velocities that are no rotations.
     """
     aggregate.require(cubes, SHOWS)
-    figure = Figure(figsize=(_style.PAGE, 2.6))
+    figure = Figure(figsize=(PAGE, 2.6))
     panels = figure.subplots(1, len(cubes), sharey=True, squeeze=False)[0]
-    looks = _looks.looks(cubes)
+    looks = looks_of(cubes)
     for axes, cube in zip(panels, cubes, strict=True):
         _panel(axes, cube, looks)
     panels[0].set_ylabel("error (MSE, clipped)")
@@ -62,8 +65,8 @@ def _panel(axes: Axes, cube: xr.Dataset, looks: dict) -> None:
     axes.axvspan(min(trained) - half, max(trained) + half, color="0.93", zorder=0)
     axes.set(yscale="log", xlabel="angular velocity (degree/frame)")
     axes.set_xlim(degrees.min() - half, degrees.max() + half)
-    axes.set_xticks(degrees, [_parts.signed(value) for value in degrees])
-    axes.set_title(_parts.title(cube))
+    axes.set_xticks(degrees, [parts.signed(value) for value in degrees])
+    axes.set_title(parts.title(cube))
 
 
 def _line(
@@ -71,7 +74,7 @@ def _line(
     degrees: np.ndarray,
     error: xr.DataArray,
     inside: np.ndarray,
-    look: _looks.Look,
+    look: Look,
 ) -> None:
     error = error.where(np.isfinite(error))  # a gap where a seed diverged
     mean = aggregate.geometric_mean(error).values
@@ -99,5 +102,5 @@ def _legend(figure: Figure, looks: dict, cubes: Sequence[xr.Dataset]) -> None:
     dot: dict[str, Any] = {"color": "0.3", "marker": "o", "linestyle": "none"}
     handles += [Line2D([], [], **dot), Line2D([], [], **dot, mfc="white")]
     labels = [look.label for look in looks.values()] + ["in V", "not in V"]
-    note = f"grey: velocities in training; {_parts.seeds(cubes)}"
-    _parts.legend(figure, handles, labels, note)
+    note = f"grey: velocities in training; {parts.seeds(cubes)}"
+    parts.legend(figure, handles, labels, note)

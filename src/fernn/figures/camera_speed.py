@@ -10,20 +10,22 @@ as high as inside.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fernn.drawing import parts
+from fernn.drawing.style import PAGE, Look, looks_of, theme
 from fernn.evaluation import aggregate, velocities
-from fernn.figures import _looks, _parts, _style
+from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"camera": {"statistic": "classification"}}
 
 
-@_style.theme
+@theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A panel for each `camera` cube (the paper's Fig. 6).
 
@@ -32,18 +34,18 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """
     aggregate.require(cubes, SHOWS)
     rows = -(-len(cubes) // 2)
-    figure = Figure(figsize=(_style.PAGE, 0.5 + 2.2 * rows))
+    figure = Figure(figsize=(PAGE, 0.5 + 2.2 * rows))
     grid = figure.subplots(rows, min(2, len(cubes)), squeeze=False, sharey=True)
-    looks = _looks.looks(cubes)
+    looks = looks_of(cubes)
     for axes, cube in zip(grid.flat, cubes, strict=False):
         _panel(axes, cube, looks)
     for axes in grid.flat[len(cubes) :]:
         axes.set_axis_off()
-    _parts.legend_of(figure, grid.flat, f"bold: mean, {_parts.seeds(cubes)}")
+    parts.legend_of(figure, grid.flat, f"bold: mean, {parts.seeds(cubes)}")
     return figure
 
 
-def _panel(axes: Axes, cube: xr.Dataset, looks: dict[str, _looks.Look]) -> None:
+def _panel(axes: Axes, cube: xr.Dataset, looks: dict[str, Look]) -> None:
     speed = velocities.speed(cube)
     speeds = np.unique(speed)
     for name in aggregate.models(cube):
@@ -58,4 +60,17 @@ def _panel(axes: Axes, cube: xr.Dataset, looks: dict[str, _looks.Look]) -> None:
     axes.axhline(1 / len(classes), color="0.45", linestyle=":", linewidth=0.8)
     axes.axvspan(-0.25, int(cube.attrs["max_speed"]) + 0.25, color="0.92", zorder=0)
     axes.set(xlabel="camera speed (pixels/frame)", ylabel="accuracy", ylim=(0, 1.03))
-    axes.set_title(f"{_parts.title(cube)}: {cube.attrs['source']}", fontsize=6.5)
+    axes.set_title(f"{parts.title(cube)}: {cube.attrs['source']}", fontsize=6.5)
+
+
+def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
+    """The accuracy of every model under cameras faster than in training, if any are."""
+    for cube in cubes:
+        faster = velocities.speed(cube) > int(cube.attrs["max_speed"])
+        if not faster.any():
+            continue
+        correct = cube["correct"].transpose("model", "seed", "sample")
+        for name, about in aggregate.models(cube).items():
+            values = correct.sel(model=name).values[:, faster].mean(1)
+            quantity = "test accuracy, cameras faster than in training"
+            yield over_seeds(cube, about["label"], quantity, values)

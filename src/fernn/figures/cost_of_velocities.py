@@ -10,7 +10,8 @@ process.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,23 +19,32 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fernn.drawing import parts
+from fernn.drawing.style import PAGE, theme
 from fernn.evaluation import aggregate
-from fernn.figures import _parts, _style
+from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"velocities": {"measurement": "velocities"}}
 COLORS = {"auto": "#0072B2", "naive": "#D55E00"}
+# A step of the FERNN over one of the G-RNN, in the paper's own loop over V; of which V
+# and on which machine is not known.
+SLOWDOWN = 30.0
+SOURCE = (
+    "Published: T. A. Keller, arXiv 2507.14793, about its own implementation, a plain"
+    " loop: about 30 times slower than the G-RNN (V and sizes unknown)."
+)
 PANELS = (("step_time", "time of a training step (ms)"), ("memory", "memory (MiB)"))
 
 
-@_style.theme
+@theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """Two panels for each cube of `fernn bench velocities` (the paper's Fig. 11).
+    """Two panels for each cube of the measurement ``velocities`` (the paper's Fig. 11).
 
     Raises:
         UserError: a cube of another statistic.
     """
     aggregate.require(cubes, SHOWS)
-    figure = Figure(figsize=(_style.PAGE, 0.35 + 2.3 * len(cubes)))
+    figure = Figure(figsize=(PAGE, 0.35 + 2.3 * len(cubes)))
     grid = figure.subplots(len(cubes), len(PANELS), squeeze=False)
     for row, cube in zip(grid, cubes, strict=True):
         for axes, (name, label) in zip(row, PANELS, strict=True):
@@ -46,7 +56,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         row[0].set_title(f"frames {cube.attrs['size']}")
         row[1].set_title(f"{cube.sizes['round']} rounds of time, one of memory")
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    _parts.legend(figure, handles, labels)
+    parts.legend(figure, handles, labels)
     return figure
 
 
@@ -60,5 +70,24 @@ def _line(axes: Axes, values: xr.DataArray, form: str) -> None:
     axes.plot(slots, rounds, ".", markersize=3, alpha=0.5, **style)
     axes.plot(slots, middle, label=form, linewidth=1.2, **style)
     place: dict[str, Any] = {"textcoords": "offset points", "xytext": (3, 0)}
-    times = f"{_parts.short(middle[-1] / middle[0])}×"
+    times = f"{parts.short(middle[-1] / middle[0])}×"
     axes.annotate(times, end, va="center", size=6.5, **place, **style)
+
+
+def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
+    """The ratio of times of every V to those of V = {0}, in every form.
+
+    In place of seeds there are the rounds of the measurement.
+    """
+    for cube in cubes:
+        seconds = cube["step_time"].transpose("form", "velocities", "round")
+        for form in cube["form"].values.tolist():
+            times = seconds.sel(form=form)
+            for slots in cube["velocities"].values[1:].tolist():
+                ratio = times.sel(velocities=slots) / times.sel(velocities=1)
+                quantity = f"time of a step, |V| = {slots} over |V| = 1 (rounds)"
+                number = over_seeds(cube, form, quantity, ratio.values)
+                if form == "naive":
+                    why = "not comparable: another machine and size"
+                    number = replace(number, published_mean=SLOWDOWN, verdict=why)
+                yield number

@@ -21,8 +21,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from fernn.drawing import parts
+from fernn.drawing.style import PAGE, Look, looks_of, theme
 from fernn.evaluation import aggregate, velocities
-from fernn.figures import _looks, _parts, _style
 
 SHOWS = {"equivariance": {"statistic": "equivariance_error", "unit": "pixels"}}
 FLOOR = 1e-18  # an error of exactly 0 is drawn here
@@ -30,7 +31,7 @@ ROUNDING = 1e-6  # relative errors up to this are rounding, of float32 or float6
 ROOM = 0.75  # over which the dots of one speed are spread, in speeds
 
 
-@_style.theme
+@theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A row of two panels for each `equivariance` cube.
 
@@ -38,17 +39,17 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         UserError: a cube of another statistic.
     """
     aggregate.require(cubes, SHOWS)
-    figure = Figure(figsize=(_style.PAGE, 0.4 + 2.2 * len(cubes)))
+    figure = Figure(figsize=(PAGE, 0.4 + 2.2 * len(cubes)))
     grid = figure.subplots(len(cubes), 2, squeeze=False)
-    looks = _looks.looks(cubes, baselines=False)
+    looks = looks_of(cubes, baselines=False)
     for row, cube in zip(grid, cubes, strict=True):
         slot = aggregate.median(cube["slot_error"], ["seed"])
         slot = slot.where(np.isfinite(slot)).max(["slot_rows", "slot_columns"])
         output = aggregate.median(cube["output_error"], ["frame", "seed"])
         for axes, error in zip(row, (slot, output), strict=True):
             _panel(axes, cube, error, looks)
-        row[0].set_title(f"hidden state, slot by slot\n{_parts.title(cube)}")
-        row[1].set_title(f"forecast, after pooling over V\n{_parts.title(cube)}")
+        row[0].set_title(f"hidden state, slot by slot\n{parts.title(cube)}")
+        row[1].set_title(f"forecast, after pooling over V\n{parts.title(cube)}")
         row[0].set_ylabel("relative error (L2)")
         _zero(row[0])
     _legend(figure, looks, cubes)
@@ -93,7 +94,7 @@ def _dots(
     inside: np.ndarray,
     left: float,
     width: float,
-    look: _looks.Look,
+    look: Look,
 ) -> None:
     if not values.size:
         return
@@ -115,7 +116,7 @@ def _dots(
         "ha": "center",
     }
     at = (left + width / 2, values.max())
-    axes.annotate(_parts.short(middle), at, size=5, color=look.color, **offset)
+    axes.annotate(parts.short(middle), at, size=5, color=look.color, **offset)
 
 
 def _legend(figure: Figure, looks: dict, cubes: Sequence[xr.Dataset]) -> None:
@@ -125,5 +126,5 @@ def _legend(figure: Figure, looks: dict, cubes: Sequence[xr.Dataset]) -> None:
     dot: dict[str, Any] = {"color": "0.3", "marker": "o", "linestyle": "none"}
     handles += [Line2D([], [], **dot), Line2D([], [], **dot, mfc="white")]
     labels = [look.label for look in looks.values()] + ["ν̂ in V", "ν̂ not in V"]
-    note = f"dot: one flow; bar: median over the flows; {_parts.seeds(cubes)}"
-    _parts.legend(figure, handles, labels, note)
+    note = f"dot: one flow; bar: median over the flows; {parts.seeds(cubes)}"
+    parts.legend(figure, handles, labels, note)

@@ -10,21 +10,24 @@ the legend only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fernn.drawing import parts
+from fernn.drawing.style import PAGE, Look, looks_of, theme
 from fernn.evaluation import aggregate
-from fernn.figures import _looks, _parts, _style
+from fernn.evaluation.errors import last_frames
+from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"length": {"statistic": "squared_error", "draw": "sampled", "longer": True}}
 ENOUGH = 3  # seeds for an interval: with two, t = 12.7 and the band is the panel
 
 
-@_style.theme
+@theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A row of two panels for each `length` cube (the paper's Fig. 4).
 
@@ -32,9 +35,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         UserError: a cube of another statistic.
     """
     aggregate.require(cubes, SHOWS)
-    figure = Figure(figsize=(_style.PAGE, 0.45 + 2.1 * len(cubes)))
+    figure = Figure(figsize=(PAGE, 0.45 + 2.1 * len(cubes)))
     grid = figure.subplots(len(cubes), 2, sharey="row", squeeze=False)
-    looks = _looks.looks(cubes)
+    looks = looks_of(cubes)
     for row, cube in zip(grid, cubes, strict=True):
         _label(row, cube)
         errors = {name: _error(cube, name) for name in aggregate.models(cube)}
@@ -43,8 +46,8 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
             _line(row[1], aggregate.median(error, ["sample", "seed"]), looks[name])
         _bands(row[0], errors, looks)
     band = "" if cubes[0].sizes["seed"] < ENOUGH else "band: 95 % t-interval; "
-    note = f"bold: geometric mean; {band}{_parts.seeds(cubes)}"
-    _parts.legend_of(figure, grid[:, 0], note)
+    note = f"bold: geometric mean; {band}{parts.seeds(cubes)}"
+    parts.legend_of(figure, grid[:, 0], note)
     return figure
 
 
@@ -53,7 +56,7 @@ def _error(cube: xr.Dataset, model: str) -> xr.DataArray:
     return error.transpose("seed", "sample", "frame")
 
 
-def _seeds(axes: Axes, error: xr.DataArray, look: _looks.Look) -> None:
+def _seeds(axes: Axes, error: xr.DataArray, look: Look) -> None:
     mean = error.mean("sample", skipna=False)
     if look.baseline:  # the same for every seed
         _line(axes, mean[0], look)
@@ -74,7 +77,7 @@ def _bands(axes: Axes, errors: dict[str, xr.DataArray], looks: dict) -> None:
         axes.fill_between(error["frame"], low, high, color=color, lw=0, alpha=0.15)
 
 
-def _line(axes: Axes, values: xr.DataArray, look: _looks.Look) -> None:
+def _line(axes: Axes, values: xr.DataArray, look: Look) -> None:
     # An error of exactly 0 (a perfect baseline) has no place on a logarithmic axis.
     shown = values.where((values > 0) & np.isfinite(values))
     exact = bool((values == 0).all())
@@ -92,11 +95,23 @@ def _line(axes: Axes, values: xr.DataArray, look: _looks.Look) -> None:
 
 def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
     row[0].set(yscale="log", ylabel="error (MSE, clipped)")
-    row[0].set_title(_parts.title(cube))
+    row[0].set_title(parts.title(cube))
     row[1].set_title("median")
     horizon, longest = int(cube.attrs["horizon"]), int(cube.attrs["long_horizon"])
     for axes in row:
         axes.set(xlabel="predicted frame", xlim=(0, int(cube["frame"].max()) + 1))
-        _parts.mark(axes, horizon, "trained\nhorizon")
+        parts.mark(axes, horizon, "trained\nhorizon")
         if longest > horizon:
-            _parts.mark(axes, longest, "longest\nin training")
+            parts.mark(axes, longest, "longest\nin training")
+
+
+def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
+    """The error of the last frames of the longest roll-out that tables show."""
+    for cube in cubes:
+        horizon = int(cube.attrs["horizon"])
+        for name, about in aggregate.models(cube, baselines=False).items():
+            *_, (longest, error) = last_frames(cube, name)
+            first = (longest - 1) * horizon + 1
+            quantity = f"clipped test MSE, frames {first} to {longest * horizon}"
+            values = error.mean(("sample", "frame")).values
+            yield over_seeds(cube, about["label"], quantity, values)

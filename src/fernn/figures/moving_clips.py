@@ -14,14 +14,15 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from fernn.drawing import parts
+from fernn.drawing.style import PAGE, theme
 from fernn.evaluation import aggregate
-from fernn.figures import _parts, _style
 
 SHOWS = {"footage": {"statistic": "footage", "draw": "grid"}}
 SHOWN = 8  # frames of a strip, at most
 
 
-@_style.theme
+@theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """Strips at rest and at the largest velocity of each cube (the paper's Fig. 10).
 
@@ -31,19 +32,19 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     aggregate.require(cubes, SHOWS)
     panels = [_strips(cube) for cube in cubes]
     rows = sum(len(strips) for strips in panels)
-    figure = Figure(figsize=(_style.PAGE, 0.3 * len(cubes) + 0.42 * rows))
+    figure = Figure(figsize=(PAGE, 0.3 * len(cubes) + 0.42 * rows))
     grid = figure.subplots(
         len(cubes), 1, squeeze=False, height_ratios=[len(s) for s in panels]
     )
     for axes, cube, strips in zip(grid[:, 0], cubes, panels, strict=True):
         for top, (_, left, right) in enumerate(strips):
             for place, frame in enumerate((*left, *right)):
-                _parts.cell(axes, frame, place + (place >= len(left)), top, "gray")
+                parts.cell(axes, frame, place + (place >= len(left)), top, "gray")
         width = len(strips[0][1])
         axes.set(xlim=(0, 2 * width + 1), ylim=(len(strips), 0), aspect="equal")
         axes.set_yticks(np.arange(len(strips)) + 0.5, [name for name, *_ in strips])
         moving = _velocities(cube)[1]
-        told = f"({_parts.signed(moving[0])}, {_parts.signed(moving[1])}) pixels/frame"
+        told = f"({parts.signed(moving[0])}, {parts.signed(moving[1])}) pixels/frame"
         ticks = [width / 2, 1.5 * width + 1]
         axes.set_xticks(
             ticks, ["camera at rest", f"camera moves the picture by {told}"]

@@ -15,8 +15,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fernn.drawing import parts
+from fernn.drawing.style import PAGE, looks_of, theme
 from fernn.evaluation import aggregate
-from fernn.figures import _looks, _parts, _style
 
 SHOWS = {"rollouts": {"statistic": "frames"}}
 SAMPLES = 2  # shown at most, of each cube
@@ -28,7 +29,7 @@ MARGIN = 1.1  # for the words on the left, in cells
 FAINT = "0.45"
 
 
-@_style.theme
+@theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A block of strips for each of the first samples of each `rollouts` cube.
 
@@ -40,11 +41,11 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     for cube in cubes:
         for sample in range(min(SAMPLES, cube.sizes["sample"])):
             blocks.append(cube.isel(sample=sample, seed=0))
-            titles.append(f"{_parts.title(cube)}, sequence {sample}")
+            titles.append(f"{parts.title(cube)}, sequence {sample}")
     columns = min(2, len(blocks))
     rows = -(-len(blocks) // columns)
     sizes = [_extent(block) for block in blocks]
-    width = _style.PAGE / 2
+    width = PAGE / 2
     height = max(width * tall / wide for wide, tall in sizes) + 0.35
     figure = Figure(figsize=(columns * width, rows * height))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -90,7 +91,7 @@ def _extent(block: xr.Dataset) -> tuple[float, float]:
 
 def _block(axes: Axes, block: xr.Dataset) -> None:
     strips = [("truth", "black", block["truth"], "gray")]
-    looks = _looks.looks([block])
+    looks = looks_of([block])
     for name in sorted(looks, key=lambda each: not looks[each].baseline):
         prediction, look = block["prediction"].sel(model=name), looks[name]
         strips.append((look.label, look.color, prediction, "gray"))
@@ -102,12 +103,12 @@ def _block(axes: Axes, block: xr.Dataset) -> None:
         width = len(frames) * (1 + GAP) - GAP
         axes.text(left + width / 2, -0.5, heading, ha="center", va="bottom", size=6)
         for frame in frames:
-            number = _parts.signed(frame)
+            number = parts.signed(frame)
             axes.text(left + 0.5, -0.1, number, ha="center", size=5.5, color=FAINT)
             for row, (_, _, strip, cmap) in enumerate(strips):
                 if frame > 0 or row == 0:
                     image = strip.sel(frame=frame)
-                    _parts.cell(axes, image, left, row * (1 + GAP), cmap)
+                    parts.cell(axes, image, left, row * (1 + GAP), cmap)
             left += 1 + GAP
         left += SPLIT
         if heading == "observed":

@@ -17,8 +17,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fernn.drawing import parts
+from fernn.drawing.style import PAGE, theme
 from fernn.evaluation import aggregate
-from fernn.figures import _parts, _style
 
 SHOWS = {"hidden_state": {"statistic": "hidden_state", "unit": "pixels"}}
 PITCH = 1.08  # from cell to cell, in cells
@@ -30,7 +31,7 @@ MOTIONS = ("still", "moving")
 INK = 0.35  # of the outline
 
 
-@_style.theme
+@theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """Three strips for each `hidden_state` cube (the paper's Fig. 1).
 
@@ -40,12 +41,12 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     aggregate.require(cubes, SHOWS)
     shown = [_frames(cube) for cube in cubes]
     tall, wide = ABOVE + 3 * PITCH, LEFT + max(map(len, shown)) * PITCH
-    inches = _style.PAGE * tall / wide + 0.25
-    figure = Figure(figsize=(_style.PAGE, len(cubes) * inches))
+    inches = PAGE * tall / wide + 0.25
+    figure = Figure(figsize=(PAGE, len(cubes) * inches))
     grid = figure.subplots(len(cubes), squeeze=False).ravel()
     for axes, cube, times in zip(grid, cubes, shown, strict=True):
         axes.axis("off")
-        axes.set_title(_parts.title(cube))
+        axes.set_title(parts.title(cube))
         _strips(axes, cube, times)
         axes.set(xlim=(-LEFT, wide - LEFT), ylim=(tall - ABOVE, -ABOVE))
         axes.set_aspect("equal")
@@ -61,7 +62,7 @@ def _frames(cube: xr.Dataset) -> np.ndarray:
 def _strips(axes: Axes, cube: xr.Dataset, times: np.ndarray) -> None:
     velocity = int(cube.attrs["flow_rows"]), int(cube.attrs["flow_columns"])
     whole = [int(times[-1]) * part for part in velocity]
-    flow, shift = (", ".join(map(_parts.signed, v)) for v in (velocity, whole))
+    flow, shift = (", ".join(map(parts.signed, v)) for v in (velocity, whole))
     video = cube["video"].transpose("motion", "frame", "row", "column")
     still, moving = (_turned(video, name, whole)[times] for name in MOTIONS)
     static = np.roll(still, whole, axis=(1, 2))
@@ -79,7 +80,7 @@ def _strips(axes: Axes, cube: xr.Dataset, times: np.ndarray) -> None:
         for column, frame in enumerate(strip):
             corner = column * PITCH, row * PITCH
             image = xr.DataArray(frame, dims=("row", "column"))
-            _parts.cell(axes, image, *corner, "gray")
+            parts.cell(axes, image, *corner, "gray")
             if row:
                 _outline(axes, still[column], corner)
     for column, time in enumerate(times):

@@ -9,19 +9,21 @@ error is exactly 0 is named in the legend only.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fernn.drawing import parts
+from fernn.drawing.style import PAGE, Look, looks_of, theme
 from fernn.evaluation import aggregate
-from fernn.figures import _looks, _parts, _style
+from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"curves": {"statistic": "curves"}}
 
 
-@_style.theme
+@theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A row of two panels for each `curves` cube (the paper's Fig. 3).
 
@@ -29,9 +31,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         UserError: a cube of another statistic.
     """
     aggregate.require(cubes, SHOWS)
-    figure = Figure(figsize=(_style.PAGE, 0.35 + 2.1 * len(cubes)))
+    figure = Figure(figsize=(PAGE, 0.35 + 2.1 * len(cubes)))
     grid = figure.subplots(len(cubes), 2, sharey="row", squeeze=False)
-    looks = _looks.looks(cubes)
+    looks = looks_of(cubes)
     for row, cube in zip(grid, cubes, strict=True):
         for name, level in _copies(cube).items():
             for axes in row:
@@ -41,8 +43,8 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
             _curve(row[0], cube.sel(model=name), looks[name], cost=1.0)
             _curve(row[1], cube.sel(model=name), looks[name], about[name]["cost"])
         _label(row, cube)
-    note = f"bold: geometric mean, {_parts.seeds(cubes)}"
-    _parts.legend_of(figure, grid[:, 0], note)
+    note = f"bold: geometric mean, {parts.seeds(cubes)}"
+    parts.legend_of(figure, grid[:, 0], note)
     return figure
 
 
@@ -54,7 +56,7 @@ def _copies(cube: xr.Dataset) -> dict[str, float]:
     return {name: float(error.sel(model=name).mean()) for name in names}
 
 
-def _copy(axes: Axes, level: float, look: _looks.Look) -> None:
+def _copy(axes: Axes, level: float, look: Look) -> None:
     # An error of exactly 0 has no place on a logarithmic axis.
     label = look.label if level else f"{look.label}: 0"
     style = {"color": look.color, "linestyle": look.linestyle, "linewidth": 1.0}
@@ -64,7 +66,7 @@ def _copy(axes: Axes, level: float, look: _looks.Look) -> None:
         axes.plot([], [], label=label, **style)
 
 
-def _curve(axes: Axes, model: xr.Dataset, look: _looks.Look, cost: float) -> None:
+def _curve(axes: Axes, model: xr.Dataset, look: Look, cost: float) -> None:
     trained = model.dropna("epoch", subset=["validation_error"], how="all")
     x = trained["updates"] * cost
     error = trained["validation_error"].transpose("seed", "epoch")
@@ -90,7 +92,18 @@ def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
     ]
     unit = f"1 = one update of {reference[0]}" if reference else "updates × cost"
     row[0].set(yscale="log", ylabel="validation error (MSE)")
-    row[0].set(xlabel="optimiser updates", title=_parts.title(cube))
+    row[0].set(xlabel="optimiser updates", title=parts.title(cube))
     row[1].set(xlabel=f"compute ({unit})", title="at equal compute")
     for axes in row:
         axes.set_xlim(left=0)
+
+
+def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
+    """The validation error of each model's last epoch."""
+    for cube in cubes:
+        for name, about in aggregate.models(cube, baselines=False).items():
+            error = cube["validation_error"].sel(model=name)
+            trained = error.dropna("epoch", how="all").isel(epoch=-1)
+            last = aggregate.worst(trained).values
+            quantity = "validation MSE after training"
+            yield over_seeds(cube, about["label"], quantity, last)

@@ -5,14 +5,14 @@ that the model keeps a state for. The error is the mean squared error of the pre
 clipped to [0, 1], averaged over sequences, the frames of the trained horizon, and
 seeds, in thousandths; ∞ where a seed diverged. A model generalises to velocities that
 it never saw where cells between the two outlines are as light as those inside the white
-one. The mark beside the colour bar is the error of copying the last observed frame,
-averaged over all velocities of the first row's test set.
+one. The mark beside the colour bar is the error of the baseline in the legend, averaged
+over all velocities of the first row's test set.
 """
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,14 +24,21 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+from fernn.drawing import parts
+from fernn.drawing.style import PAGE, looks_of, theme
 from fernn.evaluation import aggregate, velocities
-from fernn.figures import _looks, _outline, _parts, _style
+from fernn.evaluation.errors import by_class, clipped
+from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"velocity": {"statistic": "squared_error", "draw": "grid", "unit": "pixels"}}
+QUANTITIES = {
+    "seen": "clipped test MSE, velocities of training",
+    "unseen": "clipped test MSE, velocities unseen, in V",
+    "outside": "clipped test MSE, velocities unseen, not in V",
+}
 CMAP = "crest"  # light is good
 UNIT = 1e-3  # of the printed errors
-BASELINE = "copy_last"
-COPIED: dict[str, Any] = {
+MARK: dict[str, Any] = {
     "color": "black",
     "marker": ">",
     "markersize": 4,
@@ -42,7 +49,7 @@ TRAINED = (("black", 2.8, "solid"), ("white", 1.6, "solid"))  # cased in black
 MODEL = (("#D41159", 1.3, (0, (3, 1.5))),)
 
 
-@_style.theme
+@theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A row of heat maps for each `velocity` cube (the paper's Fig. 5), one a model.
 
@@ -51,9 +58,10 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """
     aggregate.require(cubes, SHOWS)
     grids = [error_grid(cube) for cube in cubes]
-    looks = _looks.looks(cubes, baselines=False)
-    norm = _norm(grids, looks)
-    figure = Figure(figsize=(_style.PAGE, 0.5 + 2.0 * len(cubes)))
+    looks = looks_of(cubes, baselines=False)
+    label, level = _baseline(cubes[0], grids[0])
+    norm = _norm(grids, looks, level)
+    figure = Figure(figsize=(PAGE, 0.5 + 2.0 * len(cubes)))
     panels = figure.subplots(len(cubes), len(looks), squeeze=False)
     for row, cube, grid in zip(panels, cubes, grids, strict=True):
         shown = aggregate.models(cube, baselines=False)
@@ -63,14 +71,14 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
                 continue
             _heat_map(axes, grid.sel(model=name), norm)
             _outlines(axes, grid, cube, shown[name]["velocities"])
-        heading = textwrap.fill(_parts.title(cube), 32)
+        heading = textwrap.fill(parts.title(cube), 32)
         row[0].set_ylabel(f"{heading}\nrows (pixel/frame)")
     for axes, look in zip(panels[0], looks.values(), strict=True):
         axes.set_title(look.label, color=look.color)
     for axes in panels[-1]:
         axes.set_xlabel("columns (pixel/frame)")
-    _colorbar(figure, panels, norm, grids)
-    _legend(figure, _looks.looks(cubes))
+    _colorbar(figure, panels, norm, level)
+    _legend(figure, label if level else None)
     return figure
 
 
@@ -80,18 +88,18 @@ def error_grid(cube: xr.Dataset) -> xr.DataArray:
     return velocities.by_velocity(cube, aggregate.worst(error).mean(["seed", "frame"]))
 
 
-def _copied(grids: Sequence[xr.DataArray]) -> float | None:
-    """The first cube's error of copying the last frame, over all velocities."""
-    if BASELINE not in grids[0]["model"]:
-        return None
-    return float(grids[0].sel(model=BASELINE).mean()) or None
+def _baseline(cube: xr.Dataset, grid: xr.DataArray) -> tuple[str, float]:
+    """Label of the drawn baseline, and its error over all velocities; 0 without one."""
+    for name, about in aggregate.models(cube).items():
+        if about["role"] == "baseline" and about["drawn"]:
+            return about["label"], float(grid.sel(model=name).mean())
+    return "", 0.0
 
 
-def _norm(grids: Sequence[xr.DataArray], looks: dict) -> LogNorm:
+def _norm(grids: Sequence[xr.DataArray], looks: dict, level: float) -> LogNorm:
     names = list(looks)
     values = [grid.sel(model=grid["model"].isin(names)).values for grid in grids]
-    every = np.concatenate([value.ravel() for value in values])
-    every = np.append(every, _copied(grids) or np.nan)
+    every = np.concatenate([*(value.ravel() for value in values), [level]])
     every = every[np.isfinite(every) & (every > 0)]
     return LogNorm(every.min(), every.max()) if every.size else LogNorm(1, 10)
 
@@ -99,9 +107,9 @@ def _norm(grids: Sequence[xr.DataArray], looks: dict) -> LogNorm:
 def _heat_map(axes: Axes, error: xr.DataArray, norm: LogNorm) -> None:
     rows, columns = error["velocity_rows"].values, error["velocity_columns"].values
     legible = max(error.shape) <= LEGIBLE
-    text = np.vectorize(_parts.short)(error.values)
-    import seaborn  # see `_style`
+    import seaborn  # a check of the configuration does without its second
 
+    text = np.vectorize(parts.short)(error.values)
     seaborn.heatmap(
         error.values,
         ax=axes,
@@ -113,8 +121,8 @@ def _heat_map(axes: Axes, error: xr.DataArray, norm: LogNorm) -> None:
         fmt="",
         annot_kws={"size": 6},
         linewidths=0.4,
-        xticklabels=[_parts.signed(value) for value in columns],
-        yticklabels=[_parts.signed(value) for value in rows],
+        xticklabels=[parts.signed(value) for value in columns],
+        yticklabels=[parts.signed(value) for value in rows],
     )
     axes.tick_params(length=0, rotation=0)
     axes.set_facecolor("0.85")
@@ -129,10 +137,10 @@ def _outlines(axes: Axes, grid: xr.DataArray, cube: xr.Dataset, known) -> None:
     trained = velocities.trained(cube)
     for cells, strokes in ((trained, TRAINED), (known, MODEL)):
         mask = velocities.mask(sides, cells, size)
-        _outline.around(axes, mask, strokes)
+        parts.outline(axes, mask, strokes)
 
 
-def _colorbar(figure: Figure, panels, norm: LogNorm, grids) -> None:
+def _colorbar(figure: Figure, panels, norm: LogNorm, level: float) -> None:
     label = "error (MSE, clipped) × 10³"
     scale = ScalarMappable(norm, CMAP)
     bar = figure.colorbar(scale, ax=panels, pad=0.025, aspect=25, label=label)
@@ -140,13 +148,12 @@ def _colorbar(figure: Figure, panels, norm: LogNorm, grids) -> None:
     bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     bar.ax.yaxis.set_minor_formatter(NullFormatter())
     bar.outline.set_visible(False)
-    copied = _copied(grids)
-    if copied:
+    if level:
         place = bar.ax.get_yaxis_transform()
-        bar.ax.plot([-0.45], [copied], transform=place, clip_on=False, **COPIED)
+        bar.ax.plot([-0.45], [level], transform=place, clip_on=False, **MARK)
 
 
-def _legend(figure: Figure, looks: dict) -> None:
+def _legend(figure: Figure, baseline: str | None) -> None:
     styles = {"velocities in training": TRAINED, "velocities V of the model": MODEL}
     handles, labels = [], [*styles]
     for strokes in styles.values():
@@ -155,7 +162,18 @@ def _legend(figure: Figure, looks: dict) -> None:
             for color, width, line in strokes
         ]
         handles.append(tuple(lines))
-    if BASELINE in looks:
-        handles.append(Line2D([], [], **COPIED))
-        labels.append(looks[BASELINE].label)
-    _parts.legend(figure, handles, labels)
+    if baseline:
+        handles.append(Line2D([], [], **MARK))
+        labels.append(baseline)
+    parts.legend(figure, handles, labels)
+
+
+def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
+    """The error of every model for each class of velocities that it has."""
+    for cube in cubes:
+        near = aggregate.trained_frames(cube)
+        for name, about in aggregate.models(cube, baselines=False).items():
+            error = clipped(near, name).mean("frame")
+            for kind, values in by_class(cube, error, about).items():
+                if not np.isnan(values).any():
+                    yield over_seeds(cube, about["label"], QUANTITIES[kind], values)

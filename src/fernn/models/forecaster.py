@@ -16,9 +16,8 @@ from torch import Tensor, nn
 from fernn import cells, flows
 from fernn.cells import Cell, Lifted, Pooled, State, Video, check_lift
 from fernn.flows import Size, cached_kernels
-from fernn.models import _segments
+from fernn.models import _segments, rollouts
 from fernn.models._options import POOLINGS, Pooling, check_cell, check_horizon
-from fernn.models._rollout import ROLLOUTS, RollOutName, begin
 from fernn.velocities import whole
 from labrun.errors import require_known
 from labrun.modules import Kind
@@ -38,8 +37,7 @@ class Forecaster(nn.Module):
     Args:
         cell: the recurrent cell.
         decoder_layers: hidden layers of the decoder, before its linear output.
-        rollout: ``repeat``, ``warped``, ``shifted``, ``free`` or ``advect``, see
-            `fernn.models._rollout`.
+        rollout: a module of `fernn.models.rollouts`, or its ``kind`` and options.
         pooling: over V: ``max``, ``mean`` or ``sum``.
         checkpoint: ``none``, or ``segments``: in training, keep the states between
             segments of time alone and compute the others twice. The gradients are the
@@ -57,7 +55,7 @@ class Forecaster(nn.Module):
         self,
         cell: Cell,
         decoder_layers: int = 4,
-        rollout: RollOutName = "free",
+        rollout: str | dict[str, Any] = "free",
         pooling: Pooling = "max",
         checkpoint: Checkpoint = "none",
         decoder: DecoderName = "equivariant",
@@ -65,14 +63,13 @@ class Forecaster(nn.Module):
     ):
         super().__init__()
         check_cell(cell, "forecaster")
-        require_known("rollout", rollout, ROLLOUTS)
         require_known("pooling", pooling, POOLINGS)
         require_known("checkpoint", checkpoint, get_args(Checkpoint))
         require_known("decoder", decoder, DECODERS)
         message = "decoder_layers must not be negative"
         decoder_layers = whole(decoder_layers, message, least=0)
         self.cell = cell
-        self.rollout: RollOutName = rollout
+        self.rollout = rollouts.build(rollout)
         self.pooling: Pooling = pooling
         self.checkpoint = checkpoint
         width = cell.hidden if decoder_hidden is None else decoder_hidden
@@ -166,9 +163,9 @@ class Forecaster(nn.Module):
     def _forecast(self, video: Tensor, horizon: int) -> Iterator[Tensor]:
         with cached_kernels(self):
             state = deque(self._observe(video), maxlen=1).pop()
-            carry = begin(self.rollout, state, video)
+            carry = self.rollout.begin(state, video)
             for _ in range(horizon):
-                carry, prediction = ROLLOUTS[self.rollout](self, carry)
+                carry, prediction = self.rollout.step(self, carry)
                 yield prediction
 
     def forward(
@@ -216,7 +213,7 @@ def build(
     kernel: int | None = None,
     activation: cells.Activation = "relu",
     initial: cells.Initial = "random",
-    rollout: RollOutName = "free",
+    rollout: str | dict[str, Any] = "free",
     pooling: Pooling = "max",
     checkpoint: Checkpoint = "none",
     execution: cells.Execution = "auto",

@@ -8,15 +8,19 @@ deviation of the published one, or within 10 % of it.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 import xarray as xr
 
-from fernn.evaluation import aggregate, velocities
-from fernn.tables import _published
-from fernn.tables._verdict import verdict
+from fernn.evaluation import aggregate
+from fernn.evaluation.numbers import (
+    LESS_IS_BETTER,
+    Number,
+    beside_published,
+    of_row,
+    sources,
+)
 
 SHOWS = {
     "in_distribution": {
@@ -25,6 +29,7 @@ SHOWS = {
         "longer": False,
     }
 }
+QUANTITY = "test MSE"
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
@@ -40,31 +45,35 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
         for name, about in aggregate.models(cube).items()
     ]
     table = pd.DataFrame(rows)
-    table.attrs["notes"] = [_published.SOURCE, _published.EVIDENCE]
+    table.attrs["notes"] = sources(cubes)
     return table
+
+
+def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
+    """The mean squared error of every trained model."""
+    trained = tabulate(cubes).dropna(subset=["rollout"])
+    for row in trained.to_dict("records"):
+        yield of_row(row, "mse", QUANTITY, LESS_IS_BETTER)
 
 
 def _row(cube: xr.Dataset, called: str, name: str, about: dict) -> dict:
     error = aggregate.worst(cube["squared_error"].sel(model=name))
     sample = error.mean("frame")
     seeds = sample.mean("sample")
-    mean, std = aggregate.mean_and_std(seeds, about["baseline"])
-    published = None
-    if not about["baseline"]:
-        published = _published.forecasting_error(
-            velocities.trained(cube), about["velocities"]
-        )
+    baseline = about["role"] == "baseline"
+    mean, std = aggregate.mean_and_std(seeds, baseline)
+    known = beside_published(cube, about, mean, std)
+    verdict = known.pop("verdict")
     return {
         "experiment": called,
         "model": about["label"],
-        "rollout": None if about["baseline"] else cube.attrs["rollout"],
+        "rollout": None if baseline else cube.attrs["rollout"],
         "seeds": seeds.size,
         "frames": error.sizes["frame"],
         "mse_mean": mean,
         "mse_std": std,
         "mse_median": float(aggregate.median(sample, ["sample", "seed"])),
-        "published_mean": published.mean if published else math.nan,
-        "published_std": published.std if published else math.nan,
-        "ratio": mean / published.mean if published else math.nan,
-        "verdict": verdict(cube, mean, std, published, _published.PROTOCOL),
+        **known,
+        "ratio": mean / known["published_mean"],
+        "verdict": verdict,
     }

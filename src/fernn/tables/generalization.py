@@ -13,12 +13,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
-from fernn.evaluation import aggregate, velocities
-from fernn.tables._errors import clipped, last_frames
+from fernn.evaluation import aggregate
+from fernn.evaluation.errors import (
+    CLASSES,
+    MULTIPLES,
+    by_class,
+    clipped,
+    last_frames,
+)
 
 SHOWS = {
     "in_distribution": {
@@ -29,7 +34,6 @@ SHOWS = {
     "length": {"statistic": "squared_error", "draw": "sampled", "longer": True},
     "velocity": {"statistic": "squared_error", "draw": "grid"},
 }
-MULTIPLES = (1, 4, 7)  # of the trained horizon
 NOTE = (
     "Mean squared error of predictions clipped to [0, 1]. 1x, 4x, 7x: the last frames,"
     " as many as the trained horizon, of roll-outs of that many horizons; median: over"
@@ -65,9 +69,9 @@ def _empty(cube: xr.Dataset, called: str, about: dict) -> dict:
     names = ["in_distribution"]
     for multiple in MULTIPLES:
         names += [f"length_{multiple}x", f"length_{multiple}x_median"]
-    names += ["velocity_seen", "velocity_unseen", "velocity_outside"]
+    names += [f"velocity_{name}" for name in CLASSES]
     head = {"experiment": called, "model": about["label"]}
-    rollout = None if about["baseline"] else cube.attrs["rollout"]
+    rollout = None if about["role"] == "baseline" else cube.attrs["rollout"]
     head |= {"rollout": rollout, "seeds": cube.sizes["seed"]}
     return head | dict.fromkeys(names, math.nan)
 
@@ -78,24 +82,14 @@ def _in_distribution(cube: xr.Dataset, name: str, about: dict) -> dict:
 
 def _length(cube: xr.Dataset, name: str, about: dict) -> dict:
     found = {}
-    for column, error in last_frames(cube, name, MULTIPLES):
+    for multiple, error in last_frames(cube, name):
         middle = aggregate.median(error.mean("frame"), ["sample", "seed"])
-        found[column] = float(error.mean())
-        found[f"{column}_median"] = float(middle)
+        found[f"length_{multiple}x"] = float(error.mean())
+        found[f"length_{multiple}x_median"] = float(middle)
     return found
 
 
 def _velocity(cube: xr.Dataset, name: str, about: dict) -> dict:
-    near = clipped(aggregate.trained_frames(cube), name)
-    grid = velocities.by_velocity(cube, near.mean(["seed", "frame"]))
-    sides = [grid[axis].values for axis in velocities.axes(grid)]
-    size, trained = velocities.period(cube), velocities.trained(cube)
-    seen = velocities.mask(sides, trained, size)
-    inside = velocities.mask(sides, about["velocities"], size)
-    classes = {"seen": seen, "unseen": ~seen & inside, "outside": ~seen & ~inside}
-    if about["baseline"]:  # it has no V: all that is unseen is one class
-        classes |= {"unseen": ~seen, "outside": np.zeros_like(seen)}
-    return {
-        f"velocity_{kind}": float(grid.values[mask].mean()) if mask.any() else math.nan
-        for kind, mask in classes.items()
-    }
+    near = clipped(aggregate.trained_frames(cube), name).mean(["seed", "frame"])
+    classes = by_class(cube, near, about)
+    return {f"velocity_{name}": float(error) for name, error in classes.items()}

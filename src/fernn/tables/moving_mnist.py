@@ -1,4 +1,4 @@
-"""Moving MNIST in the units of its field, beside the numbers of OpenSTL.
+"""Moving MNIST in the units of its field, beside published numbers.
 
 In the field's data two digits of 28×28 pixels glide in a frame of 64×64 and are
 reflected by its walls; 10 frames are observed and 10 predicted. Errors are sums over
@@ -16,10 +16,9 @@ import pandas as pd
 import xarray as xr
 
 from fernn.evaluation import aggregate
-from fernn.tables._openstl import MOVING_MNIST, SOURCE
+from fernn.evaluation.numbers import published, sources
 
 SHOWS = {"image_quality": {"statistic": "image_quality"}}
-FIELD = {"frame_size": 64, "digits": 2, "context": 10, "horizon": 10}
 NOTE = (
     "Ours are not the field's files: digits that overlap are added and cut off at 1, a"
     " step beyond a wall is reflected, and test digits are never seen in training. Our"
@@ -39,16 +38,16 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
         for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True)
         for name, about in aggregate.models(cube).items()
     ]
-    table = pd.DataFrame([*rows, *_published()])
-    table.attrs["notes"] = [NOTE, SOURCE]
+    table = pd.DataFrame([*rows, *_published(cubes)])
+    table.attrs["notes"] = [NOTE, *sources(cubes)]
     return table
 
 
 def _row(cube: xr.Dataset, called: str, name: str, about: dict) -> dict:
     own = cube.sel(model=name)
-    size = "" if _comparable(cube) else f"{cube.attrs['budget']} size"
+    size = "" if cube.attrs["published_size"] else f"{cube.attrs['budget']} size"
     error = aggregate.worst(own["mse"]).mean(("sample", "frame"))
-    mean, std = aggregate.mean_and_std(error, about["baseline"])
+    mean, std = aggregate.mean_and_std(error, about["role"] == "baseline")
     means = {key: float(own[key].mean()) for key in ("mae", "ssim", "psnr")}
     return {
         "model": about["label"],
@@ -62,21 +61,9 @@ def _row(cube: xr.Dataset, called: str, name: str, about: dict) -> dict:
     }
 
 
-def _comparable(cube: xr.Dataset) -> bool:
-    return all(int(cube.attrs[name]) == value for name, value in FIELD.items())
-
-
-def _published() -> list[dict]:
-    absent = dict.fromkeys(("mse_std", "mae", "ssim", "psnr"), math.nan)
+def _published(cubes: Sequence[xr.Dataset]) -> list[dict]:
     return [
-        {
-            "model": name,
-            "source": "OpenSTL",
-            "millions": about.millions or math.nan,
-            "epochs": 200,
-            "mse_mean": about.after_200,
-            **absent,
-            "mse_2000_epochs": about.after_2000,
-        }
-        for name, about in MOVING_MNIST.items()
+        {"model": label, "source": name, "epochs": 200, **columns}
+        for name, known in published(cubes).items()
+        for label, columns in known["others"].items()
     ]

@@ -12,14 +12,15 @@ numbers of this table are not known.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from fernn.evaluation import aggregate, significance
-from fernn.tables._errors import clipped, last_frames
+from fernn.evaluation.errors import clipped, last_frames
+from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {
     "in_distribution": {
@@ -37,6 +38,11 @@ SHOWS = {
 }
 MULTIPLES = (2, 4)  # of the trained horizon
 TESTS = ("difference", "low", "high", "p")
+QUANTITIES = {
+    "mse": "clipped test MSE",
+    "steady": "clipped test MSE, sequences without a change",
+    "changing": "clipped test MSE, sequences with a change",
+}
 NOTE = (
     "Mean squared error of predictions clipped to [0, 1]. steady, changing: sequences"
     " in which no velocity changes up to the last predicted frame, and the others."
@@ -63,12 +69,23 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
             row = rows.setdefault((called, name), _empty(cube, called, about))
             if role == "length":
                 ends = last_frames(cube, name, MULTIPLES)
-                row |= {column: float(error.mean()) for column, error in ends}
+                row |= {f"length_{k}x": float(error.mean()) for k, error in ends}
             else:
                 row |= _in_distribution(cube, name, about) | tests.get(name, {})
     table = pd.DataFrame(rows.values())
     table.attrs["notes"] = [NOTE]
     return table
+
+
+def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
+    """The error of every trained model on each kind of sequences that there is."""
+    for cube in cubes:
+        if aggregate.role(cube, SHOWS) != "in_distribution":
+            continue
+        for name, about in aggregate.models(cube, baselines=False).items():
+            for kind, samples in _kinds(cube, name).items():
+                values = samples.mean("sample").values
+                yield over_seeds(cube, about["label"], QUANTITIES[kind], values)
 
 
 def _empty(cube: xr.Dataset, called: str, about: dict) -> dict:
@@ -87,16 +104,23 @@ def _changing(cube: xr.Dataset) -> np.ndarray | None:
     return cube["first_change"].values < last
 
 
-def _in_distribution(cube: xr.Dataset, name: str, about: dict) -> dict:
+def _kinds(cube: xr.Dataset, name: str) -> dict[str, xr.DataArray]:
+    """A model's error, (seed, sample), on all sequences and on each kind there is."""
     samples = clipped(cube, name).mean("frame")
-    mean, std = aggregate.mean_and_std(samples.mean("sample"), about["baseline"])
-    found = {"mse_mean": mean, "mse_std": std}
-    changing = _changing(cube)
+    found, changing = {"mse": samples}, _changing(cube)
     if changing is not None:
-        for key, mask in (("steady", ~changing), ("changing", changing)):
-            part = samples.isel(sample=np.flatnonzero(mask))
-            found[key] = float(part.mean()) if mask.any() else math.nan
+        for kind, mask in (("steady", ~changing), ("changing", changing)):
+            if mask.any():
+                found[kind] = samples.isel(sample=np.flatnonzero(mask))
     return found
+
+
+def _in_distribution(cube: xr.Dataset, name: str, about: dict) -> dict:
+    kinds = _kinds(cube, name)
+    seeds = kinds.pop("mse").mean("sample")
+    mean, std = aggregate.mean_and_std(seeds, about["role"] == "baseline")
+    means = {kind: float(samples.mean()) for kind, samples in kinds.items()}
+    return {"mse_mean": mean, "mse_std": std, **means}
 
 
 def _tests(cube: xr.Dataset) -> dict[str, dict[str, float]]:

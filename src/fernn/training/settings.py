@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from labrun.errors import UserError, nearest, require_known
-from labrun.modules import configured
+from labrun.modules import configured, named
 
 SCHEDULES = "fernn.training.schedules"
+KINDS = {"loss", "optimiser", "schedule", "strategy"}  # settings that name kinds
 Precision = Literal["float32", "tf32", "bfloat16"]
 PRECISIONS: dict[Precision, Any] = {  # and what Lightning calls them
     "float32": "32-true",
@@ -108,6 +109,44 @@ class Settings:
         drawn = words(self.seed, "horizon", 0, step, 1, 1)[0]
         longer = self.long_horizon - self.horizon + 1
         return self.horizon + int(below(drawn, longer)[0])
+
+
+def specs_of(value: Any) -> list[dict[str, Any]]:
+    """``{"kind": ..., **options}`` of each kind that a setting names."""
+    each = value if isinstance(value, list) else [value]
+    return [named(spec) for spec in each if spec is not None]
+
+
+def dotted(given: dict[str, Any]) -> dict[str, Any]:
+    """The options of kinds, each by a name of its own.
+
+    That is ``optimiser.weight_decay``, and of one of several strategies
+    ``strategy.KIND.option``.
+    """
+    found = {}
+    for key in KINDS & given.keys():
+        for spec in specs_of(given[key]):
+            own = f"{spec.get('kind')}." if isinstance(given[key], list) else ""
+            names = spec.keys() - {"kind"}
+            found |= {f"{key}.{own}{name}": spec[name] for name in names}
+    return found
+
+
+def with_options(given: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Settings with other values of such options; kinds are those given."""
+    made = dict(given)
+    for name, value in values.items():
+        key, _, option = name.partition(".")
+        specs = specs_of(made[key])
+        if isinstance(made[key], list):
+            kind, _, option = option.partition(".")
+            chosen = [spec for spec in specs if spec["kind"] == kind]
+        else:
+            chosen = specs
+        for spec in chosen:
+            spec[option] = value
+        made[key] = specs if isinstance(made[key], list) else specs[0]
+    return made
 
 
 def settings(spec: dict[str, Any], seed: int) -> Settings:

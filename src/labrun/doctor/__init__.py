@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from labrun.doctor import cluster, gpu, machine, results, tracker
+from labrun.doctor import cluster, machine, results
 from labrun.doctor.place import FAIL, Finding, Place
 from labrun.errors import UserError
 
@@ -17,14 +17,14 @@ CHECKS: dict[str, Check] = {
     "caches": machine.caches,
     "clock": machine.clock,
     "disk": machine.disk,
-    "gpu": gpu.check,
+    "gpu": machine.gpu,
     "head": results.head,
     "leftovers": results.leases,
     "partitions": cluster.partitions,
     "quota": machine.quota,
     "sharing": machine.sharing,
     "slurm": cluster.slurm,
-    "tracker": tracker.check,
+    "tracker": results.tracker,
 }
 
 

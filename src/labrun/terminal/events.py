@@ -10,10 +10,10 @@ from typing import Any
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from labrun.estimate.text import duration
-from labrun.terminal import messages
+from labrun.terminal import words
 from labrun.terminal.run import Job, Run
 from labrun.terminal.view import View, at_start, in_run
-from labrun.terminal.words import ending, moment, places, title
+from labrun.terminal.words import ending, moment, places, tails, title
 
 PICTURE = ".png"
 
@@ -69,10 +69,10 @@ class Events:
     def close(self, now: float) -> None:
         """Say how the run ended."""
         self.view.close()
-        words, mood = ending(self.run.snapshot(now))
+        text, mood = ending(self.run.snapshot(now))
         wanted = "progress" not in self._quiet or self.run.failed
         if self.run.began is not None and wanted:
-            self.view.say(words, mood)
+            self.view.say(text, mood)
             results = self.run.results
             if mood == "good" and results and (results / "figures").is_dir():
                 self.view.say(places(results, self._command))
@@ -118,13 +118,13 @@ class Events:
             return
         now = record.created
         job = self.run.fail(getattr(record, "jobid", -1), name(record))
-        words = f"{moment(now)} {job.title if job else name(record)} failed"
-        words += f" after {duration(now - job.started)}" if job else ""
+        line = f"{moment(now)} {job.title if job else name(record)} failed"
+        line += f" after {duration(now - job.started)}" if job else ""
         message = getattr(record, "rule_msg", None)
-        self.view.say(f"{words}: {message}" if message else words, "error")
+        self.view.say(f"{line}: {message}" if message else line, "error")
         aux = getattr(record, "aux", None) or {}
         lines = [f"  {key}: {value}" for key, value in aux.items()]
-        lines += messages.tails(getattr(record, "log", None) or [])
+        lines += tails(getattr(record, "log", None) or [])
         self.view.say("\n".join(lines))
 
     def _stops(self) -> bool:
@@ -135,7 +135,7 @@ class Events:
         # An event for each of its jobs follows.
         logs = getattr(record, "aux_logs", None) or []
         self.view.say(f"group {getattr(record, 'groupid', '')} failed", "error")
-        self.view.say("\n".join(messages.tails(logs)))
+        self.view.say("\n".join(tails(logs)))
 
     def _shell(self, record: logging.LogRecord) -> None:
         command = getattr(record, "shellcmd", None) or getattr(record, "cmd", None)
@@ -146,17 +146,17 @@ class Events:
         if not self._own.filter(record):
             return
         try:
-            text = messages.brief(self._own.format(record))
+            text = words.brief(self._own.format(record))
         except (KeyError, AttributeError):  # fields are lacking
             text = record.getMessage()
-        self._stopping = self._stopping or text.startswith(messages.STOPPING)
-        before = messages.done_before(text)
+        self._stopping = self._stopping or text.startswith(words.STOPPING)
+        before = words.done_before(text)
         if before is not None:
             self.run.continue_after(before)
-        lost = messages.missing_output(text)
+        lost = words.missing_output(text)
         if lost is not None:
             self.run.fail(lost, f"job {lost}")
-        news = messages.is_news(
+        news = words.is_news(
             text,
             began=self.run.began is not None,
             failed=bool(self.run.failed),

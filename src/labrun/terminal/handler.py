@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import subprocess
 import sys
@@ -133,6 +134,7 @@ def check_first(command: Sequence[str]) -> None:
     if getattr(read, "checks_first", False):
         return
 
+    @functools.wraps(read)
     def checked(path: Any, filetype: str = "Config") -> Any:
         if isinstance(path, str | Path) and filetype == "Config":
             done = subprocess.run([sys.executable, *command, str(path)])
@@ -140,7 +142,7 @@ def check_first(command: Sequence[str]) -> None:
                 raise SystemExit(done.returncode)
         return read(path, filetype)
 
-    checked.checks_first = True  # pyright: ignore[reportFunctionMemberAccess]
+    checked.checks_first = True  # pyright: ignore[reportAttributeAccessIssue]
     configfile._load_configfile = checked
 
 

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from fernn.drawing.style import looks_of, theme
 from fernn.evaluation import aggregate
-from fernn.figures import _looks, _style
 
 SHOWS = {"bright": {"statistic": "ink"}}
 
 
-@_style.theme
+@theme
 def draw(cubes) -> Figure:
     """The mean over seeds and samples of each model."""
     aggregate.require(cubes, SHOWS)
     figure = Figure(figsize=(2, 2))
     axes = figure.subplots()
-    for name, look in _looks.looks(cubes).items():
+    for name, look in looks_of(cubes).items():
         height = float(cubes[0]["ink"].sel(model=name).mean())
         axes.bar(look.label, height, color=look.color)
     return figure

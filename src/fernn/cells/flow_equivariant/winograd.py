@@ -28,8 +28,10 @@ from fernn.cells.flow_equivariant.fused import FusedCell
 from fernn.flows import Flow, Frame, Velocity
 from labrun.errors import UserError
 
-WIDE = {"AVX512": 96}  # hidden channels from which it wins, by instruction set
-WIDE_OTHERWISE = 48  # measured, as the former
+# Hidden channels from which it is the fastest, by instruction set; measured by
+# `python benchmarks executions`.
+WIDE = {"AVX512": 96}
+WIDE_OTHERWISE = 48
 OUT, IN = 4, 6  # rows of a tile's outputs and inputs
 CACHE = 2**23  # bytes of tiles that are worked on at once
 INPUT = (

@@ -1,0 +1,1 @@
+"""Measurements of this software; `registry` lists them."""

@@ -1,0 +1,116 @@
+"""Parts of panels: titles, legends, marks, images, outlines, and numbers as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+
+def apart(cubes: Sequence[xr.Dataset]) -> list[xr.Dataset]:
+    """The cubes, with the axis in the titles of those that would be the same."""
+    titles = [cube.attrs["title"] for cube in cubes]
+    return [
+        cube
+        if titles.count(own) == 1
+        else cube.assign_attrs(title=f"{own}, {cube.attrs['axis']}")
+        for cube, own in zip(cubes, titles, strict=True)
+    ]
+
+
+def title(cube: xr.Dataset) -> str:
+    """What a panel shows: the experiment and the budget."""
+    return f"{cube.attrs['title']} ({cube.attrs['budget']})"
+
+
+def seeds(cubes: Sequence[xr.Dataset]) -> str:
+    """The number of seeds, as in ``n = 3 seeds``; a range if the cubes differ."""
+    counts = sorted({cube.sizes["seed"] for cube in cubes})
+    number = "–".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+    return f"n = {number} seed{'' if counts == [1] else 's'}"
+
+
+def legend(figure: Figure, handles: Sequence, labels: Sequence[str], note="") -> None:
+    """One legend for all panels, above them, under a note; at most six to a line."""
+    columns = min(6, len(labels))
+    place = "outside upper center"
+    figure.legend(handles, labels, loc=place, ncols=columns, title=note or None)
+
+
+def legend_of(figure: Figure, panels: Iterable[Axes], note: str = "") -> None:
+    """`legend` of all that is drawn in any of the panels."""
+    found: dict[str, Any] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    legend(figure, list(found.values()), list(found), note)
+
+
+def mark(axes: Axes, x: float, text: str, height: float = 0.99) -> None:
+    """A thin vertical line with a small note beside its upper end."""
+    axes.axvline(x, color="0.6", linewidth=0.6, zorder=1)
+    axes.annotate(
+        text,
+        (x, height),
+        xycoords=("data", "axes fraction"),
+        xytext=(2, 0),
+        textcoords="offset points",
+        va="top",
+        fontsize=5.5,
+        color="0.35",
+    )
+
+
+def cell(
+    axes: Axes, image: xr.DataArray, left: float, top: float, cmap: str, high: float = 1
+) -> None:
+    """An image of a film strip: a unit square on axes whose y points down."""
+    extent = (left, left + 1, top + 1, top)
+    axes.imshow(image, cmap=cmap, vmin=0, vmax=high, extent=extent)
+
+
+def outline(axes: Axes, mask: np.ndarray, strokes: Sequence[tuple]) -> None:
+    """Draw around the cells in `mask`; cell (i, j) spans i..i+1 down, j..j+1 across.
+
+    Args:
+        axes: of the heat map.
+        mask: (row, column), True inside.
+        strokes: (colour, width in points, line style), the first one undermost.
+    """
+    for color, width, line in strokes:
+        cap = "projecting" if line == "solid" else "butt"
+        style: dict[str, Any] = {"color": color, "linewidth": width, "linestyle": line}
+        edges = LineCollection(_border(mask), clip_on=False, capstyle=cap, **style)
+        axes.add_collection(edges)
+
+
+def _border(mask: np.ndarray) -> list[tuple]:
+    """The edges between cells in `mask` and cells outside it."""
+    padded = np.pad(mask, 1)
+    across = np.argwhere(padded[1:, 1:-1] != padded[:-1, 1:-1])
+    down = np.argwhere(padded[1:-1, 1:] != padded[1:-1, :-1])
+    lines = [((column, row), (column + 1, row)) for row, column in across]
+    return lines + [((column, row), (column, row + 1)) for row, column in down]
+
+
+def signed(number: int) -> str:
+    """A whole number with a true minus sign."""
+    return f"{number:d}".replace("-", "−")
+
+
+def short(value: float) -> str:
+    """Two digits, or one and a power of ten: ``0.74``, ``130``, ``6e−8``, ``0``."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:.0f}".replace("inf", "∞")
+    if abs(value) >= 9.95:
+        return f"{value:.0f}"
+    if abs(value) >= 1e-3:
+        return f"{value:#.2g}"
+    mantissa, power = f"{value:.0e}".split("e")
+    return f"{mantissa}e{int(power)}".replace("-", "−")

@@ -1,0 +1,72 @@
+"""The errors of one model: clipped, at the end of long roll-outs, by velocity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import xarray as xr
+
+from fernn.evaluation import aggregate, velocities
+
+MULTIPLES = (1, 4, 7)  # of the trained horizon, at whose end errors are compared
+CLASSES = ("seen", "unseen", "outside")  # of velocities
+
+
+def clipped(cube: xr.Dataset, model: str) -> xr.DataArray:
+    """The error of predictions clipped to [0, 1], (seed, sample, frame)."""
+    return aggregate.worst(cube["clamped_squared_error"].sel(model=model))
+
+
+def last_frames(
+    cube: xr.Dataset, model: str, multiples: Sequence[int] = MULTIPLES
+) -> Iterator[tuple[int, xr.DataArray]]:
+    """The clipped error at the end of roll-outs of several trained horizons.
+
+    Args:
+        cube: of an axis whose roll-outs are long.
+        model: its name.
+        multiples: k, of the trained horizon; those beyond the cube are left out.
+
+    Yields:
+        k, and the error, (seed, sample, frame), of the last frames, as many as the
+        trained horizon, of a roll-out of k horizons.
+    """
+    error, horizon = clipped(cube, model), int(cube.attrs["horizon"])
+    for multiple in multiples:
+        end = multiple * horizon
+        if end <= int(error["frame"].max()):
+            yield multiple, error.sel(frame=slice(end - horizon + 1, end))
+
+
+def by_class(
+    cube: xr.Dataset, error: xr.DataArray, about: dict
+) -> dict[str, np.ndarray]:
+    """A model's error for each of the `CLASSES` of velocities.
+
+    Velocities are *seen*, those of the training data, *unseen*, those that are not but
+    are in V, and *outside*, those in neither. A baseline has no V, and all that it has
+    not seen is unseen.
+
+    Args:
+        cube: in which all digits of a sample move alike.
+        error: (..., sample), of the model.
+        about: the model, as `aggregate.models` describes it.
+
+    Returns:
+        The mean over the velocities of a class, (...); NaN where it has none.
+    """
+    grid = velocities.by_velocity(cube, error)
+    sides = [grid[component].values for component in velocities.names(grid)]
+    size = velocities.period(cube)
+    seen = velocities.mask(sides, velocities.trained(cube), size)
+    inside = velocities.mask(sides, about["velocities"], size)
+    if about["role"] == "baseline":
+        inside = np.ones_like(seen)
+    masks = (seen, ~seen & inside, ~seen & ~inside)
+    absent = np.full(grid.shape[: grid.ndim - len(sides)], math.nan)
+    return {
+        name: grid.values[..., mask].mean(-1) if mask.any() else absent
+        for name, mask in zip(CLASSES, masks, strict=True)
+    }

@@ -1,0 +1,292 @@
+"""Lines, dots and bands of the figures are the numbers that their captions name.
+
+Cubes have few numbers, chosen so that a mean, a geometric mean and a median differ,
+as do clipped and unclipped errors, seeds and samples, models and colours.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.colors import to_hex
+
+import drawn
+from drawn import BLUE, GREY, MODELS, RED
+from fernn.figures import (
+    angular_generalization,
+    camera_speed,
+    cost_of_velocities,
+    length_generalization,
+    training_speed,
+)
+
+# Of three seeds: mean 10/3, geometric mean 2, median 1. The logarithms have a standard
+# error of ln 2, so that the 95 % interval of Student's t (2 degrees of freedom) is:
+SEEDS = np.array([1.0, 1.0, 8.0])
+T = 4.302653
+LOW, HIGH = 2 * 2**-T, 2 * 2**T
+FRAMES = np.arange(1, 5)
+SAMPLES = np.array([1.0, 2.0, 6.0])  # mean 3, median 2
+LEVELS = {"Red net": 0.001, "Blue net": 0.0001, "Grey copy": 0.01}
+NETS = {"Red net": RED, "Blue net": BLUE}
+COLORS = NETS | {"Grey copy": GREY}
+
+
+def length(**changes) -> xr.Dataset:
+    """Errors of four frames, in proportion to the frame's number."""
+    table = np.einsum("s,n,f->snf", SEEDS, SAMPLES, FRAMES)
+    copies = np.einsum("s,n,f->snf", np.ones(3), SAMPLES, np.ones(4))
+    levels = list(LEVELS.values())
+    clipped = np.stack([levels[0] * table, levels[1] * table, levels[2] * copies])
+    changes = {"draw": "sampled"} | changes
+    return drawn.errors(clipped, {"seed": [0, 1, 2]}, **changes)
+
+
+def test_length_left_seeds_are_thin_and_their_geometric_mean_is_bold():
+    figure = length_generalization.draw([length()])
+    left = figure.axes[0]
+    assert (left.get_title(), left.get_yscale()) == ("Title (small)", "log")
+    assert left.get_ylabel() == "error (MSE, clipped)"
+    assert left.get_xlabel() == "predicted frame"
+    assert drawn.colors(figure) == COLORS
+    for label, color in NETS.items():
+        for line, seed in zip(drawn.thin(left, color), SEEDS, strict=True):
+            drawn.assert_points(line, FRAMES, 3 * seed * FRAMES * LEVELS[label])
+        line = drawn.bold(left)[label]
+        assert to_hex(line.get_color()) == color
+        drawn.assert_points(line, FRAMES, 6 * FRAMES * LEVELS[label])
+        ends = np.array(drawn.band(left, color, 2)) / (2 * LEVELS[label])
+        assert ends == pytest.approx([3 * LOW, 3 * HIGH])
+    drawn.assert_points(drawn.bold(left)["Grey copy"], FRAMES, [0.03] * 4)
+
+
+def test_length_right_the_median_over_sequences_and_seeds():
+    figure = length_generalization.draw([length()])
+    right = figure.axes[1]
+    assert right.get_title() == "median"
+    for label, color in NETS.items():
+        line = drawn.bold(right)[label]
+        assert to_hex(line.get_color()) == color
+        drawn.assert_points(line, FRAMES, 2 * FRAMES * LEVELS[label])
+        assert not drawn.thin(right, color)
+
+
+def test_length_marks_the_trained_horizon_and_the_longest_roll_out():
+    for axes in length_generalization.draw([length()]).axes:
+        assert drawn.upright(axes) == [2, 3]
+        notes = {text.get_text(): text.xy[0] for text in axes.texts}
+        assert notes == {"trained\nhorizon": 2, "longest\nin training": 3}
+
+
+def test_length_an_exact_baseline_is_in_the_legend_only():
+    cube = length()
+    for variable in cube.data_vars:
+        cube[variable].loc[{"model": "b"}] = 0
+    figure = length_generalization.draw([cube])
+    assert "Grey copy: 0" in drawn.legend(figure)
+    line = drawn.bold(figure.axes[0])["Grey copy: 0"]
+    assert np.isnan(np.asarray(line.get_ydata())).all()
+
+
+def test_length_a_panel_pair_of_each_cube():
+    cubes = [length(), length(title="Other") * 2]
+    cubes[1].attrs = cubes[0].attrs | {"title": "Other"}
+    panels = length_generalization.draw(cubes).axes
+    assert [axes.get_title() for axes in panels[::2]] == [
+        "Title (small)",
+        "Other (small)",
+    ]
+    for axes, factor in zip(panels[::2], (1, 2), strict=True):
+        (_, first), *_ = drawn.points(drawn.bold(axes)["Red net"])
+        assert first == pytest.approx(0.006 * factor)
+
+
+TURNS = np.array([-90, -45, 0, 45, 90])
+
+
+def turning() -> xr.Dataset:
+    """Errors grow with the velocity; of two frames in training, the mean counts."""
+    models = json.loads(json.dumps(MODELS))
+    models["m"]["velocities"] = [[0]]
+    models["n"]["velocities"] = [[0], [45], [270]]  # 270 is -90
+    scale = 1 + np.arange(5)
+    table = np.einsum("s,n,f->snf", SEEDS, scale, [0.5, 1.5, 100])
+    flat = np.einsum("s,n,f->snf", np.ones(3), scale**0, [0.5, 1.5, 100])
+    clipped = np.stack([0.001 * table, 0.0001 * table, 0.01 * flat])
+    coords = {
+        "seed": [0, 1, 2],
+        "velocity_degrees": (("sample", "digit"), TURNS[:, None]),
+    }
+    about = {"draw": "grid", "models": models, "step": 45}
+    order = [3, 0, 4, 2, 1]  # samples need not be sorted
+    return drawn.errors(clipped, coords, **about).isel(sample=order)
+
+
+def test_angular_lines_are_geometric_means_and_full_dots_are_in_v():
+    figure = angular_generalization.draw([turning()])
+    (axes,) = figure.axes
+    assert axes.get_xlabel() == "angular velocity (degree/frame)"
+    assert axes.get_ylabel() == "error (MSE, clipped)"
+    for level, color, inside in (
+        (0.001, RED, [False, False, True, False, False]),
+        (0.0001, BLUE, [True, False, True, True, False]),
+    ):
+        means = 2 * level * np.arange(1, 6)
+        (line,) = (each for each in axes.lines if to_hex(each.get_color()) == color)
+        drawn.assert_points(line, TURNS, means)
+        expected = zip(TURNS, means, inside, strict=True)
+        for found, dot in zip(drawn.dots(axes, color), expected, strict=True):
+            assert found == pytest.approx(dot)
+        ends = np.array(drawn.band(axes, color, 45)) / (4 * level)
+        assert ends == pytest.approx([LOW, HIGH])
+    assert drawn.dots(axes, GREY) == []
+    band = drawn.span(axes)
+    assert (band.get_x(), band.get_x() + band.get_width()) == (-67.5, 67.5)
+
+
+def test_angular_the_legend_says_which_dots_are_in_v():
+    handles = drawn.legend(angular_generalization.draw([turning()]))
+    assert [*handles] == [*COLORS, "in V", "not in V"]
+    for label, color in COLORS.items():
+        assert to_hex(handles[label].get_color()) == color
+    faces = [
+        to_hex(handles[each].get_markerfacecolor()) for each in ("in V", "not in V")
+    ]
+    assert faces == [to_hex("0.3"), drawn.WHITE]
+
+
+def test_angular_a_diverged_seed_leaves_a_gap():
+    cube = turning()
+    cube["clamped_squared_error"].loc[{"model": "m", "seed": 1, "sample": 2}] = np.nan
+    cube = cube.transpose("model", "sample", "seed", "frame", ...)
+    (axes,) = angular_generalization.draw([cube]).axes
+    (line,) = (each for each in axes.lines if to_hex(each.get_color()) == RED)
+    gap = np.isnan(np.asarray(line.get_ydata())).tolist()
+    assert gap == [False, False, False, False, True]  # sample 2 turns by 90
+
+
+def camera() -> xr.Dataset:
+    """Two samples of each speed 0, 1, 3; the larger component is the speed."""
+    red = [[1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 0], [1, 1, 0, 0, 1, 0]]
+    blue = [[1, 1, 1, 1, 1, 1], [1, 0, 1, 1, 0, 0], [0, 0, 0, 1, 1, 1]]
+    models = {name: MODELS[name] for name in ("m", "n")}
+    coords = {
+        "model": ["m", "n"],
+        "velocity_rows": ("sample", [0, 0, -1, 0, 1, -3]),
+        "velocity_columns": ("sample", [0, 0, 0, 1, 3, 2]),
+    }
+    about = {"classes": json.dumps(["a", "b", "c", "d"]), "source": "clips"}
+    return xr.Dataset(
+        {"correct": (("model", "seed", "sample"), np.array([red, blue], float))},
+        coords,
+        drawn.attrs("classification", models, **about),
+    )
+
+
+def test_camera_accuracy_by_the_larger_component():
+    figure = camera_speed.draw([camera()])
+    (axes,) = figure.axes
+    assert drawn.colors(figure) == NETS
+    assert (axes.get_xlabel(), axes.get_ylabel()) == (
+        "camera speed (pixels/frame)",
+        "accuracy",
+    )
+    seeds = {
+        RED: [[1, 0.5, 0], [1, 1, 0.5], [1, 0, 0.5]],
+        BLUE: [[1, 1, 1], [0.5, 1, 0], [0, 0.5, 1]],
+    }
+    for label, color in NETS.items():
+        lines = [*map(drawn.points, drawn.thin(axes, color))]
+        assert lines == [[*zip((0, 1, 3), seed, strict=True)] for seed in seeds[color]]
+        line = drawn.bold(axes)[label]
+        drawn.assert_points(line, (0, 1, 3), np.mean(seeds[color], axis=0))
+        assert to_hex(line.get_color()) == color
+    (chance,) = drawn.thin(axes, GREY)
+    assert np.asarray(chance.get_ydata()).tolist() == [0.25, 0.25]
+    band = drawn.span(axes)
+    assert (band.get_x(), band.get_x() + band.get_width()) == (-0.25, 1.25)
+
+
+def costs() -> xr.Dataset:
+    rounds = np.array([1.0, 2.0, 9.0])  # median 2, mean 4, geometric 2.6
+    step = np.array([[1.0, 3.0], [2.0, 20.0]])
+    table = {
+        "step_time": (("form", "velocities", "round"), step[..., None] * rounds),
+        "memory": (("form", "velocities"), 5 * step),
+    }
+    coords = {"form": ["auto", "naive"], "velocities": [1, 9]}
+    about = {"experiment": "bench", "axis": "velocities", "size": "tiny"}
+    return xr.Dataset(table, coords, about)
+
+
+def test_cost_rounds_are_dots_and_their_medians_a_line():
+    figure = cost_of_velocities.draw([costs()])
+    time, memory = figure.axes
+    assert time.get_ylabel() == "time of a training step (ms)"
+    assert memory.get_ylabel() == "memory (MiB)"
+    assert time.get_xlabel() == memory.get_xlabel() == "number of velocities |V|"
+    palette = {"auto": "#0072b2", "naive": "#d55e00"}
+    assert drawn.colors(figure) == palette
+    for form, step, times in (("auto", (1, 3), "3.0×"), ("naive", (2, 20), "10×")):
+        color = palette[form]
+        line = drawn.bold(time)[form]
+        assert to_hex(line.get_color()) == color
+        assert drawn.points(line) == [(1, 2 * step[0]), (9, 2 * step[1])]
+        rounds = [
+            np.asarray(each.get_ydata()).tolist() for each in drawn.thin(time, color)
+        ]
+        assert rounds == [[step[0] * r, step[1] * r] for r in (1, 2, 9)]
+        used = drawn.bold(memory)[form]
+        assert drawn.points(used) == [(1, 5 * step[0]), (9, 5 * step[1])]
+        (note,) = (text for text in time.texts if to_hex(text.get_color()) == color)
+        assert (note.get_text(), note.xy) == (times, (9, 2 * step[1]))
+
+
+def curves(**changes) -> xr.Dataset:
+    """The red net trains two epochs, of the same 200 updates as the blue net's four."""
+    table = np.full((3, 3, 4), np.nan)
+    table[0, :, :2] = SEEDS[:, None] * [0.04, 0.02]
+    table[1] = SEEDS[:, None] * [0.4, 0.3, 0.2, 0.1]
+    table[2, :, 0] = 0.5
+    updates = [[100, 200, np.nan, np.nan], [50, 100, 150, 200], [0] + 3 * [np.nan]]
+    coords = {
+        "model": list(MODELS),
+        "epoch": [1, 2, 3, 4],
+        "updates": (("model", "epoch"), np.array(updates, float)),
+    }
+    dims = ("model", "seed", "epoch")
+    table = {"validation_error": (dims, table), "train_loss": (dims, 11 * table)}
+    return xr.Dataset(table, coords, drawn.attrs("curves", **changes))
+
+
+def test_training_geometric_means_against_updates_and_compute():
+    figure = training_speed.draw([curves()])
+    left, right = figure.axes
+    assert drawn.colors(figure) == COLORS
+    assert left.get_xlabel() == "optimiser updates"
+    assert left.get_ylabel() == "validation error (MSE)"
+    assert right.get_xlabel() == "compute (1 = one update of Blue net)"
+    for label, color, x, errors, cost in (
+        ("Red net", RED, (100, 200), (0.04, 0.02), 0.5),
+        ("Blue net", BLUE, (50, 100, 150, 200), (0.4, 0.3, 0.2, 0.1), 1),
+    ):
+        for axes, factor in ((left, 1), (right, cost)):
+            updates = [at * factor for at in x]
+            line = drawn.bold(axes)[label]
+            assert to_hex(line.get_color()) == color
+            drawn.assert_points(line, updates, 2 * np.array(errors))
+            for seed, thin in zip(SEEDS, drawn.thin(axes, color), strict=True):
+                drawn.assert_points(thin, updates, seed * np.array(errors))
+    for axes in (left, right):
+        level = drawn.bold(axes)["Grey copy"]
+        assert np.asarray(level.get_ydata()).tolist() == [0.5, 0.5]
+
+
+def test_training_the_unit_of_compute_is_the_model_of_cost_one():
+    models = {**MODELS, "m": MODELS["m"] | {"cost": 1.0}}
+    models["n"] = models["n"] | {"cost": 2.0}
+    right = training_speed.draw([curves(models=models)]).axes[1]
+    assert right.get_xlabel() == "compute (1 = one update of Red net)"
