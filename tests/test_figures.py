@@ -1,4 +1,4 @@
-"""Each figure draws from mock cubes; its bytes are fixed; commands tell mistakes."""
+"""Each figure draws from mock cubes; its bytes are fixed; commands report mistakes."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ KINDS += [("fernn.tables", name) for name in TABLES]
 
 
 def make(module) -> list[xr.Dataset]:
+    """A mock cube of each role; a figure of another statistic brings its own tests."""
+    if not {*module.SHOWS} <= {*mock_cubes.BUILDERS}:
+        pytest.skip("it shows what no mock cube has")
     if any(needed.get("unit") == "degrees" for needed in module.SHOWS.values()):
         return [mock_cubes.turning()]
     return [mock_cubes.BUILDERS[axis]() for axis in module.SHOWS]
