@@ -184,10 +184,9 @@ def _model(axes: Axes, slots: Slots, top: float) -> None:
                 parts.cell(axes, image, left + column * PITCH, y, "magma", high)
         source = slots.partner(row)
         if source is None:
-            note: dict[str, Any] = {"size": 5.5, "color": FAINT, "ha": "center"}
-            axes.text(
-                DIFFERENCE + 0.5, y + 0.5, "ν − ν̂ is\nnot in V", va="center", **note
-            )
+            faint: dict[str, Any] = {"size": 5.5, "color": FAINT, "ha": "center"}
+            text = "ν − ν̂ is\nnot in V"
+            axes.text(DIFFERENCE + 0.5, y + 0.5, text, va="center", **faint)
         else:
             _compare(axes, slots, row, y, top + source * PITCH, high)
 
