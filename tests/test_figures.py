@@ -183,7 +183,7 @@ def test_two_cubes_of_an_experiment_are_told_apart():
 def test_a_cube_that_tells_no_statistic_is_refused():
     cube = mock_cubes.length()
     del cube.attrs["statistic"]
-    with pytest.raises(UserError, match="translation/length tells no statistic"):
+    with pytest.raises(UserError, match="translation/length says no statistic"):
         modules.load("fernn.figures", "length_generalization").draw([cube])
 
 
