@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.models._rollout import norm
+from fernn.models.rollouts.free import norm
 from labrun.errors import UserError
 
 VELOCITIES = [[0, 0], [2, -1], [1, 3], [-3, 0]]
@@ -72,6 +72,7 @@ def test_the_published_size_for_every_v(max_speed):
         ({"hidden": 0}, "must be positive"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_wrong_values_are_refused_with_the_value(forecaster, options, message):
     with pytest.raises(UserError, match=message):
         forecaster(**options)

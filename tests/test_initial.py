@@ -67,6 +67,7 @@ def test_one_that_turns_no_image_stays_as_drawn():
     assert not torch.equal(one.conv_h.weight, other.conv_h.weight)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_other_beginnings_are_refused():
     with pytest.raises(
         UserError, match="no initial 'symetric'; did you mean 'symmetric"

@@ -185,6 +185,7 @@ def test_the_choice_says_why_it_is_plain(forecaster, capsys):
         ({"mixing": "lattice", "mixing_radius": 0}, "must be positive, got 0"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_wrong_values_are_refused(forecaster, options, message):
     with pytest.raises(UserError, match=message):
         forecaster(**options)

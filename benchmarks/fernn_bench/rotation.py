@@ -10,12 +10,16 @@ from statistics import median
 import torch
 
 from fernn import cells, flows
+from fernn.flows._basis import Basis
 from fernn.flows._regular import RegularConvolution
 from fernn_bench.meters import added, interleaved, ratio
 from fernn_bench.report import Row
 
 FORMS = ("bank", "harmonic")
-FRAMES = {"lab": ("plain", "bank"), "co-moving": ("comoving", "harmonic")}
+FRAMES: dict[str, tuple[cells.Execution, str]] = {
+    "lab": ("plain", "bank"),
+    "co-moving": ("comoving", "harmonic"),
+}
 SPEED = 1  # V: at rest, and a step each way
 FASTER, SMALLER, STEP_FASTER = 8.0, 0.5, 6.0
 
@@ -26,7 +30,7 @@ class Turning:
 
     orientations: int
     hidden: int
-    basis: str
+    basis: Basis
     kernel: int
     frame: int = 28
     images: int = 3
@@ -58,7 +62,9 @@ def convolution(size: Turning, form: str) -> Callable[[], None]:
     return both
 
 
-def sequence(size: Turning, execution: str, form: str) -> Callable[[], None]:
+def sequence(
+    size: Turning, execution: cells.Execution, form: str
+) -> Callable[[], None]:
     """A function that observes frames and differentiates the last state.
 
     Kernels are worked out once a call, as in training.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from fernn import models
 from fernn.devices import allow_rounding
+from fernn.training.settings import Precision
 from fernn_bench.steps import Size, bare_convolutions, floating_operations
 from gpu_sitting.sizes import Sizes
 
@@ -27,11 +28,11 @@ class Form:
     Attributes:
         execution: see `fernn.cells`.
         precision: see `fernn.training.settings.Settings`.
-        rollout: see `fernn.models._rollout`.
+        rollout: see `fernn.models.rollouts`.
     """
 
     execution: str
-    precision: str
+    precision: Precision
     rollout: str
 
     def __str__(self) -> str:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from fernn.cells import mixing as _mixing
 from fernn.cells._checks import check_flow
-from fernn.cells._choice import choose, tell
+from fernn.cells._choice import Execution, choose, tell
+from fernn.cells._initial import Initial
 from fernn.cells.comoving import ComovingCell
 from fernn.cells.compiled import CompiledCell
-from fernn.cells.flow_equivariant import FlowEquivariantCell
+from fernn.cells.flow_equivariant import Activation, FlowEquivariantCell
 from fernn.cells.fused import FusedCell
+from fernn.cells.mixing import Mixing
 from fernn.cells.triton import TritonCell
 from fernn.cells.triton_comoving import TritonComovingCell
 from fernn.cells.winograd import WinogradCell
 from fernn.flows import Flow
 from fernn.flows.rotation import Rotation
-from labrun.errors import UserError, nearest
+from labrun.errors import require_known
 
-CLASSES: dict[str, type[FlowEquivariantCell]] = {
+CLASSES: dict[Execution, type[FlowEquivariantCell]] = {
     "plain": FlowEquivariantCell,
     "comoving": ComovingCell,
     "fused": FusedCell,
@@ -26,17 +28,17 @@ CLASSES: dict[str, type[FlowEquivariantCell]] = {
     "winograd": WinogradCell,
     "triton": TritonCell,
 }
-EXECUTIONS = ("auto", *CLASSES)
-MIXINGS = _mixing.MIXINGS
 
 __all__ = [
     "CLASSES",
-    "EXECUTIONS",
-    "MIXINGS",
+    "Activation",
     "ComovingCell",
     "CompiledCell",
+    "Execution",
     "FlowEquivariantCell",
     "FusedCell",
+    "Initial",
+    "Mixing",
     "TritonCell",
     "TritonComovingCell",
     "WinogradCell",
@@ -45,12 +47,12 @@ __all__ = [
 
 
 def build(
-    execution: str,
+    execution: Execution,
     flow: Flow,
     *,
     hidden: int,
     kernel: int | None = None,
-    mixing: str = "none",
+    mixing: Mixing = "none",
     radius: int = 1,
     **options: Any,
 ) -> FlowEquivariantCell:
@@ -70,8 +72,7 @@ def build(
         UserError: there is no such execution or mixing, or it cannot run this flow,
             kernel or mixing.
     """
-    if execution not in EXECUTIONS:
-        raise UserError(f"no execution {execution!r}; {nearest(execution, EXECUTIONS)}")
+    require_known("execution", execution, get_args(Execution))
     check_flow(flow)
     kernel = flow.kernel if kernel is None else kernel
     options |= {"hidden": hidden, "kernel": kernel}

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import functools
 import sys
+from typing import Literal
 
 import torch
 
 from fernn.flows import Flow
 from fernn.flows.translation import Translation
 
+Execution = Literal[
+    "auto", "comoving", "compiled", "fused", "plain", "triton", "winograd"
+]
 WIDE = {"AVX512": 96}  # hidden channels from which winograd wins, by instruction set
 WIDE_OTHERWISE = 48
 
 
-def choose(flow: Flow, hidden: int, kernel: int) -> tuple[str, str]:
+def choose(flow: Flow, hidden: int, kernel: int) -> tuple[Execution, str]:
     """The execution for a cell, and why."""
     if not isinstance(flow, Translation):
         return "comoving", f"{type(flow).__name__} interpolates, here once a frame"

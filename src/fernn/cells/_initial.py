@@ -9,23 +9,25 @@ kernel that is the same in opposite directions moves nothing by itself.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
 from fernn.flows._regular import RegularConvolution
 
-INITIALS = ("random", "symmetric")
+Initial = Literal["random", "symmetric"]
 
 
 @torch.no_grad()
-def begin(convolution: nn.Module, initial: str) -> None:
+def begin(convolution: nn.Module, initial: Initial) -> None:
     """Make a random kernel what it is to be; a symmetric one has the same variance.
 
     One of a rotation flow turns no image, so it stays as it was drawn.
 
     Args:
         convolution: from a state to a state, of any flow.
-        initial: of `INITIALS`.
+        initial: an `Initial`.
     """
     if initial == "random" or isinstance(convolution, RegularConvolution):
         return

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
 
 import torch
 from einops import rearrange
@@ -11,13 +11,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fernn.cells._checks import check_flow, check_lift, check_step
-from fernn.cells._initial import INITIALS, begin
+from fernn.cells._initial import Initial, begin
 from fernn.flows import Flow
 from fernn.velocities import whole
-from labrun.errors import UserError, nearest
+from labrun.errors import UserError, require_known
 
 Role = Literal["lifting", "convolution", "projection", "ordinary"]
-ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
+Activation = Literal["relu", "tanh"]
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+}
 
 
 class FlowEquivariantCell(nn.Module):
@@ -53,8 +57,8 @@ class FlowEquivariantCell(nn.Module):
         channels: int = 1,
         hidden: int = 128,
         kernel: int | None = None,
-        activation: str = "relu",
-        initial: str = "random",
+        activation: Activation = "relu",
+        initial: Initial = "random",
     ):
         super().__init__()
         check_flow(flow)
@@ -62,11 +66,8 @@ class FlowEquivariantCell(nn.Module):
         objection = self.objection(flow)
         if objection:
             raise UserError(objection)
-        if activation not in ACTIVATIONS:
-            hint = nearest(activation, ACTIVATIONS)
-            raise UserError(f"no activation {activation!r}; {hint}")
-        if initial not in INITIALS:
-            raise UserError(f"no initial {initial!r}; {nearest(initial, INITIALS)}")
+        require_known("activation", activation, ACTIVATIONS)
+        require_known("initial", initial, get_args(Initial))
         message = "channels, hidden and kernel must be whole numbers"
         channels, hidden, kernel = (
             whole(number, message) for number in (channels, hidden, kernel)
@@ -77,11 +78,11 @@ class FlowEquivariantCell(nn.Module):
                 f" got {channels}, {hidden} and {kernel}"
             )
         self.flow = flow
-        self.activation = activation
+        self.activation: Activation = activation
         self.channels, self.hidden, self.kernel = channels, hidden, kernel
         self.conv_u = self.layer("lifting", channels, hidden)
         self.conv_h = self.layer("convolution", hidden, hidden)
-        self.initial = initial
+        self.initial: Initial = initial
         begin(self.conv_h, initial)
 
     @staticmethod

@@ -10,7 +10,7 @@ and its experiments without mixing are the case where W is nothing but at zero.
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +22,7 @@ from fernn.cells._initial import begin
 from fernn.cells.flow_equivariant import FlowEquivariantCell
 from fernn.flows import Flow, Velocity
 from fernn.velocities import whole
-from labrun.errors import UserError, nearest
+from labrun.errors import UserError, require_known
 
 State = Float[Tensor, "batch velocity hidden height width"]
 
@@ -91,7 +91,7 @@ class FullCell(FlowEquivariantCell):
         return rearrange(mixed, "b (r v c) h w -> b v (r c) h w", v=slots, r=fibre)
 
 
-MIXINGS = ("none", "lattice", "full")
+Mixing = Literal["none", "lattice", "full"]
 
 
 def offsets(flow: Flow, radius: int) -> list[Velocity]:
@@ -122,8 +122,15 @@ def _sources(flow: Flow, apart: list[Velocity]) -> Int[Tensor, " slots_of_offset
     return torch.tensor(table)
 
 
+def objection(mixing: str, execution: str) -> str | None:
+    """Why an execution does not mix slots; None if it does or they are not mixed."""
+    if mixing == "none" or execution in ("auto", "plain"):
+        return None
+    return f"{execution!r} does not mix slots (mixing {mixing!r}); use plain"
+
+
 def build(
-    mixing: str, execution: str, flow: Flow, *, radius: int, **options: Any
+    mixing: Mixing, execution: str, flow: Flow, *, radius: int, **options: Any
 ) -> FlowEquivariantCell:
     """A cell that mixes its slots; it has the plain execution alone.
 
@@ -137,13 +144,10 @@ def build(
     Raises:
         UserError: there is no such mixing, or it does not run in this execution.
     """
-    if mixing not in MIXINGS:
-        raise UserError(f"no mixing {mixing!r}; {nearest(mixing, MIXINGS)}")
-    if execution not in ("auto", "plain"):
-        raise UserError(
-            f"execution {execution!r} does not mix slots (mixing {mixing!r});"
-            " use execution 'plain'"
-        )
+    require_known("mixing", mixing, get_args(Mixing))
+    refusal = objection(mixing, execution)
+    if refusal:
+        raise UserError(f"execution {refusal}")
     if mixing == "full":
         return FullCell(flow, **options)
     return LatticeCell(flow, radius=radius, **options)

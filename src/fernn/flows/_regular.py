@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fernn.flows import _fused, _harmonic
-from fernn.flows._basis import harmonics, turned
+from fernn.flows._basis import Basis, harmonics, turned
 from fernn.flows._expansion import Expanded
 from fernn.flows._tables import Tables
 
@@ -39,7 +39,7 @@ class _Convolution(Expanded):
         outputs: int,
         kernel: int,
         orientations: int,
-        basis: str = "gauss",
+        basis: Basis = "gauss",
         turns: int = 1,
     ):
         super().__init__()
@@ -86,7 +86,7 @@ class Projection(_Convolution):
         outputs: int,
         kernel: int,
         orientations: int,
-        basis: str = "gauss",
+        basis: Basis = "gauss",
     ):
         super().__init__(inputs, outputs, kernel, 1, basis)
         self.pooled = orientations
@@ -127,7 +127,7 @@ class RegularConvolution(_Convolution):
         outputs: int,
         kernel: int,
         orientations: int,
-        basis: str = "gauss",
+        basis: Basis = "gauss",
         form: str | None = None,
     ):
         super().__init__(inputs, outputs, kernel, orientations, basis, orientations)

@@ -13,7 +13,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fernn.flows._basis import harmonics
+from fernn.flows._basis import Basis, harmonics
 
 CACHE = 2**23  # bytes
 
@@ -36,7 +36,7 @@ class Tables:
         orientations: N.
     """
 
-    def __init__(self, basis: str, kernel: int, orientations: int):
+    def __init__(self, basis: Basis, kernel: int, orientations: int):
         order, self.real, self.imaginary = harmonics(basis, kernel)
         self.orders = order.tolist()
         self.count, self.reach = orientations, max(self.orders)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
-from labrun.errors import UserError, nearest
+from labrun.errors import require_known
 
-BOUNDARIES: dict[str, Literal["zeros", "circular"]] = {
+Boundary = Literal["zero", "circular"]
+BOUNDARIES: dict[Boundary, Literal["zeros", "circular"]] = {
     "zero": "zeros",
     "circular": "circular",
 }
 
 
-def padding_mode(boundary: str) -> Literal["zeros", "circular"]:
+def padding_mode(boundary: Boundary) -> Literal["zeros", "circular"]:
     """PyTorch's word for a boundary: ``zero``, or ``circular``, a torus.
 
     Raises:
         UserError: an unknown boundary.
     """
-    if boundary not in BOUNDARIES:
-        raise UserError(f"no boundary {boundary!r}; {nearest(boundary, BOUNDARIES)}")
+    require_known("boundary", boundary, BOUNDARIES)
     return BOUNDARIES[boundary]

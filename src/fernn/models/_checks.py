@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
 
 from fernn.cells import FlowEquivariantCell
 from fernn.cells._checks import kind_of
 from fernn.velocities import whole
 from labrun.errors import UserError
+
+Pooling = Literal["max", "mean", "sum"]  # over V
+POOLINGS: dict[Pooling, Callable[..., Tensor]] = {
+    "max": torch.amax,
+    "mean": torch.mean,
+    "sum": torch.sum,
+}
 
 
 def check_cell(cell: Any, model: str) -> None:

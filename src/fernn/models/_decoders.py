@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 from torch import nn
 
@@ -32,4 +33,8 @@ def ordinary(cell: FlowEquivariantCell, layers: int, width: int) -> Iterator[nn.
 
 
 Decoder = Callable[[FlowEquivariantCell, int, int], Iterator[nn.Module]]
-DECODERS: dict[str, Decoder] = {"equivariant": equivariant, "ordinary": ordinary}
+DecoderName = Literal["equivariant", "ordinary"]
+DECODERS: dict[DecoderName, Decoder] = {
+    "equivariant": equivariant,
+    "ordinary": ordinary,
+}

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from fernn.flows import held
-from fernn.models._rollout import Carry, begin, several
+from fernn.models.rollouts import Carry
 
 if TYPE_CHECKING:
     from fernn.models.forecaster import Forecaster
@@ -41,7 +41,7 @@ def forward(
 
     def predict(count: int, carry: Carry) -> tuple[Carry, Tensor]:
         with held(model):
-            return several(model, carry, count)
+            return model.rollout.steps(model, carry, count)
 
     run = _again if checkpoints else _once
     drives, state, predicted = list(model.cell.lift(video)), None, []
@@ -49,8 +49,8 @@ def forward(
     for first, count in segments(len(drives), length):
         state = run(observe, drives[first : first + count], state)
     assert state is not None
-    carry = begin(model.rollout, state, video)
-    if model.rollout == "advect":  # nothing between its frames is kept
+    carry = model.rollout.begin(state, video)
+    if not model.rollout.recurrent:  # nothing between its frames is kept
         length = ahead
     for _, count in segments(ahead, length):
         carry, frames = run(predict, count, carry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from einops import rearrange
@@ -13,15 +13,14 @@ from torch import Tensor, nn
 from fernn import cells, flows
 from fernn.cells import FlowEquivariantCell
 from fernn.cells._checks import check_lift
-from fernn.models._boundary import padding_mode
-from fernn.models._checks import check_cell
+from fernn.models._boundary import Boundary, padding_mode
+from fernn.models._checks import POOLINGS, Pooling, check_cell
 from fernn.models._learned_shifts import LearnedShiftCell
 from fernn.velocities import whole
-from labrun.errors import UserError, nearest, shown
+from labrun.errors import UserError, require_known, shown
 
 TASK = "classify"
-SHIFTS = ("flow", "learned")
-POOLINGS = {"max": torch.amax, "mean": torch.mean, "sum": torch.sum}
+Shifts = Literal["flow", "learned"]
 KERNELS = (5, 3, 3)  # of the encoder's layers
 
 
@@ -53,14 +52,13 @@ class Classifier(nn.Module):
         cell: FlowEquivariantCell,
         hidden: int,
         classes: int = 6,
-        pooling: str = "max",
+        pooling: Pooling = "max",
         last: int = 1,
         normalized: bool = False,
     ):
         super().__init__()
         check_cell(cell, "classifier")
-        if pooling not in POOLINGS:
-            raise UserError(f"no pooling {pooling!r}; {nearest(pooling, POOLINGS)}")
+        require_known("pooling", pooling, POOLINGS)
         features = cell.hidden * cell.flow.fibre
         if hidden != features:
             raise UserError(
@@ -75,7 +73,7 @@ class Classifier(nn.Module):
                 f" got {last} and {classes}"
             )
         self.cell = cell
-        self.pooling = pooling
+        self.pooling: Pooling = pooling
         self.last = last
         self.normalize = nn.BatchNorm1d(hidden) if normalized else nn.Identity()
         self.linear = nn.Linear(hidden, classes)
@@ -108,7 +106,7 @@ class Classifier(nn.Module):
         return POOLINGS[self.pooling](slots, dim=1).mean((1, 2))
 
 
-def encoder(hidden: int, boundary: str = "zero") -> nn.Sequential:
+def encoder(hidden: int, boundary: Boundary = "zero") -> nn.Sequential:
     """Three convolutions with batch normalisation, to `hidden` channels.
 
     Args:
@@ -140,15 +138,15 @@ def build(
     flow: dict[str, Any],
     hidden: int = 128,
     kernel: int = 3,
-    activation: str = "tanh",
-    pooling: str = "max",
-    boundary: str = "zero",
-    shifts: str = "flow",
+    activation: cells.Activation = "tanh",
+    pooling: Pooling = "max",
+    boundary: Boundary = "zero",
+    shifts: Shifts = "flow",
     classes: int = 6,
     last: int = 1,
     normalized: bool = False,
-    execution: str = "auto",
-    mixing: str = "none",
+    execution: cells.Execution = "auto",
+    mixing: cells.Mixing = "none",
     mixing_radius: int = 1,
 ) -> Classifier:
     """A classifier from a specification; see `Classifier`, `encoder` and the cell.
@@ -158,8 +156,7 @@ def build(
     Raises:
         UserError: an unknown option's value, or learned shifts of mixed slots.
     """
-    if shifts not in SHIFTS:
-        raise UserError(f"no shifts {shifts!r}; {nearest(shifts, SHIFTS)}")
+    require_known("shifts", shifts, get_args(Shifts))
     if shifts == "learned" and mixing != "none":
         raise UserError(f"learned shifts do not mix slots, got mixing {mixing!r}")
     mixed = {"mixing": mixing, "radius": mixing_radius}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from einops import rearrange
@@ -16,15 +16,13 @@ from fernn import cells, flows
 from fernn.cells import FlowEquivariantCell
 from fernn.cells._checks import check_lift
 from fernn.flows import Size, held
-from fernn.models import _segments
-from fernn.models._checks import check_cell, check_horizon
-from fernn.models._decoders import DECODERS
-from fernn.models._rollout import ROLLOUTS, begin
+from fernn.models import _segments, rollouts
+from fernn.models._checks import POOLINGS, Pooling, check_cell, check_horizon
+from fernn.models._decoders import DECODERS, DecoderName
 from fernn.velocities import whole
-from labrun.errors import UserError, nearest
+from labrun.errors import require_known
 
-POOLINGS = {"max": torch.amax, "mean": torch.mean, "sum": torch.sum}
-CHECKPOINTS = ("none", "segments")
+Checkpoint = Literal["none", "segments"]
 
 
 class Forecaster(nn.Module):
@@ -38,8 +36,7 @@ class Forecaster(nn.Module):
     Args:
         cell: the recurrent cell.
         decoder_layers: hidden layers of the decoder, before its linear output.
-        rollout: ``repeat``, ``warped``, ``shifted``, ``free`` or ``advect``, see
-            `fernn.models._rollout`.
+        rollout: a module of `fernn.models.rollouts`, or its ``kind`` and options.
         pooling: over V: ``max``, ``mean`` or ``sum``.
         checkpoint: ``none``, or ``segments``: in training, keep the states between
             segments of time alone and compute the others twice. The gradients are the
@@ -57,28 +54,22 @@ class Forecaster(nn.Module):
         self,
         cell: FlowEquivariantCell,
         decoder_layers: int = 4,
-        rollout: str = "free",
-        pooling: str = "max",
-        checkpoint: str = "none",
-        decoder: str = "equivariant",
+        rollout: str | dict[str, Any] = "free",
+        pooling: Pooling = "max",
+        checkpoint: Checkpoint = "none",
+        decoder: DecoderName = "equivariant",
         decoder_hidden: int | None = None,
     ):
         super().__init__()
         check_cell(cell, "forecaster")
-        if rollout not in ROLLOUTS:
-            raise UserError(f"no rollout {rollout!r}; {nearest(rollout, ROLLOUTS)}")
-        if pooling not in POOLINGS:
-            raise UserError(f"no pooling {pooling!r}; {nearest(pooling, POOLINGS)}")
-        if checkpoint not in CHECKPOINTS:
-            hint = nearest(checkpoint, CHECKPOINTS)
-            raise UserError(f"no checkpoint {checkpoint!r}; {hint}")
-        if decoder not in DECODERS:
-            raise UserError(f"no decoder {decoder!r}; {nearest(decoder, DECODERS)}")
+        require_known("pooling", pooling, POOLINGS)
+        require_known("checkpoint", checkpoint, get_args(Checkpoint))
+        require_known("decoder", decoder, DECODERS)
         message = "decoder_layers must not be negative"
         decoder_layers = whole(decoder_layers, message, least=0)
         self.cell = cell
-        self.rollout = rollout
-        self.pooling = pooling
+        self.rollout = rollouts.build(rollout)
+        self.pooling: Pooling = pooling
         self.checkpoint = checkpoint
         width = cell.hidden if decoder_hidden is None else decoder_hidden
         width = whole(width, "decoder_hidden must be positive", least=1)
@@ -179,9 +170,9 @@ class Forecaster(nn.Module):
     def _forecast(self, video: Tensor, horizon: int) -> Iterator[Tensor]:
         with held(self):
             state = deque(self._observe(video), maxlen=1).pop()
-            carry = begin(self.rollout, state, video)
+            carry = self.rollout.begin(state, video)
             for _ in range(horizon):
-                carry, prediction = ROLLOUTS[self.rollout](self, carry)
+                carry, prediction = self.rollout.step(self, carry)
                 yield prediction
 
     def forward(
@@ -201,15 +192,15 @@ def build(
     hidden: int = 128,
     decoder_layers: int = 4,
     kernel: int | None = None,
-    activation: str = "relu",
-    initial: str = "random",
-    rollout: str = "free",
-    pooling: str = "max",
-    checkpoint: str = "none",
-    execution: str = "auto",
-    mixing: str = "none",
+    activation: cells.Activation = "relu",
+    initial: cells.Initial = "random",
+    rollout: str | dict[str, Any] = "free",
+    pooling: Pooling = "max",
+    checkpoint: Checkpoint = "none",
+    execution: cells.Execution = "auto",
+    mixing: cells.Mixing = "none",
     mixing_radius: int = 1,
-    decoder: str = "equivariant",
+    decoder: DecoderName = "equivariant",
     decoder_hidden: int | None = None,
 ) -> Forecaster:
     """A forecaster from a specification; see `Forecaster` and the cell."""
