@@ -115,11 +115,10 @@ def _step(model: Any, work: Work) -> Callable[[], object]:
     """An optimiser step that ends when the device has done it."""
     import torch
 
-    from fernn.estimate.flop import Blank, loss_of, task_of
+    from fernn.estimate.flop import Blank, task_of
 
     split = Blank(work.network.size, str(next(model.parameters()).device))
-    task = task_of(work.network)
-    loss = loss_of(task)
+    task, loss = task_of(work.network)
     seen, target = task.batch(split, 0, work.batch, FRAMES, FRAMES)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.0)
 
