@@ -21,6 +21,7 @@ from labrun import modules
 from labrun.errors import UserError, nearest
 
 ENTRY = {
+    "cells": "build",
     "data": "synthesize",
     "data/motions": "build",
     "data/sources": "fetch",

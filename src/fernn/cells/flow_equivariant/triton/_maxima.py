@@ -17,8 +17,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-State = Float[Tensor, "batch velocity height width hidden"]
-Maxima = Float[Tensor, "batch ahead height width hidden"]
+from fernn.cells.flow_equivariant._gather import ChannelsLast
+
+Maxima = Float[Tensor, "batch ahead height width _"]
 PIXELS = 16  # of a block
 
 
@@ -28,7 +29,7 @@ class MovedMaxima(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx,
-        state: State,
+        state: ChannelsLast,
         velocities: Int[Tensor, "velocity 2"],
         ahead: Int[Tensor, " ahead"],
     ) -> Maxima:

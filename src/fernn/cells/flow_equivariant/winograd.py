@@ -1,4 +1,6 @@
-r"""Winograd's minimal filtering F(4, 3) along the rows: half the multiplications.
+r"""The fused step by Winograd's minimal filtering: half the multiplications.
+
+F(4, 3) along the rows, in tiles that stay in the cache.
 
 A tile of 6 rows gives 4 rows of output from 6 products instead of 12,
 :math:`y = A^T [(G g) \odot (B^T d)]` (Winograd, 1980; Lavin and Gray, 2016, with the
@@ -12,17 +14,24 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from fernn.cells._direct import kernel_gradient
-from fernn.cells._gather import opposite
-from fernn.cells._step import Convolution
-from fernn.flows import Frame, Velocity
+from fernn.cells._base import State
+from fernn.cells.flow_equivariant._gather import ChannelsLast, opposite
+from fernn.cells.flow_equivariant._step import Convolution, kernel_gradient
+from fernn.cells.flow_equivariant.fused import FusedCell
+from fernn.flows import Flow, Frame, Velocity
+from labrun.errors import UserError
 
+# Hidden channels from which it is the fastest, by instruction set; measured by
+# `python benchmarks executions`.
+WIDE = {"AVX512": 96}
+WIDE_OTHERWISE = 48
 OUT, IN = 4, 6  # rows of a tile's outputs and inputs
 CACHE = 2**23  # bytes of tiles that are worked on at once
 INPUT = (
@@ -48,13 +57,47 @@ OUTPUT = (
     (0, 1, -1, 8, -8, 1),
 )
 
-State = Float[Tensor, "batch velocity height width hidden"]
 Images = Float[Tensor, "image height width hidden"]
 Tiles = Float[Tensor, "place image tile column hidden"]
 
 
+def wins(hidden: int, kernel: int) -> tuple[bool, str]:
+    """Whether this execution is the fastest on this processor, and why or why not."""
+    if kernel != 3:
+        return False, f"a kernel of {kernel}, winograd needs 3"
+    instructions = torch.backends.cpu.get_cpu_capability()
+    wide = WIDE.get(instructions, WIDE_OTHERWISE)
+    few = "at least" if hidden >= wide else "fewer than"
+    return hidden >= wide, f"{few} {wide} hidden channels, {instructions}"
+
+
+class WinogradCell(FusedCell):
+    """`FusedCell` for 3×3 kernels: the shift is fused into the reading of tiles.
+
+    Args are those of `FlowEquivariantCell`.
+
+    Raises:
+        UserError: the flow is not a translation, or the kernel not 3×3.
+    """
+
+    def __init__(self, flow: Flow, *args: Any, **kwargs: Any):
+        super().__init__(flow, *args, **kwargs)
+        if self.kernel != 3:
+            raise UserError(
+                f"execution 'winograd' needs a kernel of 3, got {self.kernel};"
+                " use execution 'fused'"
+            )
+
+    def convolution(self, state: State) -> Convolution:
+        """See `FusedCell.convolution`."""
+        return WinogradConvolution(self.flow.velocities)
+
+
+build = WinogradCell
+
+
 @dataclass(frozen=True)
-class Minimal(Convolution):
+class WinogradConvolution(Convolution):
     """Shift and padding in the reading of tiles, a few slots at a time.
 
     Attributes:
@@ -63,16 +106,18 @@ class Minimal(Convolution):
 
     velocities: tuple[Velocity, ...]
 
-    def forward(self, state: State, weight: Tensor) -> State:
+    def forward(self, state: ChannelsLast, weight: Tensor) -> ChannelsLast:
         """Every slot moved by its velocity and convolved."""
         return _convolve(state, self.velocities, weight)
 
-    def backward(self, gradient: State, weight: Tensor) -> State:
+    def backward(self, gradient: ChannelsLast, weight: Tensor) -> ChannelsLast:
         """The gradient of the state: the same with all turned round."""
         turned = weight.flip(-2, -1).transpose(0, 1)
         return _convolve(gradient, tuple(opposite(self.velocities)), turned)
 
-    def weight_gradient(self, state: State, gradient: State, weight: Tensor) -> Tensor:
+    def weight_gradient(
+        self, state: ChannelsLast, gradient: ChannelsLast, weight: Tensor
+    ) -> Tensor:
         """The gradient of the weight."""
         filters = torch.zeros_like(_filters(weight))
         for chunk, tiles in _chunks(state, self.velocities):
@@ -85,7 +130,9 @@ class Minimal(Convolution):
         return torch.einsum("pa,poixb->oiab", matrix, filters)
 
 
-def _convolve(state: State, velocities: tuple[Velocity, ...], weight: Tensor) -> State:
+def _convolve(
+    state: ChannelsLast, velocities: tuple[Velocity, ...], weight: Tensor
+) -> ChannelsLast:
     filters = _filters(weight).to(state.dtype)
     result = torch.empty_like(state)
     for chunk, tiles in _chunks(state, velocities):
@@ -109,7 +156,7 @@ def _image(rows: Float[Tensor, "image tile column hidden"]) -> Tensor:
 
 
 def _chunks(
-    state: State, velocities: tuple[Velocity, ...]
+    state: ChannelsLast, velocities: tuple[Velocity, ...]
 ) -> Iterator[tuple[slice, Tiles]]:
     """Images and their transformed tiles, as many at a time as fit in the cache."""
     batch, slots, height, width, hidden = state.shape

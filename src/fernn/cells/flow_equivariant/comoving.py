@@ -7,8 +7,9 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from fernn.cells._base import State, Video
 from fernn.cells._checks import check_lift
-from fernn.cells.flow_equivariant import FlowEquivariantCell
+from fernn.cells.flow_equivariant.plain import FlowEquivariantCell
 from fernn.flows import Flow
 
 
@@ -28,18 +29,15 @@ class ComovingCell(FlowEquivariantCell):
     Args are those of `FlowEquivariantCell`.
     """
 
-    @staticmethod
-    def objection(flow: Flow) -> str | None:
+    @classmethod
+    def objection(cls, flow: Flow) -> str | None:
         """None: every flow has its frame."""
         return None
 
     def lift(
-        self,
-        video: Float[Tensor, "batch time channel height width"],
-        first: int = 0,
-        ahead: int = 0,
+        self, video: Video, first: int = 0, ahead: int = 0
     ) -> Float[Tensor, "time batch velocity hidden height width"]:
-        """See `FlowEquivariantCell.lift`; every slot has its own."""
+        """See `Cell.lift`; every slot has its own."""
         check_lift(self, video)
         flow, size = self.flow, len(video)
         moved = [
@@ -53,20 +51,16 @@ class ComovingCell(FlowEquivariantCell):
             self.conv_u(frames), "(t b v) c h w -> t b v c h w", t=len(moved), b=size
         )
 
-    def lab(
-        self,
-        state: Float[Tensor, "batch velocity hidden height width"],
-        time: int,
-        ahead: int = 0,
-    ) -> Float[Tensor, "batch velocity hidden height width"]:
-        """See `FlowEquivariantCell.lab`."""
+    def lab(self, state: State, time: int, ahead: int = 0) -> State:
+        """See `Cell.lab`."""
         steps = time - 1 + ahead
         pairs = zip(state.unbind(1), self.flow.velocities, strict=True)
         moved = [self.flow.act_on_state(slot, nu, steps) for slot, nu in pairs]
         return torch.stack(moved, dim=1)
 
-    def move(
-        self, state: Float[Tensor, "batch velocity hidden height width"]
-    ) -> Float[Tensor, "batch velocity hidden height width"]:
+    def move(self, state: State) -> State:
         """The state as it is: its frame moves instead."""
         return state
+
+
+build = ComovingCell

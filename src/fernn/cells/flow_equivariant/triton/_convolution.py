@@ -1,4 +1,4 @@
-"""Shift, wrap, convolve, add and rectify in one kernel, which copies nothing.
+"""A kernel that shifts, wraps, convolves, adds and rectifies, and copies nothing.
 
 A convolution is a matrix product whose rows are gathered: of each pixel, the hidden
 channels at the kernel's places around it. Here the rows are loaded from where a slot's
@@ -17,25 +17,26 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-State = Float[Tensor, "batch velocity height width _"]
+from fernn.cells.flow_equivariant._gather import ChannelsLast
+
 PIXELS = 128  # of a block
 
 
 def convolve(
-    state: State,
+    state: ChannelsLast,
     weight: Float[Tensor, "to hidden kernel kernel"],
     offsets: Int[Tensor, "velocity 2"],
-    drive: Float[Tensor, "batch slots height width to"] | None = None,
+    lifted: Float[Tensor, "batch slots height width to"] | None = None,
     rectify: bool = False,
-) -> State:
-    """Every slot moved, convolved on the torus, driven and rectified.
+) -> ChannelsLast:
+    """Every slot moved, convolved on the torus, the lifted input added, and rectified.
 
     Args:
         state: contiguous.
         weight: of the convolution, rounded to the state's precision.
         offsets: rows and columns of the torus from an output pixel back to the first
             place its kernel reads, from zero to less than its height and width.
-        drive: added, of one slot for all or of each; None adds nothing.
+        lifted: added, of one slot for all or of each; None adds nothing.
         rectify: whether negative numbers become zero.
     """
     batch, slots, height, width, hidden = state.shape
@@ -48,12 +49,12 @@ def convolve(
     # Products without tensor cores keep their factors in registers: these are too few
     # for blocks twice as deep. (Of half precision they are always products of cores.)
     single = state.dtype in (torch.float32, torch.float64)
-    wide, deep = _block(to), _block(hidden, most=32 if exact and single else 64)
+    wide, deep = block(to), block(hidden, most=32 if exact and single else 64)
     _convolve[(triton.cdiv(pixels, PIXELS), triton.cdiv(to, wide))](
-        state, taps, offsets, state if drive is None else drive.contiguous(), result,
+        state, taps, offsets, state if lifted is None else lifted.contiguous(), result,
         pixels, height, width, slots, hidden, to,
-        0 if drive is None else drive.shape[1],
-        SIDE=side, DRIVEN=drive is not None, RECTIFY=rectify,
+        0 if lifted is None else lifted.shape[1],
+        SIDE=side, LIFTED=lifted is not None, RECTIFY=rectify,
         PIXELS=PIXELS, WIDE=wide, DEEP=deep,
         SUM=tl.float64 if double else tl.float32,
         PRODUCTS="ieee" if exact else "tf32",
@@ -62,16 +63,16 @@ def convolve(
     return result
 
 
-def _block(channels: int, most: int = 128) -> int:
+def block(channels: int, most: int = 128) -> int:
     """Channels of a block: a power of two that a tensor core takes."""
     return min(most, max(16, triton.next_power_of_2(channels)))
 
 
 @triton.jit
 def _convolve(
-    state, taps, offsets, drive, result,
-    pixels, height, width, slots, hidden, to, drive_slots,
-    SIDE: tl.constexpr, DRIVEN: tl.constexpr, RECTIFY: tl.constexpr,
+    state, taps, offsets, lifted, result,
+    pixels, height, width, slots, hidden, to, lifted_slots,
+    SIDE: tl.constexpr, LIFTED: tl.constexpr, RECTIFY: tl.constexpr,
     PIXELS: tl.constexpr, WIDE: tl.constexpr, DEEP: tl.constexpr,
     SUM: tl.constexpr, PRODUCTS: tl.constexpr,
 ):  # fmt: skip
@@ -101,10 +102,12 @@ def _convolve(
             )  # fmt: skip
             total += tl.dot(values, weights, input_precision=PRODUCTS, out_dtype=SUM)
     whole = inside[:, None] & written[None]
-    if DRIVEN:
-        driven = image // slots * drive_slots + tl.minimum(slot, drive_slots - 1)
-        place_of = (driven * area + place) * to
-        total += tl.load(drive + place_of[:, None] + channel[None], whole, 0).to(SUM)
+    if LIFTED:
+        lifted_image = image // slots * lifted_slots + tl.minimum(
+            slot, lifted_slots - 1
+        )
+        place_of = (lifted_image * area + place) * to
+        total += tl.load(lifted + place_of[:, None] + channel[None], whole, 0).to(SUM)
     if RECTIFY:  # not-a-number stays, as it does elsewhere
         total = tl.where(total < 0, 0, total)
     target = result + (pixel * to)[:, None] + channel[None]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from einops import rearrange
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
-from fernn.cells import FlowEquivariantCell
+from fernn.cells._base import State
+from fernn.cells.flow_equivariant.plain import Activation, FlowEquivariantCell
 from fernn.flows import Flow
 
 
@@ -36,10 +36,20 @@ class LearnedShiftCell(FlowEquivariantCell):
         )
         nn.init.kaiming_normal_(self.shift.weight, mode="fan_out")
 
-    def move(
-        self, state: Float[Tensor, "batch velocity hidden height width"]
-    ) -> Float[Tensor, "batch velocity hidden height width"]:
+    def move(self, state: State) -> State:
         """Every slot convolved with its own kernel."""
         images = rearrange(state, "b v c h w -> (b c) v h w")
         moved = self.shift(images)
         return rearrange(moved, "(b c) v h w -> b v c h w", b=len(state))
+
+
+def build(
+    flow: Flow,
+    hidden: int,
+    *,
+    channels: int = 1,
+    kernel: int | None = None,
+    activation: Activation = "tanh",
+) -> LearnedShiftCell:
+    """A cell with learned shifts; see `LearnedShiftCell`."""
+    return LearnedShiftCell(flow, channels, hidden, kernel, activation)

@@ -1,4 +1,4 @@
-r"""Cells whose slots hear each other: for objects that change their velocity.
+r"""Cells whose slots are mixed: for objects that change their velocity.
 
 The flow convolution of the paper sums over V,
 
@@ -15,24 +15,22 @@ from typing import Any, Literal, get_args
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
-from fernn.cells._initial import begin
-from fernn.cells.flow_equivariant import FlowEquivariantCell
+from fernn.cells._base import State
+from fernn.cells.flow_equivariant.plain import FlowEquivariantCell, initialise
 from fernn.flows import Flow, Velocity
 from fernn.velocities import whole
 from labrun.errors import UserError, require_known
 
-State = Float[Tensor, "batch velocity hidden height width"]
-
 
 class LatticeCell(FlowEquivariantCell):
-    r"""Every slot hears its neighbours in V through one kernel that all slots share.
+    r"""Every slot gets its neighbours in V through one kernel that all slots share.
 
     On a closed V a flow of the input still permutes the slots, since
     :math:`\nu' - \nu` does not change. A truncated V has no slot beyond its border and
-    hears nothing from there. The parameters of the recurrent convolution are those of
+    gets nothing from there. The parameters of the recurrent convolution are those of
     the unmixed one times the number of neighbours, 9 for radius 1 in two dimensions.
 
     Args are those of `FlowEquivariantCell`, and:
@@ -53,23 +51,23 @@ class LatticeCell(FlowEquivariantCell):
         with torch.no_grad():  # as if the sum over offsets were one convolution
             for weight in self.conv_h.parameters():
                 weight /= len(apart) ** 0.5
-        begin(self.conv_h, self.initial)
+        initialise(self.conv_h, self.initial)
         self.register_buffer("sources", _sources(flow, apart), persistent=False)
 
     def convolve(self, state: State) -> State:
         """See `FlowEquivariantCell.convolve`; a backward pass keeps the state alone."""
-        said = self.conv_h(rearrange(state, "b v c h w -> (b v) c h w"))
+        convolved = self.conv_h(rearrange(state, "b v c h w -> (b v) c h w"))
         slots, sizes = state.shape[1], {"r": self.flow.fibre, "c": self.hidden}
-        said = rearrange(
-            said, "(b v) (r d c) h w -> b (v d) (r c) h w", v=slots, **sizes
+        sent = rearrange(
+            convolved, "(b v) (r d c) h w -> b (v d) (r c) h w", v=slots, **sizes
         )
-        nothing_beyond = F.pad(said, 3 * (0, 0) + (0, 1))
-        heard = nothing_beyond.index_select(1, self.sources)
-        return rearrange(heard, "b (v d) c h w -> b v d c h w", v=slots).sum(2)
+        with_zero = F.pad(sent, 3 * (0, 0) + (0, 1))  # for what V does not hold
+        received = with_zero.index_select(1, self.sources)
+        return rearrange(received, "b (v d) c h w -> b v d c h w", v=slots).sum(2)
 
 
 class FullCell(FlowEquivariantCell):
-    r"""Every slot hears every other through a kernel of that pair, W(ν, ν').
+    r"""Every slot gets every other through a kernel of that pair, W(ν, ν').
 
     Weights that are not tied know the velocities apart, so a flow of the input is not
     followed: the comparison that shows what sharing is good for.
@@ -81,7 +79,7 @@ class FullCell(FlowEquivariantCell):
         super().__init__(flow, *args, **kwargs)
         channels = len(flow.velocities) * self.hidden
         self.conv_h = self.layer("convolution", channels, channels)
-        begin(self.conv_h, self.initial)
+        initialise(self.conv_h, self.initial)
 
     def convolve(self, state: State) -> State:
         """See `FlowEquivariantCell.convolve`."""
@@ -110,7 +108,7 @@ def offsets(flow: Flow, radius: int) -> list[Velocity]:
 
 
 def _sources(flow: Flow, apart: list[Velocity]) -> Int[Tensor, " slots_of_offsets"]:
-    """What each slot hears: the places of ``(ν + offset, offset)``, offsets inmost.
+    """What each slot gets: the places of ``(ν + offset, offset)``, offsets inmost.
 
     One past the last stands for what V does not hold.
     """
@@ -122,7 +120,7 @@ def _sources(flow: Flow, apart: list[Velocity]) -> Int[Tensor, " slots_of_offset
     return torch.tensor(table)
 
 
-def objection(mixing: str, execution: str) -> str | None:
+def mixing_objection(mixing: str, execution: str) -> str | None:
     """Why an execution does not mix slots; None if it does or they are not mixed."""
     if mixing == "none" or execution in ("auto", "plain"):
         return None
@@ -145,7 +143,7 @@ def build(
         UserError: there is no such mixing, or it does not run in this execution.
     """
     require_known("mixing", mixing, get_args(Mixing))
-    refusal = objection(mixing, execution)
+    refusal = mixing_objection(mixing, execution)
     if refusal:
         raise UserError(f"execution {refusal}")
     if mixing == "full":

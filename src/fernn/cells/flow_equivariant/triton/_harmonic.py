@@ -1,34 +1,19 @@
-"""The harmonic convolution for GPUs: reduced planes are made where they are mixed."""
+"""The harmonic convolution whose reduced planes are made where they are mixed."""
 
 from __future__ import annotations
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from fernn.flows._kernels import computed, require
+from fernn.cells.flow_equivariant.triton import integers
+from fernn.cells.flow_equivariant.triton._harmonic_kernels import matrix_gradient, mix
 from fernn.flows._tables import Tables
 
 
-def convolve(
-    signal: Float[Tensor, "batch inputs height width"],
-    mixing: Float[Tensor, "frequency mixed reduced"],
-    tables: Tables,
-) -> Float[Tensor, "batch outputs height width"]:
-    """`fernn.flows._harmonic.convolve` by kernels; all samples at once.
-
-    Raises:
-        UserError: the package triton or a GPU is missing.
-    """
-    require(signal.device, "comoving")
-    found = FusedConvolution.apply(computed(signal), computed(mixing), tables)
-    assert isinstance(found, Tensor)
-    return found
-
-
-class FusedConvolution(torch.autograd.Function):
+class KernelHarmonic(torch.autograd.Function):
     """Saves the signal and the matrices, and never stores a reduced plane.
 
     Complex numbers commute, so the gradient of the spectrum is the same product again:
@@ -37,13 +22,11 @@ class FusedConvolution(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, signal, mixing, tables):
-        """See `convolve`."""
-        from fernn.flows._implicit import mix
-
+        """`mixing` is that of `Tables.mixing`; all samples at once."""
         ctx.save_for_backward(signal, mixing)
         ctx.tables = tables
         forward, inverse, _ = tables.constants(signal)
-        taps, shifts = tables.taps(signal)
+        taps, shifts = taps_of(tables, signal)
         matrices = _split(mixing, len(taps), "k r (c b q) -> k b q c r")
         spectrum = _transform(forward, signal, tables.count)
         mixed = mix(spectrum, matrices, taps, shifts, tables.outputs, True)
@@ -53,13 +36,10 @@ class FusedConvolution(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, gradient):
         """The gradients of the signal and of the matrices."""
-        from fernn.flows._implicit import mix
-        from fernn.flows._implicit_gradient import matrix_gradient
-
         signal, mixing = ctx.saved_tensors
         tables, to_signal, to_mixing = ctx.tables, None, None
         forward, inverse, _ = tables.constants(signal)
-        taps, shifts = tables.taps(signal)
+        taps, shifts = taps_of(tables, signal)
         incoming = _transform(inverse.T, gradient, tables.count)
         if ctx.needs_input_grad[0]:
             turned = taps.transpose(1, 2).flip(-2, -1)
@@ -73,6 +53,21 @@ class FusedConvolution(torch.autograd.Function):
             found = matrix_gradient(spectrum, outgoing, taps, shifts)
             to_mixing = rearrange(found, "k b q c r -> k r (c b q)").to(mixing.dtype)
         return to_signal, to_mixing, None
+
+
+def taps_of(
+    tables: Tables, like: Tensor
+) -> tuple[Float[Tensor, "function 2 2 tall wide"], Int[Tensor, " function"]]:
+    """The basis, and which frequencies its functions read.
+
+    Returns:
+        The kernels of `Tables.constants`, parts apart, in single precision at least;
+        and places in the spectrum, those of the outputs beginning at 0.
+    """
+    exact = torch.promote_types(like.dtype, torch.float32)
+    planes = tables.constants(like.new_empty(0, dtype=exact))[2]
+    places = tuple(tables.reach + function.order for function in tables.functions)
+    return planes.unflatten(0, (-1, 2)), integers(places, like.device)
 
 
 def _split(mixing: Tensor, functions: int, pattern: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a model is built of and asked for; what else is refused in one line."""
+"""What several models offer: poolings over V, boundaries, and their checks."""
 
 from __future__ import annotations
 
@@ -8,17 +8,32 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from fernn.cells import FlowEquivariantCell
+from fernn.cells import Cell
 from fernn.cells._checks import kind_of
 from fernn.velocities import whole
-from labrun.errors import UserError
+from labrun.errors import UserError, require_known
 
-Pooling = Literal["max", "mean", "sum"]  # over V
+Pooling = Literal["max", "mean", "sum"]
+Boundary = Literal["zero", "circular"]
 POOLINGS: dict[Pooling, Callable[..., Tensor]] = {
     "max": torch.amax,
     "mean": torch.mean,
     "sum": torch.sum,
 }
+BOUNDARIES: dict[Boundary, Literal["zeros", "circular"]] = {
+    "zero": "zeros",
+    "circular": "circular",
+}
+
+
+def padding_mode(boundary: Boundary) -> Literal["zeros", "circular"]:
+    """PyTorch's word for a boundary: ``zero``, or ``circular``, a torus.
+
+    Raises:
+        UserError: an unknown boundary.
+    """
+    require_known("boundary", boundary, BOUNDARIES)
+    return BOUNDARIES[boundary]
 
 
 def check_cell(cell: Any, model: str) -> None:
@@ -27,7 +42,7 @@ def check_cell(cell: Any, model: str) -> None:
     Raises:
         UserError: it is none.
     """
-    if not isinstance(cell, FlowEquivariantCell):
+    if not isinstance(cell, Cell):
         raise UserError(
             f"a {model} needs a cell such as FusedCell(flow, hidden=32),"
             f" got {kind_of(cell)}"

@@ -1,4 +1,4 @@
-"""Matrix products in single precision by oneDNN, where torch would ask MKL.
+"""The precision of mixed precision, and matrix products by oneDNN in place of MKL.
 
 On processors that are not Intel's, MKL leaves half of AVX-512's width unused; oneDNN,
 which computes torch's convolutions, does not, and has an operator of its own in torch.
@@ -11,6 +11,14 @@ import functools
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+
+def autocast(signal: Tensor) -> Tensor:
+    """The signal in the precision of an autocast context, if there is one."""
+    device = signal.device.type
+    if device != "meta" and torch.is_autocast_enabled(device):
+        return signal.to(torch.get_autocast_dtype(device))
+    return signal
 
 
 def product(left: Float[Tensor, "m k"], right: Float[Tensor, "k n"]) -> Tensor:
