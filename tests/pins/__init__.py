@@ -20,6 +20,7 @@ ROOT = FOLDER.parents[1]
 DEPTH = 4  # levels of a plan that are told apart
 FLAGS = re.compile(r"--[a-z][a-z-]*")
 COMMAND = re.compile(r'"(?:exec )?fernn ([a-z]+)')
+FINGERPRINT = re.compile(r"\b[0-9a-f]{12}(?=\.(events|journal))")
 CLOSE = 1e-3  # relative, of means, between processors that round otherwise
 
 
@@ -67,7 +68,7 @@ def layout(results: Path) -> list[str]:
         for path in results.rglob("*")
         if path.is_file() and not path.name.startswith(".")
     )
-    return sorted({re.sub(r"\b[0-9a-f]{12}\.events", "*.events", n) for n in names})
+    return sorted({FINGERPRINT.sub("*", name) for name in names})
 
 
 def arrays(results: Path) -> Iterator[tuple[str, np.ndarray]]:
