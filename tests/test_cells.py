@@ -30,7 +30,7 @@ def test_the_fused_gradient_is_a_derivative(forecaster):
 
 def test_shifting_by_the_wrong_velocity_would_be_noticed(forecaster):
     plain, fused = pair(forecaster, flow={"kind": "translation", "max_speed": 2})
-    fused.cell.ahead = fused.cell.back
+    fused.cell.shift_pad = fused.cell.unshift_pad
     video = torch.rand(1, 4, 1, 7, 7, dtype=torch.float64)
     assert (plain(video, 2) - fused(video, 2)).abs().max() > 1e-3
 

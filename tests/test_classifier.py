@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.models._learned_shifts import LearnedShiftCell
+from fernn.cells.learned_shifts import LearnedShiftCell
 from labrun.errors import UserError
 
 PAN = {"kind": "pan", "closed": True}

@@ -126,6 +126,18 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
             "execution: 'fused' does not mix slots (mixing 'full'); use plain",
         ),
         (
+            "models: {grnn: {cell: {kind: learnt_shifts}}}",
+            "cell.kind: no 'learnt_shifts' in cells; did you mean 'learned_shifts'",
+        ),
+        (
+            "models: {grnn: {cell: {kind: learned_shifts, kernl: 3}}}",
+            "cell.kernl: learned_shifts has no option 'kernl'; did you mean 'kernel'",
+        ),
+        (
+            "models: {grnn: {kernel: 5, cell: {kind: learned_shifts}}}",
+            "kernel: is of the default cell; give it in cell",
+        ),
+        (
             "experiments: {collisions: {dataset: {motion: {kind: colide}}}}",
             "dataset.motion.kind: no 'colide' in motions; did you mean 'collide'",
         ),

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.cells._choice import choose
-from fernn.cells._minimal import Minimal
+from fernn.cells.flow_equivariant import choose
+from fernn.cells.flow_equivariant.winograd import WinogradConvolution
 from fernn.flows.translation import Translation
 from fernn.models import rollouts
 from labrun.errors import UserError
@@ -86,12 +86,12 @@ def apart(found, exact):
 @pytest.mark.parametrize("cache", [1, 60_000, 10**9])
 def test_tiles_may_be_worked_on_in_any_number(monkeypatch, cache):
     """One slot at a time, some of a sample's, or several samples."""
-    monkeypatch.setattr("fernn.cells._minimal.CACHE", cache)
+    monkeypatch.setattr("fernn.cells.flow_equivariant.winograd.CACHE", cache)
     draw = torch.Generator().manual_seed(0)
     flow = Translation([(0, 0), (1, 2), (-2, 0)], 6)
     state = torch.rand(3, 3, 6, 6, 4, dtype=torch.float64, generator=draw)
     weight = torch.rand(4, 4, 3, 3, dtype=torch.float64, generator=draw)
-    found = Minimal(flow.velocities).forward(state, weight)
+    found = WinogradConvolution(flow.velocities).forward(state, weight)
     padded = torch.nn.functional.pad(
         state.flatten(0, 1).movedim(-1, 1), 4 * [1], mode="circular"
     )

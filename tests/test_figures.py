@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import drawn
 import mock_cubes
 from fernn.cli import figure as figure_command
 from fernn.cli import table as table_command
@@ -29,7 +30,7 @@ KINDS += [("fernn.tables", name) for name in TABLES]
 
 
 def make(module) -> list[xr.Dataset]:
-    if hasattr(module, "COMPONENT"):
+    if any(needed.get("unit") == "degrees" for needed in module.SHOWS.values()):
         return [mock_cubes.turning()]
     return [mock_cubes.BUILDERS[axis]() for axis in module.SHOWS]
 
@@ -137,6 +138,31 @@ def test_a_cube_is_shown_by_what_it_measures_and_not_by_its_name(package, name):
         assert items[0].equals(items[1])
 
 
+def reworded(cube) -> xr.Dataset:
+    """The cube with other words for all that the configuration names."""
+    words = {k: f"new {k}" for k in ("title", "axis", "protocol", "budget")}
+    if cube.attrs["experiment"] == "bench":
+        return cube.assign_attrs({"title": "new"})
+    cube = cube.assign_attrs(words | {"experiment": "my_experiment"})
+    models = json.loads(cube.attrs["models"]).items()
+    return renamed(cube, {name: about["label"].swapcase() for name, about in models})
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_names_and_labels_change_words_and_nothing_else(name):
+    module = modules.load("fernn.figures", name)
+    cubes = make(module)
+    content = drawn.content(module.draw(cubes))
+    assert drawn.content(module.draw([reworded(cube) for cube in cubes])) == content
+    other = [turned_over(cube) for cube in cubes]
+    assert drawn.content(module.draw(other)) != content
+
+
+def turned_over(cube) -> xr.Dataset:
+    """The cube with other numbers: those of the variables, halved."""
+    return cube.assign({name: cube[name] / 2 for name in cube.data_vars})
+
+
 def test_two_cubes_of_an_experiment_are_told_apart():
     cubes = [mock_cubes.length(), mock_cubes.length().assign_attrs(axis="noisy")]
     module = modules.load("fernn.figures", "length_generalization")
@@ -154,7 +180,7 @@ def test_two_cubes_of_an_experiment_are_told_apart():
 def test_a_cube_that_tells_no_statistic_is_refused():
     cube = mock_cubes.length()
     del cube.attrs["statistic"]
-    with pytest.raises(UserError, match="translation/length tells no statistic"):
+    with pytest.raises(UserError, match="translation/length says no statistic"):
         modules.load("fernn.figures", "length_generalization").draw([cube])
 
 

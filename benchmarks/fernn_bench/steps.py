@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.cells._direct import kernel_gradient
+from fernn.cells.flow_equivariant._step import kernel_gradient
 from fernn.models.forecaster import build
 from fernn_bench.naive import NaiveForecaster
 

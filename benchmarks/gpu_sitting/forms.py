@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from fernn import models
 from fernn.devices import allow_rounding
-from fernn.training.settings import Precision
 from fernn_bench.steps import Size, bare_convolutions, floating_operations
 from gpu_sitting.sizes import Sizes
 
@@ -32,7 +31,7 @@ class Form:
     """
 
     execution: str
-    precision: Precision
+    precision: str
     rollout: str
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from fernn.cli._arguments import mapping
 from labrun.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from fernn.evaluation._entry import Entry
+    from fernn.evaluation.subject import Entry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _entries(args: argparse.Namespace) -> list[Entry]:
     """The models, then the baselines, each in the order given."""
-    from fernn.evaluation._entry import Entry
+    from fernn.evaluation.subject import Entry
 
     given = [*args.model, *args.baseline]
     names = [name for name, *_ in given]

@@ -22,8 +22,12 @@ def problems(config: Config) -> Iterator[Problem]:
     """Problems of every axis, by itself and at the sizes of every budget."""
     for name, axis in config.axes.items():
         yield from _statistic(axis, ("axes", name))
-        if name in SPLITS:
-            yield Problem(("axes", name), "is the name of a split; choose another")
+        for path, given in (
+            (("axes", name), name),
+            (("axes", name, "stream"), axis.stream),
+        ):
+            if given in SPLITS:
+                yield Problem(path, "is the name of a split; choose another")
     for name in config.experiments:
         yield from _overrides(config, name)
     # The smallest frame first: of several problems of a value the first is told.

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from fernn.cells.mixing import objection
+from fernn.cells.flow_equivariant import mixing_objection
 from fernn.config import axes, options, protocols
 from fernn.config.problems import Problem
 from fernn.config.schema import Model
 from fernn.config.sizes import out_of_range
+
+OF_DEFAULT_CELL = (  # options of a model, if it has no `cell`
+    "kernel",
+    "activation",
+    "initial",
+    "execution",
+    "mixing",
+    "mixing_radius",
+    "shifts",
+)
 
 
 def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Problem]:
@@ -30,12 +40,21 @@ def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Prob
     if isinstance(own.get("flow"), dict):
         yield from _flow(own["flow"], (*path, "flow"), sizes)
     yield from _mixing(own, path)
+    if "cell" in own:
+        yield from _beside_cell(own, path)
+
+
+def _beside_cell(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
+    """Options of the cell that a model has by default: another has its own."""
+    for name in own:
+        if name in OF_DEFAULT_CELL:
+            yield Problem((*path, name), "is of the default cell; give it in cell")
 
 
 def _mixing(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
     """Mixed slots have the plain execution alone."""
     mixing, execution = own.get("mixing", "none"), own.get("execution", "auto")
-    message = objection(mixing, execution)
+    message = mixing_objection(mixing, execution)
     if message:
         yield Problem((*path, "execution"), message)
     radius = own.get("mixing_radius", 1)

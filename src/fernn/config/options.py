@@ -21,6 +21,7 @@ from labrun import modules
 from labrun.errors import UserError, nearest
 
 ENTRY = {
+    "cells": "build",
     "data": "synthesize",
     "data/motions": "build",
     "data/sources": "fetch",
@@ -101,15 +102,21 @@ def _options(package: str, kind: str) -> dict[str, Option]:
     found = {}
     for name, argument in inspect.signature(entry).parameters.items():
         hint = hints.get(name, Any)
-        extras = getattr(hint, "__metadata__", ())
-        nested = [extra.package for extra in extras if isinstance(extra, modules.Kind)]
         found[name] = Option(
             TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True)),
             argument.default,
             argument.kind is argument.KEYWORD_ONLY,
-            nested[0] if nested else None,
+            _nested(hint),
         )
     return found
+
+
+def _nested(hint: Any) -> str | None:
+    """The package that a type marked by `Kind` names, by itself or in a union."""
+    marks = getattr(hint, "__metadata__", ())
+    found = [mark.package for mark in marks if isinstance(mark, modules.Kind)]
+    inner = (_nested(part) for part in typing.get_args(hint))
+    return next(filter(None, (*found, *inner)), None)
 
 
 def require(package: str, spec: dict[str, Any], supplied: Collection[str] = ()) -> dict:

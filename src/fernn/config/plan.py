@@ -168,14 +168,13 @@ def _about(
     config: Config, experiment: Experiment, name: str, published: Published | None
 ) -> dict[str, Any]:
     """How figures and tables show a model: its words, and its part in comparisons."""
-    model, baseline = config.models[name], name in experiment.baselines
+    model = config.models[name]
     value = published.values.get(name) if published else None
     return {
         "label": model.label,
         "kind": model.kind,
         "color": model.color,
-        "baseline": baseline,
-        "role": "baseline" if baseline else "model",
+        "role": "baseline" if name in experiment.baselines else "model",
         "reference": name == experiment.reference,
         "drawn": model.drawn,
         "published": value and value.model_dump(),

@@ -47,12 +47,13 @@ def recipes(
     for name, axis in axes.items():
         if axis["draw"] is None:
             continue
-        rest = {k: v for k, v in axis.items() if k not in ("statistic", "horizon")}
+        own = ("statistic", "horizon", "stream")
+        rest = {key: value for key, value in axis.items() if key not in own}
         frames = budget.context + axis["horizon"]
         found[name] = {
             **base,
             **rest,
-            "split": name,
+            "split": axis["stream"] or name,
             "pool": "test",
             "frames": frames,
         }

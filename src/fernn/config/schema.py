@@ -88,6 +88,9 @@ class Axis(AxisSizes):
     draw: Draw | None = Field(
         None, description="how its velocities are chosen; without, it has no test set"
     )
+    stream: Name | None = Field(
+        None, description="of the random numbers of its test set; default: its name"
+    )
 
 
 class Range(Strict):

@@ -138,10 +138,10 @@ def looks_of(cubes: Sequence[xr.Dataset], baselines: bool = True) -> dict[str, L
     chosen: dict[str, Look] = {}
     known: dict[tuple, Look] = {}
     for name, about in found.items():
-        kind = about["label"], about.get("color"), about["baseline"]
+        kind = about["label"], about.get("color"), about["role"]
         if kind in known:
             look = known[kind]
-        elif about["baseline"]:
+        elif about["role"] == "baseline":
             look = Look(about["label"], "0.45", "", next(dashes), True)
         else:
             color, marker, line = next(styles)

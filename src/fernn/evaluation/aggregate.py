@@ -45,6 +45,11 @@ def role(cube: xr.Dataset, shows: needs.Shows) -> str:
     return found
 
 
+def _incomplete(cube: xr.Dataset, needed: str) -> UserError:
+    """What is wrong with a cube of an earlier version."""
+    return UserError(f"the cube {_name(cube)} says no {needed}; combine it again")
+
+
 def _name(cube: xr.Dataset) -> str:
     return f"{cube.attrs.get('experiment', '?')}/{cube.attrs.get('axis', '?')}"
 
@@ -53,13 +58,13 @@ def properties(cube: xr.Dataset) -> dict[str, Any]:
     """What `fernn.needs` tells of a cube.
 
     Raises:
-        UserError: it does not tell its statistic or its horizon.
+        UserError: it does not say its statistic or its horizon.
     """
     if cube.attrs.get("experiment") == needs.BENCH:
         return {"measurement": cube.attrs["axis"]}
-    for told in ("statistic", "horizon"):
-        if told not in cube.attrs:
-            raise UserError(f"the cube {_name(cube)} tells no {told}; combine it anew")
+    for needed in ("statistic", "horizon"):
+        if needed not in cube.attrs:
+            raise _incomplete(cube, needed)
     parts = {str(name) for name in (*cube.variables, *cube.dims, *cube.attrs)}
     turning = {f"{part}_degrees" for part in ("velocity", "flow", "slot")} & parts
     longest = int(cube["frame"].max()) if "frame" in cube.variables else 0
@@ -90,13 +95,19 @@ def models(cube: xr.Dataset, baselines: bool = True) -> dict[str, dict]:
     Args:
         cube: any cube.
         baselines: whether to list those that are not trained.
+
+    Raises:
+        UserError: the cube does not say the role of a model.
     """
     present = set(cube["model"].values.tolist())
     described = json.loads(cube.attrs["models"])
+    own = {name: about for name, about in described.items() if name in present}
+    if not all("role" in about for about in own.values()):
+        raise _incomplete(cube, "role of a model")
     return {
         name: about
-        for name, about in described.items()
-        if name in present and (baselines or not about["baseline"])
+        for name, about in own.items()
+        if baselines or about["role"] != "baseline"
     }
 
 

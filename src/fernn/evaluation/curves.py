@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from fernn.evaluation import squared_error
-from fernn.evaluation._subject import Subject
+from fernn.evaluation.subject import Subject
 
 DRAWS = (None,)  # it has no test set
 TASK = "any"

@@ -6,7 +6,7 @@ from typing import Any
 
 import xarray as xr
 
-from fernn.evaluation._subject import Subject
+from fernn.evaluation.subject import Subject
 
 DRAWS = ("sampled", "grid")
 TASK = "classify"

@@ -91,7 +91,7 @@ def error_grid(cube: xr.Dataset) -> xr.DataArray:
 def _baseline(cube: xr.Dataset, grid: xr.DataArray) -> tuple[str, float]:
     """Label of the drawn baseline, and its error over all velocities; 0 without one."""
     for name, about in aggregate.models(cube).items():
-        if about["baseline"] and about.get("drawn"):
+        if about["role"] == "baseline" and about["drawn"]:
             return about["label"], float(grid.sel(model=name).mean())
     return "", 0.0
 

@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-Basis = Literal["gauss", "rings"]
 # A basis: for a kernel's side and its pixels' radii, (order m, profile) in turn.
 Profiles = list[tuple[int, Tensor]]
 
@@ -42,6 +41,7 @@ def rings(kernel: int, radius: Tensor) -> Profiles:
     return found
 
 
+Basis = Literal["gauss", "rings"]
 BASES: dict[Basis, Callable[[int, Tensor], Profiles]] = {"gauss": gauss, "rings": rings}
 KERNELS: dict[Basis, int] = {"gauss": 5, "rings": 3}  # the side that each is made for
 

@@ -11,9 +11,8 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fernn.flows._base import Flow, Velocity
+from fernn.flows._base import Flow, Size, Velocity, frame_of
 from fernn.flows._basis import BASES, KERNELS, Basis
-from fernn.flows._frame import Size, frame_of
 from fernn.flows._regular import Lifting, Projection, RegularConvolution
 from fernn.flows._rotate import rotate
 from fernn.velocities import checked, whole

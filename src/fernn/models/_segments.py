@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from fernn.flows import held
+from fernn.flows import cached_kernels
 from fernn.models.rollouts import Carry
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ def forward(
     """The `ahead` frames after the observed `video`."""
 
     def observe(drives: list[Tensor], state: Tensor | None) -> Tensor | None:
-        with held(model):
+        with cached_kernels(model):
             for drive in drives:
                 state = model.cell(drive, state)
         return state
 
     def predict(count: int, carry: Carry) -> tuple[Carry, Tensor]:
-        with held(model):
+        with cached_kernels(model):
             return model.rollout.steps(model, carry, count)
 
     run = _again if checkpoints else _once

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import torch
 from einops import rearrange
@@ -11,13 +11,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fernn import cells, flows
-from fernn.cells import FlowEquivariantCell
-from fernn.cells._checks import check_lift
-from fernn.models._boundary import Boundary, padding_mode
-from fernn.models._checks import POOLINGS, Pooling, check_cell
-from fernn.models._learned_shifts import LearnedShiftCell
+from fernn.cells import Cell, State, Video, check_lift
+from fernn.models._options import (
+    POOLINGS,
+    Boundary,
+    Pooling,
+    check_cell,
+    padding_mode,
+)
 from fernn.velocities import whole
 from labrun.errors import UserError, require_known, shown
+from labrun.modules import Kind
 
 TASK = "classify"
 Shifts = Literal["flow", "learned"]
@@ -49,7 +53,7 @@ class Classifier(nn.Module):
 
     def __init__(
         self,
-        cell: FlowEquivariantCell,
+        cell: Cell,
         hidden: int,
         classes: int = 6,
         pooling: Pooling = "max",
@@ -78,9 +82,7 @@ class Classifier(nn.Module):
         self.normalize = nn.BatchNorm1d(hidden) if normalized else nn.Identity()
         self.linear = nn.Linear(hidden, classes)
 
-    def forward(
-        self, video: Float[Tensor, "batch time channel height width"]
-    ) -> Float[Tensor, "batch classes"]:
+    def forward(self, video: Video) -> Float[Tensor, "batch classes"]:
         """The logits of each class.
 
         Raises:
@@ -89,18 +91,16 @@ class Classifier(nn.Module):
         check_lift(self.cell, video)
         states: deque[tuple[int, Tensor]] = deque(maxlen=self.last)
         state = None
-        with flows.held(self):
-            for time, drive in enumerate(self.cell.lift(video), start=1):
-                state = self.cell(drive, state)
+        with flows.cached_kernels(self):
+            for time, lifted in enumerate(self.cell.lift(video), start=1):
+                state = self.cell(lifted, state)
                 states.append((time, state))
         pooled = [self._pool(self.cell.lab(state, time)) for time, state in states]
         features = torch.stack(pooled, dim=1)
         seen = self.normalize(features.flatten(0, 1)).view_as(features)
         return self.linear(seen.mean(1))
 
-    def _pool(
-        self, state: Float[Tensor, "batch velocity hidden height width"]
-    ) -> Float[Tensor, "batch hidden"]:
+    def _pool(self, state: State) -> Float[Tensor, "batch hidden"]:
         """Over V, then the mean over pixels, channels last as in memory."""
         slots = rearrange(state, "b v c h w -> b v h w c")
         return POOLINGS[self.pooling](slots, dim=1).mean((1, 2))
@@ -148,10 +148,14 @@ def build(
     execution: cells.Execution = "auto",
     mixing: cells.Mixing = "none",
     mixing_radius: int = 1,
+    cell: Annotated[dict[str, Any] | None, Kind("cells")] = None,
 ) -> Classifier:
-    """A classifier from a specification; see `Classifier`, `encoder` and the cell.
+    """A classifier from a specification; see `Classifier` and `encoder`.
 
-    Shifts that are ``learned`` make the G-RNN+: one kernel a slot in place of the flow.
+    The `cell` is ``{"kind": ..., **its arguments}``; None stands for the kind
+    ``flow_equivariant`` with the kernel, activation, execution and mixing given here,
+    or, if `shifts` are ``learned``, for the G-RNN+: one kernel a slot in place of the
+    flow.
 
     Raises:
         UserError: an unknown option's value, or learned shifts of mixed slots.
@@ -159,13 +163,12 @@ def build(
     require_known("shifts", shifts, get_args(Shifts))
     if shifts == "learned" and mixing != "none":
         raise UserError(f"learned shifts do not mix slots, got mixing {mixing!r}")
-    mixed = {"mixing": mixing, "radius": mixing_radius}
-    moved = flows.build(flow, size)
-    sizes = {"hidden": hidden, "kernel": kernel, "activation": activation}
-    cell = (
-        LearnedShiftCell(moved, **sizes)
-        if shifts == "learned"
-        else cells.build(execution, moved, **sizes, **mixed)
-    )
-    cell.register_module("conv_u", encoder(hidden, boundary))
-    return Classifier(cell, hidden, classes, pooling, last, normalized)
+    own: dict[str, Any] = {"kernel": kernel, "activation": activation}
+    if shifts == "learned":
+        own |= {"kind": "learned_shifts"}
+    else:
+        own |= {"kind": "flow_equivariant", "execution": execution}
+        own |= {"mixing": mixing, "mixing_radius": mixing_radius}
+    built = cells.build(cell or own, flows.build(flow, size), hidden)
+    built.register_module("conv_u", encoder(hidden, boundary))
+    return Classifier(built, hidden, classes, pooling, last, normalized)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fernn.cells._checks import check_video
+from fernn.cells import check_video
 from fernn.flows import Size
-from fernn.models._boundary import Boundary, padding_mode
+from fernn.models._options import Boundary, padding_mode
 from fernn.velocities import whole
 
 TASK = "classify"

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from fernn.cells._checks import check_video
+from fernn.cells import check_video
 from fernn.flows import Size
-from fernn.models._checks import check_horizon
+from fernn.models._options import check_horizon
 from labrun.errors import UserError, require_known
 
 TRAINED = False  # it has no weights
