@@ -34,7 +34,7 @@ def names(package: str) -> list[str]:
         package: dotted name, such as ``fernn.flows``.
     """
     paths = importlib.import_module(package).__path__
-    found = {module.name for module in pkgutil.iter_modules(paths)}
+    found = {m.name for m in pkgutil.iter_modules(paths) if not m.ispkg}
     return sorted(name for name in found if not name.startswith("_"))
 
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from fernn.config import rules
+from fernn.config import protocols, rules
 from fernn.config.inherit import Inherited, inherited
 from fernn.config.options import each_known, unknown
 from fernn.config.positions import Source
@@ -98,6 +98,12 @@ def _unknown_names(raw: dict[str, Any]) -> Iterator[Problem]:
                 yield from each_known(given, known, path, what)
             elif given is not None:
                 yield from unknown(what, given, known, path)
+    found = raw.get("protocols")
+    for name, entry in found.items() if isinstance(found, dict) else ():
+        for key in protocols.PACKAGES if isinstance(entry, dict) else ():
+            if isinstance(entry.get(key), str):
+                path = ("protocols", name, key)
+                yield from protocols.kind_problems(key, entry[key], path)
 
 
 def _of_the_rest(
