@@ -23,18 +23,13 @@ WHITE = "#ffffff"
 
 def model(label: str, color: str, velocities: Sequence, **changes) -> dict:
     about = {"label": label, "color": color, "velocities": velocities, "cost": 1.0}
-    return about | {"baseline": False, "role": "model", "drawn": False} | changes
-
-
-def baseline(label: str, **changes) -> dict:
-    about = {"baseline": True, "role": "baseline", "cost": 1.0}
-    return model(label, "", [], **about) | changes
+    return about | {"role": "model", "drawn": False} | changes
 
 
 MODELS = {
     "m": model("Red net", RED, [[0, 0]], cost=0.5),
     "n": model("Blue net", BLUE, [[0, 0], [1, 0], [1, 1]]),
-    "b": baseline("Grey copy", drawn=True),
+    "b": model("Grey copy", "", [], role="baseline", drawn=True),
 }
 
 
@@ -163,21 +158,3 @@ def texts(axes: Axes) -> dict[str, tuple[float, float]]:
         text.get_text(): (round(text.get_position()[0], 2), text.get_position()[1])
         for text in axes.texts
     }
-
-
-def content(figure: Figure) -> str:
-    """All that is drawn but words: data, places and colours of every panel."""
-    found = []
-    for axes in figure.axes:
-        found += [
-            (line.get_xydata().tolist(), to_hex(line.get_color()), line.get_marker())
-            for line in axes.lines
-        ]
-        for each in axes.collections:
-            edges = [path.vertices.tolist() for path in each.get_paths()]
-            values = np.ma.filled(each.get_array(), np.nan).tolist()
-            faces, places = each.get_facecolor().tolist(), each.get_offsets().tolist()
-            found.append((edges, values, faces, places))
-        for image in axes.images:
-            found.append((image.get_extent(), image.get_array().tolist()))
-    return json.dumps(found)

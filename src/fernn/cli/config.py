@@ -1,6 +1,6 @@
 """Check the configuration and say in a line what a run of its budget will be.
 
-All mistakes are told at once, each in one line with file, line and column; exit 2.
+All mistakes are reported at once, each in one line with file, line and column; exit 2.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--merged",
         action="store_true",
         help="read the merged configuration as JSON from standard input;"
-        " the files then only tell positions",
+        " the files then give positions only",
     )
     parser.add_argument(
         "--syntax",

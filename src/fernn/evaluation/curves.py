@@ -1,4 +1,4 @@
-"""Training curves, from the histories beside the checkpoints; and what copies get."""
+"""Training curves, from the histories of checkpoints, and the error of baselines."""
 
 from __future__ import annotations
 

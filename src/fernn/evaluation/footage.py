@@ -1,4 +1,4 @@
-"""The test sequences themselves: what the models are shown."""
+"""The test sequences themselves, as the models observe them."""
 
 from __future__ import annotations
 
