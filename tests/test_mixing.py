@@ -1,9 +1,11 @@
 """Slots that are mixed: the theorem on a closed V, and what breaks it."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from fernn import flows, models
+from fernn import cells, flows, models
 from fernn.cells import FlowEquivariantCell, flow_equivariant
 from fernn.cells.flow_equivariant._mixing import offsets
 from labrun.errors import UserError
@@ -196,3 +198,17 @@ def test_learned_shifts_are_not_mixed():
     assert models.build(spec, 7).cell.conv_h.out_channels == 9 * 4
     with pytest.raises(UserError, match="learned shifts do not mix slots"):
         models.build({**spec, "shifts": "learned"}, 7)
+
+
+def test_a_cell_of_another_kind_follows_the_flow(monkeypatch, forecaster):
+    """The toy, found by its name; that its slots move is what makes it so."""
+    toys = Path(__file__).parent / "toys/cells"
+    monkeypatch.setattr(cells, "__path__", [*cells.__path__, str(toys)])
+    model = forecaster(flow=TORUS, size=5, cell={"kind": "gated", "kernel": 3})
+    assert slot_error(model, 5, (1, -2)) < EXACT
+    model(video(3, 5), 3).square().sum().backward()
+    assert all(weight.grad.abs().max() > 0 for weight in model.parameters())
+    model.cell.move = lambda state: state
+    assert slot_error(model, 5, (1, -2)) > 0.01
+    with pytest.raises(UserError, match="no 'gatd' in cells; did you mean 'gated'"):
+        forecaster(flow=TORUS, size=5, cell={"kind": "gatd"})

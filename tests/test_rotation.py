@@ -162,6 +162,7 @@ def test_sizes_of_the_paper():
         ({"velocities": [0], "interpolation": "cubic"}, "did you mean 'bicubic'"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_is_no_flow_is_refused(options, message):
     with pytest.raises(UserError, match=message):
         rotation(**{"orientations": 8, **options})
