@@ -3,6 +3,7 @@
 import os
 import subprocess
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -22,6 +23,12 @@ RECIPE = {
     "digits": 2,
     "max_speed": 2,
 }
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Check no annotations of calls, as for users: the values' own errors are seen."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture

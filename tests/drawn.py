@@ -23,18 +23,13 @@ WHITE = "#ffffff"
 
 def model(label: str, color: str, velocities: Sequence, **changes) -> dict:
     about = {"label": label, "color": color, "velocities": velocities, "cost": 1.0}
-    return about | {"baseline": False, "role": "model", "drawn": False} | changes
-
-
-def baseline(label: str, **changes) -> dict:
-    about = {"baseline": True, "role": "baseline", "cost": 1.0}
-    return model(label, "", [], **about) | changes
+    return about | {"role": "model", "drawn": False} | changes
 
 
 MODELS = {
     "m": model("Red net", RED, [[0, 0]], cost=0.5),
     "n": model("Blue net", BLUE, [[0, 0], [1, 0], [1, 1]]),
-    "b": baseline("Grey copy", drawn=True),
+    "b": model("Grey copy", "", [], role="baseline", drawn=True),
 }
 
 

@@ -5,9 +5,9 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
 from triton.runtime.jit import JITFunction
 
-from fernn.cells._implicit import convolve
-from fernn.cells._maxima import MovedMaxima
-from fernn.flows._fused import FusedConvolution
+from fernn.cells.flow_equivariant.triton._convolution import convolve
+from fernn.cells.flow_equivariant.triton._harmonic import KernelHarmonic
+from fernn.cells.flow_equivariant.triton._maxima import MovedMaxima
 from fernn.flows._tables import Tables
 
 H200 = GPUTarget("cuda", 90, 32)
@@ -56,5 +56,5 @@ for dtype, rounded in [*exact, (torch.float32, True)]:
         tables = Tables(basis, side, 36)
         signal = torch.zeros(2, 36 * hidden, 5, 5, dtype=dtype, requires_grad=True)
         weight = torch.zeros(6, 36, hidden, hidden, dtype=dtype, requires_grad=True)
-        found = FusedConvolution.apply(signal, tables.mixing(weight), tables)
+        found = KernelHarmonic.apply(signal, tables.mixing(weight), tables)
         found.sum().backward()

@@ -11,6 +11,7 @@ import itertools
 import json
 
 import numpy as np
+import pytest
 import xarray as xr
 
 SIZE = 12
@@ -390,3 +391,15 @@ BUILDERS = {
     "footage": footage,
     "velocities": velocities,
 }
+
+
+def of(module) -> list[xr.Dataset]:
+    """A cube of each role that a figure or table shows.
+
+    One of another statistic, as an extension may have, brings its own tests.
+    """
+    if any(needed.get("unit") == "degrees" for needed in module.SHOWS.values()):
+        return [turning()]
+    if not {*module.SHOWS} <= {*BUILDERS}:
+        pytest.skip("it shows what no mock cube has")
+    return [BUILDERS[name]() for name in module.SHOWS]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.models._rollout import norm
+from fernn.models.rollouts.free import norm
 from labrun.errors import UserError
 
 VELOCITIES = [[0, 0], [2, -1], [1, 3], [-3, 0]]
@@ -30,7 +30,7 @@ def test_the_fused_gradient_is_a_derivative(forecaster):
 
 def test_shifting_by_the_wrong_velocity_would_be_noticed(forecaster):
     plain, fused = pair(forecaster, flow={"kind": "translation", "max_speed": 2})
-    fused.cell.ahead = fused.cell.back
+    fused.cell.shift_pad = fused.cell.unshift_pad
     video = torch.rand(1, 4, 1, 7, 7, dtype=torch.float64)
     assert (plain(video, 2) - fused(video, 2)).abs().max() > 1e-3
 
@@ -72,6 +72,7 @@ def test_the_published_size_for_every_v(max_speed):
         ({"hidden": 0}, "must be positive"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_wrong_values_are_refused_with_the_value(forecaster, options, message):
     with pytest.raises(UserError, match=message):
         forecaster(**options)

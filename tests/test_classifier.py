@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.models._learned_shifts import LearnedShiftCell
+from fernn.cells.learned_shifts import LearnedShiftCell
 from labrun.errors import UserError
 
 PAN = {"kind": "pan", "closed": True}
@@ -106,6 +106,7 @@ def test_the_fused_execution_gives_the_same_logits():
         ({"flow": {**PAN, "max_speed": 1}}, "closed, got both"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_wrong_options_are_refused(change, message):
     with pytest.raises(UserError, match=message):
         build(**change)

@@ -9,8 +9,8 @@ import xarray as xr
 
 from fernn import checkpoint
 from fernn.evaluation import equivariance_error, frames, hidden_state, squared_error
-from fernn.evaluation._subject import Subject
 from fernn.evaluation.cubes import combine, shard
+from fernn.evaluation.subject import Subject
 from labrun import lineage
 from labrun.errors import UserError
 from labrun.storage import read_dataset, write_dataset

@@ -290,3 +290,6 @@ def test_training_the_unit_of_compute_is_the_model_of_cost_one():
     models["n"] = models["n"] | {"cost": 2.0}
     right = training_speed.draw([curves(models=models)]).axes[1]
     assert right.get_xlabel() == "compute (1 = one update of Red net)"
+    models["m"] = models["m"] | {"cost": 3.0}  # a baseline, of cost 1, is not trained
+    right = training_speed.draw([curves(models=models)]).axes[1]
+    assert right.get_xlabel() == "compute (updates × cost)"

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fernn.models._rollout import ROLLOUTS
+from fernn.models import rollouts
 
 EXACT = 1e-10  # in double precision
 CLOSED = {"kind": "translation", "closed": True}
@@ -72,7 +72,7 @@ def test_the_action_has_a_sign(forecaster):
     assert error(moving[:, slot], flow.act(still[:, source], nu, -5)) > 0.05
 
 
-@pytest.mark.parametrize("rollout", ROLLOUTS)
+@pytest.mark.parametrize("rollout", rollouts.kinds())
 @pytest.mark.parametrize("pooling", ["max", "mean"])
 def test_roll_outs_flow_on_a_closed_set(forecaster, rollout, pooling):
     """All but `repeat` are exact where V is closed."""

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.cells._choice import choose
-from fernn.cells._minimal import Minimal
+from fernn.cells.flow_equivariant import choose
+from fernn.cells.flow_equivariant.winograd import WinogradConvolution
 from fernn.flows.translation import Translation
-from fernn.models._rollout import ROLLOUTS
+from fernn.models import rollouts
 from labrun.errors import UserError
 
 FAST = ("fused", "winograd")
@@ -33,7 +33,7 @@ def gradients_of(model, predicted):
 
 
 @pytest.mark.parametrize("execution", [*FAST, "comoving"])
-@pytest.mark.parametrize("rollout", ROLLOUTS)
+@pytest.mark.parametrize("rollout", rollouts.kinds())
 @pytest.mark.parametrize("options", CASES)
 def test_it_equals_the_plain_form(forecaster, execution, rollout, options):
     """In double precision, with an odd batch and a frame that tiles do not divide."""
@@ -86,12 +86,12 @@ def apart(found, exact):
 @pytest.mark.parametrize("cache", [1, 60_000, 10**9])
 def test_tiles_may_be_worked_on_in_any_number(monkeypatch, cache):
     """One slot at a time, some of a sample's, or several samples."""
-    monkeypatch.setattr("fernn.cells._minimal.CACHE", cache)
+    monkeypatch.setattr("fernn.cells.flow_equivariant.winograd.CACHE", cache)
     draw = torch.Generator().manual_seed(0)
     flow = Translation([(0, 0), (1, 2), (-2, 0)], 6)
     state = torch.rand(3, 3, 6, 6, 4, dtype=torch.float64, generator=draw)
     weight = torch.rand(4, 4, 3, 3, dtype=torch.float64, generator=draw)
-    found = Minimal(flow.velocities).forward(state, weight)
+    found = WinogradConvolution(flow.velocities).forward(state, weight)
     padded = torch.nn.functional.pad(
         state.flatten(0, 1).movedim(-1, 1), 4 * [1], mode="circular"
     )
@@ -114,7 +114,7 @@ def test_ties_share_the_gradient(forecaster, execution):
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("rollout", ROLLOUTS)
+@pytest.mark.parametrize("rollout", rollouts.kinds())
 @pytest.mark.parametrize("pooling", ["max", "mean"])
 def test_frames_decoded_together_are_those_one_by_one(forecaster, rollout, pooling):
     model = forecaster(execution="fused", rollout=rollout, pooling=pooling)
@@ -128,7 +128,7 @@ def test_frames_decoded_together_are_those_one_by_one(forecaster, rollout, pooli
     assert decoded == {"free": 3, "advect": 1}.get(rollout, 7)
 
 
-@pytest.mark.parametrize("rollout", ROLLOUTS)
+@pytest.mark.parametrize("rollout", rollouts.kinds())
 @pytest.mark.parametrize("execution", ["plain", *FAST])
 def test_checkpoints_over_time_change_no_bit(forecaster, execution, rollout):
     """And they do keep less for the backward pass."""
@@ -151,7 +151,7 @@ def test_checkpoints_over_time_change_no_bit(forecaster, execution, rollout):
     assert kept["segments"] < kept["none"] / 2
 
 
-@pytest.mark.parametrize("rollout", ROLLOUTS)
+@pytest.mark.parametrize("rollout", rollouts.kinds())
 @pytest.mark.parametrize("execution", FAST)
 def test_mixed_precision_is_near_the_plain_form(forecaster, execution, rollout):
     """In bfloat16, with weights and their gradients in single precision."""
@@ -187,6 +187,7 @@ def test_the_choice_is_a_rule_and_says_why(monkeypatch, forecaster):
     assert type(forecaster(execution="auto").cell).__name__ == "FusedCell"
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_winograd_refuses_other_kernels(forecaster):
     with pytest.raises(UserError, match="needs a kernel of 3, got 5; use execution"):
         forecaster(execution="winograd", kernel=5)

@@ -1,4 +1,4 @@
-"""Each figure draws from mock cubes; its bytes are fixed; commands tell mistakes."""
+"""Each figure draws from mock cubes; its bytes are fixed; commands report mistakes."""
 
 from __future__ import annotations
 
@@ -28,12 +28,6 @@ KINDS = [("fernn.figures", name) for name in FIGURES]
 KINDS += [("fernn.tables", name) for name in TABLES]
 
 
-def make(module) -> list[xr.Dataset]:
-    if hasattr(module, "COMPONENT"):
-        return [mock_cubes.turning()]
-    return [mock_cubes.BUILDERS[axis]() for axis in module.SHOWS]
-
-
 def rendered(figure, kind) -> bytes:
     file = io.BytesIO()
     figure.savefig(file, format=kind, dpi=50, metadata=style.metadata(kind, {"a": 1}))
@@ -43,10 +37,12 @@ def rendered(figure, kind) -> bytes:
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_draws_the_same_bytes_twice(name):
     module = modules.load("fernn.figures", name)
-    first, second = (rendered(module.draw(make(module)), "pdf") for _ in range(2))
+    first, second = (
+        rendered(module.draw(mock_cubes.of(module)), "pdf") for _ in range(2)
+    )
     assert first == second
-    several = module.draw(make(module) * 2)
-    assert len(several.axes) > len(module.draw(make(module)).axes)
+    several = module.draw(mock_cubes.of(module) * 2)
+    assert len(several.axes) > len(module.draw(mock_cubes.of(module)).axes)
 
 
 def renamed(cube, labels) -> xr.Dataset:
@@ -62,7 +58,7 @@ def renamed(cube, labels) -> xr.Dataset:
 @pytest.mark.parametrize("name", ["training_speed", "length_generalization"])
 def test_a_label_has_one_look_and_the_legend_has_all(name):
     module = modules.load("fernn.figures", name)
-    (cube,) = make(module)
+    (cube,) = mock_cubes.of(module)
     cubes = [cube, renamed(cube, {"fernn_v1": "FERNN-V7"})]
     looks = style.looks_of(cubes)
     assert looks["grnn"] == looks["grnn_b"]
@@ -75,7 +71,7 @@ def test_a_label_has_one_look_and_the_legend_has_all(name):
 @pytest.mark.parametrize("name", [n for n in FIGURES if n != "cost_of_velocities"])
 def test_every_figure_draws_a_new_model_and_a_diverged_seed(name):
     module = modules.load("fernn.figures", name)
-    (cube,) = make(module)
+    (cube,) = mock_cubes.of(module)
     names = json.loads(cube.attrs["models"])
     names["convlstm"] = names.pop("fernn_v1") | {"label": "ConvLSTM"}
     renamed = ["convlstm" if m == "fernn_v1" else m for m in cube["model"].values]
@@ -119,22 +115,6 @@ def test_a_caption_tells_what_is_drawn_in_words_that_it_explains(package, name):
         assert re.search(r"keeps? a state for|for each of its velocities V", caption)
     if re.search(r"\bslots?\b", caption):
         assert re.search(r"is a slot\b|called a slot\b", caption)
-
-
-@pytest.mark.parametrize(("package", "name"), KINDS)
-def test_a_cube_is_shown_by_what_it_measures_and_not_by_its_name(package, name):
-    module = modules.load(package, name)
-    if "velocities" in module.SHOWS:
-        pytest.skip("the cube of a measurement is found by its name")
-    run = module.draw if package == "fernn.figures" else module.tabulate
-    cubes = make(module)
-    renamed = [c.assign_attrs(axis=f"my_{c.attrs['axis']}") for c in cubes]
-    items = [run(each) for each in (cubes, renamed)]
-    if package == "fernn.figures":
-        items = [rendered(item, "pdf") for item in items]
-        assert items[0] == items[1]
-    else:
-        assert items[0].equals(items[1])
 
 
 def test_two_cubes_of_an_experiment_are_told_apart():

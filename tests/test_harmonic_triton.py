@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.cells import TritonComovingCell
+from fernn.cells.flow_equivariant.triton import KernelConvolution, TritonComovingCell
 from fernn.flows._regular import RegularConvolution
 from labrun.errors import UserError
 from turning import EXACT, error, signal
@@ -28,9 +28,8 @@ from turning import EXACT, error, signal
 def test_the_kernels_are_exact(orientations, basis, kernel, inputs, outputs, shape):
     """Blocks that pixels, channels and rows do not fill, or overflow; odd N."""
     options = inputs, outputs, kernel, orientations, basis
-    harmonic, kernels = (
-        RegularConvolution(*options, form).double() for form in ("harmonic", "triton")
-    )
+    harmonic = RegularConvolution(*options, "harmonic").double()
+    kernels = KernelConvolution(*options).double()
     kernels.load_state_dict(harmonic.state_dict())
     images, *frame = shape
     state = signal(images, inputs * orientations, *frame).requires_grad_()
@@ -64,8 +63,8 @@ def made(execution, velocity=90):
 def test_a_forecaster_is_the_co_moving_one():
     model, found = made("triton")
     assert type(model.cell) is TritonComovingCell
-    forms = [part.form for part in model.modules() if hasattr(part, "form")]
-    assert forms == 2 * ["triton"]  # of the cell and of the decoder
+    kinds = [type(part) for part in model.modules() if hasattr(part, "form")]
+    assert kinds == 2 * [KernelConvolution]  # of the cell and of the decoder
     plain, expected = made("comoving")
     assert model.state_dict().keys() == plain.state_dict().keys()
     for one, other in zip(expected, found, strict=True):
@@ -75,11 +74,13 @@ def test_a_forecaster_is_the_co_moving_one():
 
 
 @pytest.mark.parametrize(
-    ("form", "precision"), [("harmonic", torch.bfloat16), ("triton", torch.float16)]
+    ("kind", "precision"),
+    [(RegularConvolution, torch.bfloat16), (KernelConvolution, torch.float16)],
 )
-def test_mixed_precision_takes_any_signal(form, precision):
+def test_mixed_precision_takes_any_signal(kind, precision):
     """Also in single precision, as the bank does; numpy knows no bfloat16."""
-    part = RegularConvolution(2, 2, 3, 4, "rings", form)
+    part = kind(2, 2, 3, 4, "rings")
+    part.form = "harmonic"
     state = signal(1, 8, 5, 5).float().requires_grad_()
     with torch.autocast("cpu", precision):
         rough = part(state)
@@ -92,10 +93,10 @@ def test_mixed_precision_takes_any_signal(form, precision):
 
 
 def test_it_needs_a_gpu_to_compute_and_none_to_count(monkeypatch):
-    part = RegularConvolution(2, 3, 3, 4, "rings", "triton")
+    part = KernelConvolution(2, 3, 3, 4, "rings")
     state = torch.zeros(1, 8, 5, 5)
     assert part.to("meta")(state.to("meta")).shape == (1, 12, 5, 5)
-    part = RegularConvolution(2, 3, 3, 4, "rings", "triton")
+    part = KernelConvolution(2, 3, 3, 4, "rings")
     monkeypatch.delenv("TRITON_INTERPRET")
     with pytest.raises(UserError, match="'triton' needs a GPU; use execution 'comov"):
         part(state)

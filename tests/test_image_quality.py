@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from fernn.evaluation import image_quality
-from fernn.evaluation._subject import Subject
 from fernn.evaluation.image_quality import quality
+from fernn.evaluation.subject import Subject
 
 
 def flat(*values, size=64):

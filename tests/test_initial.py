@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from fernn import cells
-from fernn.cells import FusedCell
+from fernn.cells import FusedCell, flow_equivariant
 from fernn.flows.rotation import Rotation
 from fernn.flows.translation import Translation, square
 from labrun.errors import UserError
@@ -32,8 +31,8 @@ def test_a_moved_kernel_with_renamed_slots_is_the_same_network(shift):
     states = []
     for each in (cell, other, unnamed):
         state = None
-        for drive in each.lift(video):
-            state = each(drive, state)
+        for lifted in each.lift(video):
+            state = each(lifted, state)
         states.append(state)
     torch.testing.assert_close(states[1], states[0])
     assert not torch.allclose(states[2], states[0], rtol=1e-2)
@@ -57,7 +56,9 @@ def both(flow, mixing="none"):
     """A cell with a symmetric kernel and one with a random kernel."""
     for initial in ("symmetric", "random"):
         torch.manual_seed(0)
-        yield cells.build("auto", flow, hidden=16, mixing=mixing, initial=initial)
+        yield flow_equivariant.build(
+            flow, execution="auto", hidden=16, mixing=mixing, initial=initial
+        )
 
 
 def test_one_that_turns_no_image_stays_as_drawn():
@@ -67,6 +68,7 @@ def test_one_that_turns_no_image_stays_as_drawn():
     assert not torch.equal(one.conv_h.weight, other.conv_h.weight)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_other_beginnings_are_refused():
     with pytest.raises(
         UserError, match="no initial 'symetric'; did you mean 'symmetric"

@@ -32,7 +32,7 @@ BELOW = {  # from the bottom up; a part of fernn: what it imports of those above
     "drawing": f"{ROOMS} {SUMMARIES}",
     "figures": f"{ROOMS} {SUMMARIES} drawing",
     "tables": f"{ROOMS} {SUMMARIES} evaluation.significance",
-    "config": "needs",
+    "config": f"{ROOMS} flows cells models data training",
     "estimate": f"{ROOMS} flows cells models data training evaluation config",
     "doctor": f"{ROOMS} data config estimate",
     "cli": f"{ROOMS} videos data models checkpoint training evaluation drawing figures"

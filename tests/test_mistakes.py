@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from fernn import cells, flows, models
-from fernn.cells import FlowEquivariantCell, FusedCell
+from fernn import flows, models
+from fernn.cells import FlowEquivariantCell, FusedCell, flow_equivariant
 from fernn.flows.rotation import Rotation
 from fernn.flows.translation import Translation, square
 from fernn.models.classifier import Classifier
@@ -91,10 +91,10 @@ VIDEOS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("execution", cells.CLASSES)
+@pytest.mark.parametrize("execution", flow_equivariant.executions()[1:])
 @pytest.mark.parametrize(("wrong", "line"), VIDEOS + SIZES)
 def test_every_execution_refuses_a_wrong_video_alike(execution, wrong, line):
-    cell = cells.build(execution, FLOW, hidden=2)
+    cell = flow_equivariant.build(FLOW, execution=execution, hidden=2)
     forecaster, classifier = Forecaster(cell, 0), Classifier(cell, 2)
     for call in (
         lambda: cell.lift(wrong),
@@ -119,15 +119,15 @@ def test_copies_of_the_last_frame_need_a_video(wrong):
     assert "axes" in told(lambda: next(copies)) or wrong.ndim == 5
 
 
-@pytest.mark.parametrize("execution", cells.CLASSES)
+@pytest.mark.parametrize("execution", flow_equivariant.executions()[1:])
 def test_every_execution_refuses_a_wrong_step_alike(execution):
-    cell = cells.build(execution, FLOW, hidden=2)
+    cell = flow_equivariant.build(FLOW, execution=execution, hidden=2)
     seen = torch.rand(2, 3, 1, 8, 8)
     drive = cell.lift(seen)[0]
     state = cell(drive, None)
     lifted = "a lifted frame is (batch, 1 or 9 slots, 2 hidden, height, width), got"
     stated = "a state is (batch, 9 slots, 2 hidden, height, width), got"
-    lift = "; lift a video first: for drive in cell.lift(video)"
+    lift = "; lift a video first: for lifted in cell.lift(video)"
     for given, line in [
         ((seen, None), f"{lifted} (2, 3, 1, 8, 8){lift}"),
         ((seen[:, 0], None), f"{lifted} (2, 1, 8, 8){lift}"),
@@ -196,7 +196,7 @@ def model(**options):
         (lambda: FlowEquivariantCell("translation"), f"{CELL} 'translation'"),
         (lambda: FusedCell(Translation), f"{CELL} the class Translation"),
         (lambda: FusedCell({"kind": "translation"}), f"{CELL} dict"),
-        (lambda: cells.build("fused", 16, hidden=2), f"{CELL} 16"),
+        (lambda: flow_equivariant.build(16, execution="fused", hidden=2), f"{CELL} 16"),
         (lambda: FusedCell(FLOW, hidden=2.5), f"{WHOLE} 2.5"),
         (lambda: FusedCell(FLOW, hidden=None), f"{WHOLE} None"),
         (lambda: FusedCell(FLOW, kernel="3"), f"{WHOLE} '3'"),
@@ -214,7 +214,7 @@ def model(**options):
         (lambda: next(Persistence("still").predict(video(), 0, video().int())),
          f"{HORIZON} 0"),
         (lambda: Conv3d(2.5), "width must be positive, got 2.5"),
-        (lambda: cells.build("plain", FLOW, hidden=2, mixing="lattice", radius=0.5),
+        (lambda: flow_equivariant.build(FLOW, 2, mixing="lattice", mixing_radius=0.5),
          "mixing_radius must be positive, got 0.5"),
     ],
 )  # fmt: skip
@@ -232,10 +232,16 @@ def test_rotations_refuse_rectangles_in_every_form(interpolating):
     flow = Rotation(interpolating, 4)
     kinds = ["comoving"] if flow.lab_objection() else ["plain", "comoving", "triton"]
     for execution in kinds:
-        model = Forecaster(cells.build(execution, flow, hidden=2), 0)
+        model = Forecaster(
+            flow_equivariant.build(flow, execution=execution, hidden=2), 0
+        )
         line = told(lambda model=model: model(torch.rand(1, 2, 1, 6, 8), 1))
         assert line == "rotations need square frames, got 6×8 pixels"
-    assert cells.build(kinds[0], flow, hidden=2).lift(torch.rand(1, 2, 1, 6, 6)).shape
+    assert (
+        flow_equivariant.build(flow, execution=kinds[0], hidden=2)
+        .lift(torch.rand(1, 2, 1, 6, 6))
+        .shape
+    )
 
 
 @pytest.mark.filterwarnings("ignore")  # torch's own
@@ -263,7 +269,10 @@ def test_right_frames_are_not_refused(execution, kind):
     made = []
     for name in ("plain", execution):
         torch.manual_seed(0)
-        network, seen = Forecaster(cells.build(name, flow, hidden=2), 1), frames
+        network, seen = (
+            Forecaster(flow_equivariant.build(flow, execution=name, hidden=2), 1),
+            frames,
+        )
         if kind in ("double", "half"):
             dtype = torch.float64 if kind == "double" else torch.bfloat16
             network, seen = network.to(dtype), frames.to(dtype)

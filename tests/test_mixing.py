@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from fernn import cells, flows, models
-from fernn.cells import _choice
-from fernn.cells.mixing import offsets
+from fernn import flows, models
+from fernn.cells import FlowEquivariantCell, flow_equivariant
+from fernn.cells.flow_equivariant._mixing import offsets
 from labrun.errors import UserError
 
 EXACT = 1e-10  # in double precision
@@ -171,9 +171,9 @@ def test_fast_executions_do_not_mix(forecaster, execution):
 
 
 def test_the_choice_says_why_it_is_plain(forecaster, capsys):
-    _choice.tell.cache_clear()
+    flow_equivariant._say.cache_clear()
     model = forecaster(mixing="lattice")
-    assert type(model.cell).__base__ is cells.CLASSES["plain"]
+    assert type(model.cell).__base__ is FlowEquivariantCell
     line = "execution plain: slots are mixed (lattice)\n"
     assert capsys.readouterr().err == line
 
@@ -185,6 +185,7 @@ def test_the_choice_says_why_it_is_plain(forecaster, capsys):
         ({"mixing": "lattice", "mixing_radius": 0}, "must be positive, got 0"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_wrong_values_are_refused(forecaster, options, message):
     with pytest.raises(UserError, match=message):
         forecaster(**options)

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from fernn.flows import _products
-from fernn.flows._products import add_products, product, products
+from fernn.flows import _numerics
+from fernn.flows._numerics import add_products, product, products
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("one_dnn", [True, False])
 def test_they_are_matrix_products(monkeypatch, dtype, one_dnn):
-    monkeypatch.setattr(_products, "_has_one_dnn", lambda: one_dnn)
+    monkeypatch.setattr(_numerics, "_has_one_dnn", lambda: one_dnn)
     draw = torch.Generator().manual_seed(0)
     left = torch.randn(3, 7, 5, generator=draw, dtype=dtype)
     right = torch.randn(3, 9, 5, generator=draw, dtype=dtype).transpose(1, 2)

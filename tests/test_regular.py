@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fernn.flows._expansion import held
+from fernn.flows import cached_kernels
 from fernn.flows._regular import Lifting, Projection, RegularConvolution, faster
 from turning import EXACT, blob, error, rotation, signal
 
@@ -73,7 +73,7 @@ def test_small_convolutions_use_the_bank_and_large_ones_harmonics():
 def test_kernels_are_expanded_once_for_a_sequence():
     """And again after the weights have changed, or outside of a sequence."""
     part = RegularConvolution(2, 2, 5, 4)
-    with held(part), held(part):
+    with cached_kernels(part), cached_kernels(part):
         kernels = part.kernels()
         assert part.kernels() is kernels
         with torch.no_grad():

@@ -5,8 +5,8 @@ import pytest
 
 import mock_cubes
 from fernn.evaluation import classification, significance
-from fernn.evaluation._subject import Subject
 from fernn.evaluation.cubes import combine, shard
+from fernn.evaluation.subject import Subject
 from fernn.tables import action_recognition
 from mock_clips import sequences
 

@@ -17,7 +17,7 @@ from labrun import modules
 @pytest.mark.parametrize("name", modules.names("fernn.tables"))
 def test_every_table_has_a_row_for_each_model_in_three_formats(name, tmp_path):
     module = modules.load("fernn.tables", name)
-    cubes = [mock_cubes.BUILDERS[axis]() for axis in module.SHOWS]
+    cubes = mock_cubes.of(module)
     table = module.tabulate(cubes)
     labels = [about["label"] for about in aggregate.models(cubes[0]).values()]
     assert table["model"].tolist()[: len(labels)] == labels

@@ -205,6 +205,7 @@ def test_schedules_and_horizons_are_functions_of_the_step():
         ({"batch": 13}, "give no step of 13 sequences"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_wrong_settings_are_refused(change, message):
     with pytest.raises(UserError, match=message):
         settings({**SPEC, **change}, seed=0)

@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.cells import FusedCell, TritonCell
-from fernn.cells._gather import opposite
+from fernn.cells import FusedCell
+from fernn.cells.flow_equivariant import triton
+from fernn.cells.flow_equivariant._gather import opposite
+from fernn.cells.flow_equivariant.triton import TritonCell
 from fernn.flows.translation import Translation, square
 from labrun.errors import UserError
 
@@ -93,7 +95,7 @@ def test_not_a_number_stays(monkeypatch):
     monkeypatch.delenv("TRITON_INTERPRET")
     with pytest.raises(UserError, match="'triton' needs a GPU; use execution 'fused'"):
         cell(None, state)
-    monkeypatch.setattr("fernn.flows._kernels.find_spec", lambda name: None)
+    monkeypatch.setattr(triton, "find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs the package: pip install triton"):
         cell(None, state)
 
@@ -111,11 +113,11 @@ def test_maxima_of_moved_states_are_those_of_torch(velocities, size, hidden):
     """Forward and backward; ties, of which a rectified state has many, share."""
     cell = FusedCell(Translation(velocities, size), hidden=hidden).double()
     torch.manual_seed(0)
-    shape = 2, len(velocities), hidden, *cell.flow.frame
+    shape = 2, len(velocities), hidden, *cell.flow.torus
     state = torch.randn(shape, dtype=torch.float64).relu().requires_grad_()
     steps = [1, 2, 3, 9]
     expected = torch.stack(cell.moved_maxima(state, 4, steps))
-    found = torch.stack(cell.maxima_by_kernels(state, steps))
+    found = torch.stack(triton.moved_maxima(state, cell.flow, steps))
     assert torch.equal(found, expected)
     weight = torch.randn_like(found)
     ours, theirs = (
@@ -123,5 +125,5 @@ def test_maxima_of_moved_states_are_those_of_torch(velocities, size, hidden):
         for maxima in (found, expected)
     )
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
-    backwards = torch.stack(cell.maxima_by_kernels(state, [-1, -2, -3, -9]))
+    backwards = torch.stack(triton.moved_maxima(state, cell.flow, [-1, -2, -3, -9]))
     assert not torch.allclose(backwards, found)

@@ -9,16 +9,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fernn import cells, flows
-from fernn.cells import FlowEquivariantCell
+from fernn import flows
+from fernn.cells import Execution, FlowEquivariantCell, flow_equivariant
 from fernn.flows import Flow
+from fernn.flows._basis import Basis
 from fernn.flows._regular import RegularConvolution
 from fernn_bench.report import Row
 
-BASES = (("gauss", 5), ("rings", 3), ("rings", 5))
+BASES: tuple[tuple[Basis, int], ...] = (("gauss", 5), ("rings", 3), ("rings", 5))
 SIZE, SEEN = 21, 2
 LATER = (2, 16)  # frames
-EXECUTIONS = {"lab": "plain", "co-moving": "comoving"}
+EXECUTIONS: dict[str, Execution] = {"lab": "plain", "co-moving": "comoving"}
 
 
 def interpolation(quick: bool) -> Iterator[Row]:
@@ -49,7 +50,7 @@ def round_trip(how: str) -> float:
     return _error(flow.act(flow.act(frame, (30,)), (-30,)), frame)
 
 
-def convolution(basis: str, side: int, degrees: int) -> float:
+def convolution(basis: Basis, side: int, degrees: int) -> float:
     """Of conv(act(h)) against act(conv(h))."""
     orientations, flow = (36, _flow(36)) if degrees % 45 else (8, _flow(8))
     torch.manual_seed(0)
@@ -61,11 +62,11 @@ def convolution(basis: str, side: int, degrees: int) -> float:
 
 
 @torch.no_grad()
-def slots(execution: str, how: str, later: tuple[int, ...]) -> dict[int, float]:
+def slots(execution: Execution, how: str, later: tuple[int, ...]) -> dict[int, float]:
     """Of the slots of a turning input, by frames after the first."""
     torch.manual_seed(0)
     flow = _flow(8, how)
-    cell = cells.build(execution, flow, hidden=2).double()
+    cell = flow_equivariant.build(flow, execution=execution, hidden=2).double()
     still = smooth(1)[:, None].expand(-1, max(later) + 1, -1, -1, -1)
     frames = [flow.act(f, (45,), t) for t, f in enumerate(still.unbind(1))]
     rest, moving = _states(cell, still), _states(cell, torch.stack(frames, 1))

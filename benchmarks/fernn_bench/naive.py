@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fernn.cells import FlowEquivariantCell
 from fernn.models.forecaster import Forecaster
 
 
@@ -22,6 +23,7 @@ class NaiveForecaster(nn.Module):
 
     def __init__(self, model: Forecaster):
         super().__init__()
+        assert isinstance(model.cell, FlowEquivariantCell)
         self.conv_u = model.cell.conv_u
         self.conv_h = model.cell.conv_h
         self.decoder = model.decoder

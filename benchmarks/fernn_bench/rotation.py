@@ -9,13 +9,19 @@ from statistics import median
 
 import torch
 
-from fernn import cells, flows
+from fernn import flows
+from fernn.cells import Execution, flow_equivariant
+from fernn.cells.flow_equivariant.triton import KernelConvolution
+from fernn.flows._basis import Basis
 from fernn.flows._regular import RegularConvolution
 from fernn_bench.meters import added, interleaved, ratio
 from fernn_bench.report import Row
 
 FORMS = ("bank", "harmonic")
-FRAMES = {"lab": ("plain", "bank"), "co-moving": ("comoving", "harmonic")}
+FRAMES: dict[str, tuple[Execution, str]] = {
+    "lab": ("plain", "bank"),
+    "co-moving": ("comoving", "harmonic"),
+}
 SPEED = 1  # V: at rest, and a step each way
 FASTER, SMALLER, STEP_FASTER = 8.0, 0.5, 6.0
 
@@ -26,7 +32,7 @@ class Turning:
 
     orientations: int
     hidden: int
-    basis: str
+    basis: Basis
     kernel: int
     frame: int = 28
     images: int = 3
@@ -45,7 +51,11 @@ def convolution(size: Turning, form: str) -> Callable[[], None]:
     """A function that convolves forward and backward, with kernels at hand."""
     torch.manual_seed(0)
     sizes = size.hidden, size.hidden, size.kernel, size.orientations, size.basis
-    part = RegularConvolution(*sizes, form)
+    if form == "triton":
+        part = KernelConvolution(*sizes)
+    else:
+        part = RegularConvolution(*sizes)
+        part.form = form
     kernels = part.kernels().detach().requires_grad_()
     channels = size.hidden * size.orientations
     signal = torch.rand(size.images, channels, size.frame, size.frame)
@@ -58,7 +68,7 @@ def convolution(size: Turning, form: str) -> Callable[[], None]:
     return both
 
 
-def sequence(size: Turning, execution: str, form: str) -> Callable[[], None]:
+def sequence(size: Turning, execution: Execution, form: str) -> Callable[[], None]:
     """A function that observes frames and differentiates the last state.
 
     Kernels are worked out once a call, as in training.
@@ -66,16 +76,18 @@ def sequence(size: Turning, execution: str, form: str) -> Callable[[], None]:
     torch.manual_seed(0)
     flow = {"kind": "rotation", "orientations": size.orientations, "basis": size.basis}
     moves = flows.build({**flow, "max_speed": SPEED}, size.frame)
-    cell = cells.build(execution, moves, hidden=size.hidden, kernel=size.kernel)
+    cell = flow_equivariant.build(
+        moves, execution=execution, hidden=size.hidden, kernel=size.kernel
+    )
     assert isinstance(cell.conv_h, RegularConvolution)
     cell.conv_h.form = form
     video = torch.rand(1, size.frames, 1, size.frame, size.frame)
 
     def observe() -> None:
         state = None
-        with flows.held(cell):
-            for drive in cell.lift(video):
-                state = cell(drive, state)
+        with flows.cached_kernels(cell):
+            for lifted in cell.lift(video):
+                state = cell(lifted, state)
             assert state is not None
             state.square().mean().backward()
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fernn.cells._direct import kernel_gradient
+from fernn.cells.flow_equivariant._step import kernel_gradient
 from fernn.models.forecaster import build
 from fernn_bench.naive import NaiveForecaster
 
@@ -51,13 +51,14 @@ def forecaster(size: Size, max_speed: int, form: str) -> nn.Module:
         form: ``naive``, an execution, or ``segments``: `auto` with checkpoints.
     """
     torch.manual_seed(0)
+    execution: Any = {"naive": "plain", "segments": "auto"}.get(form, form)
     model = build(
         size.frame,
         flow={"kind": "translation", "max_speed": max_speed},
         hidden=size.hidden,
         decoder_layers=size.decoder_layers,
         rollout="repeat",
-        execution={"naive": "plain", "segments": "auto"}.get(form, form),
+        execution=execution,
         checkpoint="segments" if form == "segments" else "none",
     )
     return NaiveForecaster(model) if form == "naive" else model

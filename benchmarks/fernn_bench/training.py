@@ -7,7 +7,8 @@ from statistics import median
 
 import torch
 
-from fernn.cells import FusedCell, WinogradCell
+from fernn.cells import FusedCell
+from fernn.cells.flow_equivariant.winograd import WinogradCell
 from fernn.flows.translation import Translation, square
 from fernn_bench.meters import interleaved, ratio
 from fernn_bench.report import Row

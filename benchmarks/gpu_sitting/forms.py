@@ -27,7 +27,7 @@ class Form:
     Attributes:
         execution: see `fernn.cells`.
         precision: see `fernn.training.settings.Settings`.
-        rollout: see `fernn.models._rollout`.
+        rollout: see `fernn.models.rollouts`.
     """
 
     execution: str

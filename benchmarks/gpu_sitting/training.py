@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ import torch
 from fernn import checkpoint, models
 from fernn.devices import allow_rounding
 from fernn.training.loop import Diverged, train
-from fernn.training.settings import Settings
+from fernn.training.settings import Precision, Settings
 from fernn.videos.recipes import open_sequences
 from gpu_sitting.forms import Form, spec
 from gpu_sitting.sizes import Sizes
@@ -41,7 +41,7 @@ def settings(
         horizon=sizes.horizon,
         learning_rate=rate,
         schedule="one_cycle",
-        precision=form.precision,
+        precision=cast(Precision, form.precision),
     )
 
 

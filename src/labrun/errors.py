@@ -39,6 +39,17 @@ def shown(value: Any) -> str:
     return textwrap.shorten(repr(value), 80, placeholder=" …")
 
 
+def require_known(what: str, name: Any, known: Iterable[str]) -> None:
+    """Refuse a name that is none of the known ones.
+
+    Raises:
+        UserError: it is none; the nearest is told.
+    """
+    known = list(known)
+    if name not in known:
+        raise UserError(f"no {what} {name!r}; {nearest(str(name), known)}")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message: the known name nearest to `name`, or all of them."""
     known = sorted(known)

@@ -7,10 +7,24 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from labrun.errors import UserError, nearest
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Marks the type of an argument that is itself ``{"kind": ..., **options}``.
+
+    For example ``motion: Annotated[dict, Kind("data/motions")]``.
+
+    Attributes:
+        package: where its kind is a module.
+    """
+
+    package: str
 
 
 def names(package: str) -> list[str]:

@@ -49,6 +49,12 @@ def seconds(text: str) -> float | None:
     return float(((days * 24 + hours) * 60 + minutes) * 60 + rest)
 
 
+def minutes(limit: str) -> float:
+    """A time limit as Slurm prints it, in minutes; infinity for none."""
+    found = seconds(limit)
+    return float("inf") if found is None else found / 60
+
+
 def requeue() -> bool:
     """Ask Slurm to start this job again, unless it is ending it; whether it agreed.
 

@@ -25,7 +25,7 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
 
 from labrun.commands import run_command
-from labrun.slurm import seconds
+from labrun.slurm import minutes
 
 ANSWER = 60.0  # seconds for a ping; Slurm itself gives up after ten per controller
 LOOK = 5.0  # seconds between two pings of a controller that is away
@@ -70,10 +70,10 @@ class Executor(plugin.Executor):
 
     def _asked(self) -> Iterator[tuple[str, str, float]]:
         for job in self.workflow.dag.needrun_jobs():
-            minutes = job.resources.get("runtime")
-            if not job.is_local and isinstance(minutes, int | float):
+            runtime = job.resources.get("runtime")
+            if not job.is_local and isinstance(runtime, int | float):
                 option = shlex.split(self.get_partition_arg(job))
-                yield job.rule.name, option[-1] if option else "", minutes
+                yield job.rule.name, option[-1] if option else "", runtime
 
     def run_jobs(self, jobs: list[JobExecutorInterface]) -> None:
         """Submit jobs, soon."""
@@ -224,9 +224,7 @@ def limits() -> dict[str, float]:
     found = {}
     for line in answer.text.splitlines():
         name, _, limit = line.strip().partition("|")
-        longest = seconds(limit)
-        minutes = float("inf") if longest is None else longest / 60
-        found[name.rstrip("*")] = minutes
+        found[name.rstrip("*")] = minutes(limit)
     return found
 
 
@@ -242,17 +240,17 @@ def too_long(asked: Iterable[tuple[str, str, float]], allowed: dict[str, float])
         allowed: the minutes that each partition allows.
     """
     beyond: dict[str, dict[str, float]] = defaultdict(dict)
-    for rule, partition, minutes in asked:
+    for rule, partition, runtime in asked:
         known = [allowed[name] for name in partition.split(",") if name in allowed]
-        if known and minutes > max(known):
+        if known and runtime > max(known):
             before = beyond[partition].get(rule, 0.0)
-            beyond[partition][rule] = max(before, minutes)
+            beyond[partition][rule] = max(before, runtime)
     return "; ".join(_beyond(name, rules, allowed) for name, rules in beyond.items())
 
 
 def _beyond(partition: str, rules: dict[str, float], allowed: dict[str, float]) -> str:
     longest = max(allowed.get(name, 0.0) for name in partition.split(","))
-    wishes = ", ".join(f"{rule} for {minutes:g}" for rule, minutes in rules.items())
+    wishes = ", ".join(f"{rule} for {runtime:g}" for rule, runtime in rules.items())
     return f"partition {partition} allows {longest:g} minutes, its jobs ask: {wishes}"
 
 

@@ -180,6 +180,30 @@ def first_trial(wildcards):
     return json.dumps({**tuned, **spec["trial"]}, sort_keys=True)
 
 
+def needed(wildcards):
+    """The trained models that a model's strategy names: OPTION=model.pt of each.
+
+    Those of the same seed; trials have the first one's.
+    """
+    spec = EXPERIMENTS[wildcards.experiment]["models"][wildcards.model]
+    seed = wildcards.get("seed", seeds(wildcards)[0])
+    folder = f"results/{BUDGET}/runs/{wildcards.experiment}"
+    return {
+        option: f"{folder}/{model}/{seed}/model.pt"
+        for option, model in spec.get("needs", {}).items()
+    }
+
+
+def needed_models(wildcards):
+    return list(needed(wildcards).values())
+
+
+def needs(wildcards):
+    """The argument of the command that names them; none if there are none."""
+    given = [f"{option}={path}" for option, path in needed(wildcards).items()]
+    return ["--needs", *given] if given else []
+
+
 def atlas(wildcards):
     """What an experiment's recipes point into."""
     return f"results/{BUDGET}/data/{PLAN['atlases'][wildcards.experiment]}.nc"

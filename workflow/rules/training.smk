@@ -10,6 +10,7 @@ rule train:
         train=f"results/{BUDGET}/data/{{experiment}}/train.nc",
         val=f"results/{BUDGET}/data/{{experiment}}/val.nc",
         atlas=atlas,
+        needed=needed_models,
         best=f"results/{BUDGET}/studies/{{experiment}}/{{model}}/best.json",
     output:
         model=f"results/{BUDGET}/runs/{{experiment}}/{{model}}/{{seed}}/model.pt",
@@ -28,10 +29,11 @@ rule train:
     params:
         model=entry("{experiment}", "models", "{model}", "model"),
         training=entry("{experiment}", "models", "{model}", "training"),
+        needs=needs,
         shown=shown,
         key=f"{BUDGET}/{{experiment}}/{{model}}/seed-{{seed}}",
     shell:  # exec: signals reach the training at once, and it has time to save
         "exec fernn train --train {input.train:q} --val {input.val:q} --atlas {input.atlas:q}"
         " --model {params.model:q} --training {params.training:q} --best {input.best:q}"
-        " --seed {wildcards.seed} --key {params.key:q} --shown {params.shown:q}"
+        " --seed {wildcards.seed} {params.needs:q} --key {params.key:q} --shown {params.shown:q}"
         " --devices {resources.gpu} --output {output.model:q} 2>> {log:q}"

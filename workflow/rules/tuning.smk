@@ -15,6 +15,7 @@ rule tune:
         train=f"results/{BUDGET}/data/{{experiment}}/train.nc",
         val=f"results/{BUDGET}/data/{{experiment}}/val.nc",
         atlas=atlas,
+        needed=needed_models,
     output:
         done=f"results/{BUDGET}/studies/{{experiment}}/{{model}}/worker-{{worker}}.json",
     log:
@@ -32,13 +33,14 @@ rule tune:
         training=entry("{experiment}", "models", "{model}", "trial"),
         tuning=entry("{experiment}", "models", "{model}", "tuning"),
         study=lambda wildcards, output: Path(output.done).parent,
+        needs=needs,
         shown=shown,
         key=f"{BUDGET}/{{experiment}}/{{model}}/tune",
     shell:  # exec: signals reach the training at once, and it has time to save
         "exec fernn tune --train {input.train:q} --val {input.val:q} --atlas {input.atlas:q}"
         " --model {params.model:q} --training {params.training:q}"
         " --tuning {params.tuning:q} --study {params.study:q}"
-        " --key {params.key:q} --shown {params.shown:q}"
+        " {params.needs:q} --key {params.key:q} --shown {params.shown:q}"
         " --output {output.done:q} 2>> {log:q}"
 
 

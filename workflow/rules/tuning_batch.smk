@@ -53,6 +53,7 @@ rule trial:
         train=f"results/{BUDGET}/data/{{experiment}}/train.nc",
         val=f"results/{BUDGET}/data/{{experiment}}/val.nc",
         atlas=atlas,
+        needed=needed_models,
         asked=lambda wildcards: f"results/{BUDGET}/studies/{wildcards.experiment}/{wildcards.model}/round-{int(wildcards.slot) // SIZE}.json",
     output:
         result=f"results/{BUDGET}/studies/{{experiment}}/{{model}}/trial-{{slot}}.json",
@@ -70,6 +71,7 @@ rule trial:
         model=entry("{experiment}", "models", "{model}", "model"),
         training=entry("{experiment}", "models", "{model}", "trial"),
         study=lambda wildcards, output: Path(output.result).parent,
+        needs=needs,
         shown=shown,
         key=f"{BUDGET}/{{experiment}}/{{model}}/trial",
     shell:  # exec: signals reach the training at once, and it has time to save
@@ -77,5 +79,5 @@ rule trial:
         " --atlas {input.atlas:q}"
         " --model {params.model:q} --training {params.training:q}"
         " --asked {input.asked:q} --slot {wildcards.slot} --study {params.study:q}"
-        " --key {params.key:q} --shown {params.shown:q}"
+        " {params.needs:q} --key {params.key:q} --shown {params.shown:q}"
         " --output {output.result:q} 2>> {log:q}"

@@ -16,12 +16,12 @@ from fernn.flows import Flow
 from labrun.errors import UserError, shown
 
 if TYPE_CHECKING:
-    from fernn.cells.flow_equivariant import FlowEquivariantCell
+    from fernn.cells._base import Cell
 
 AXES = "batch, time, channel, height, width"
 
 
-def check_lift(cell: FlowEquivariantCell, video: Any) -> None:
+def check_lift(cell: Cell, video: Any) -> None:
     """Refuse what a cell cannot lift, see `check_video`.
 
     Raises:
@@ -62,33 +62,33 @@ def check_video(
         _check_numbers("frames", video, weight)
 
 
-def check_step(cell: FlowEquivariantCell, drive: Any, state: Any) -> None:
+def check_step(cell: Cell, lifted: Any, state: Any) -> None:
     """Refuse what is no lifted frame or no state of a cell.
 
     Args:
         cell: that makes the step.
-        drive: what should be ``(batch, slots, hidden, height, width)``, or None.
+        lifted: what should be ``(batch, slots, hidden, height, width)``, or None.
         state: likewise.
 
     Raises:
         UserError: they are others, or both are None.
     """
-    if drive is None and state is None:
+    if lifted is None and state is None:
         raise UserError("a step needs a lifted frame or a state, got neither")
     weight, slots = _weight_of(cell), len(cell.flow.velocities)
-    if drive is not None:
-        _check_part(cell, "lifted frame", drive, (1, slots), weight)
+    if lifted is not None:
+        _check_part(cell, "lifted frame", lifted, (1, slots), weight)
     if state is not None:
         _check_part(cell, "state", state, (slots,), weight)
-        if drive is not None and drive.shape[0] != state.shape[0]:
+        if lifted is not None and lifted.shape[0] != state.shape[0]:
             raise UserError(
-                f"a batch of {len(drive)} lifted frames does not fit one of"
+                f"a batch of {len(lifted)} lifted frames does not fit one of"
                 f" {len(state)} states"
             )
 
 
 def _check_part(
-    cell: FlowEquivariantCell,
+    cell: Cell,
     name: str,
     given: Any,
     slots: tuple[int, ...],
@@ -106,9 +106,9 @@ def _check_part(
     _check_numbers(f"{name}s", given, weight)
 
 
-def _weight_of(cell: FlowEquivariantCell) -> Tensor:
+def _weight_of(cell: Cell) -> Tensor:
     """One that a step uses: the first of all parameters takes longer to find."""
-    weight = getattr(cell.conv_h, "weight", None)
+    weight = getattr(getattr(cell, "conv_h", None), "weight", None)
     return next(cell.parameters()) if weight is None else weight
 
 
@@ -196,4 +196,4 @@ def _wrong_step(
     )
     if name == "state":
         return message
-    return f"{message}; lift a video first: for drive in cell.lift(video)"
+    return f"{message}; lift a video first: for lifted in cell.lift(video)"

@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command: 0, or 2 with one line for what the user can mend.
 
-    75 says that the work is saved and the same command goes on.
+    75 says that the work is saved and the same command continues it.
     """
     if argv is None:
         guard()
@@ -93,9 +93,9 @@ def _explained(error: Exception, command: str) -> tuple[str, int]:
 
 
 def _set_aside(path: Path) -> str:
-    """Rename a damaged result, so that the workflow sees that it has to make it again.
+    """Rename a damaged result, so that the workflow makes it again.
 
-    Only what the workflow makes is touched; other files are their owners' business.
+    Only files that the workflow makes are renamed.
     """
     if Path("results").resolve() not in path.resolve().parents:
         return "it is no result of a workflow here and is left as it is"
@@ -118,7 +118,7 @@ def _lease(args: argparse.Namespace) -> AbstractContextManager:
 
 
 def _require_command(argv: Sequence[str]) -> None:
-    """Refuse an unknown command, as argparse does, but tell the nearest one."""
+    """Refuse an unknown command, as argparse does, and name the nearest one."""
     name = argv[0] if argv else "-"
     if not name.startswith("-") and name not in commands():
         raise UserError(f"no command {name!r}; {nearest(name, commands())}")

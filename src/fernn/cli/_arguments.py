@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-CONFIG = Path("config.yaml")  # the workflow's own, whatever is named beside
+CONFIG = Path("config.yaml")  # the workflow's own, whatever files are given
 
 
 def mapping(text: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ DAMAGE = (
 
 @dataclass(frozen=True)
 class Record:
-    """What a file tells of its making; all empty if it tells nothing."""
+    """What a file records of its making; all empty if it records nothing."""
 
     commit: str = ""
     version: str = ""
@@ -34,7 +34,7 @@ class Record:
 
 
 def read(path: Path) -> Record:
-    """The record inside an artefact or, for a checkpoint, beside it.
+    """The record inside an artefact or, for a checkpoint, in the file next to it.
 
     Raises:
         UserError: the file cannot be read, or what should be a lineage is none.

@@ -38,7 +38,32 @@ def add_data_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SPEC",
         help="JSON or YAML: batch, sequences, epochs, context, horizon, …",
     )
+    parser.add_argument(
+        "--needs",
+        type=needed,
+        nargs="*",
+        default=[],
+        metavar="OPTION=MODEL.pt",
+        help="trained models that the strategy's options name",
+    )
     add_tracking_arguments(parser)
+
+
+def needed(text: str) -> tuple[str, Path]:
+    """``teacher=model.pt``.
+
+    Raises:
+        argparse.ArgumentTypeError: it has another form.
+    """
+    option, found, path = text.partition("=")
+    if not (option and found and path):
+        raise argparse.ArgumentTypeError(f"OPTION=MODEL.pt is needed, got {text!r}")
+    return option, Path(path)
+
+
+def inputs(args: argparse.Namespace) -> list[Path]:
+    """The files that a training is a function of, besides what is tuned."""
+    return [args.train, args.val, args.atlas, *(path for _, path in args.needs)]
 
 
 def key(text: str) -> str:
@@ -75,27 +100,31 @@ def add_tracking_arguments(parser: argparse.ArgumentParser) -> None:
 
 def tuned(args: argparse.Namespace, params: dict[str, Any]) -> argparse.Namespace:
     """A copy of the arguments with tuned settings and options of the model."""
-    from fernn.training.settings import Settings
+    from fernn.training.settings import Settings, with_options
 
     known = Settings.__dataclass_fields__
     training = {name: value for name, value in params.items() if name in known}
-    model = {name: value for name, value in params.items() if name not in known}
-    told = {"model": {**args.model, **model}, "training": {**args.training, **training}}
+    inner = {name: value for name, value in params.items() if "." in name}
+    rest = params.keys() - training.keys() - inner.keys()
+    model = {name: value for name, value in params.items() if name in rest}
+    training = with_options({**args.training, **training}, inner)
+    told = {"model": {**args.model, **model}, "training": training}
     return argparse.Namespace(**{**vars(args), **told})
 
 
 def prepare(args: argparse.Namespace, seed: int) -> tuple:
-    """The model and the splits on their device, and the settings.
+    """The model, its strategy, the splits on their device, and the settings.
 
     Raises:
         UserError: the model or the settings are not right.
     """
     import torch
 
-    from fernn import models
+    from fernn import checkpoint, models
     from fernn.allocator import keep_freed_memory
     from fernn.config.options import require
     from fernn.devices import device
+    from fernn.training import strategies
     from fernn.training.settings import settings
     from fernn.videos.recipes import open_sequences
 
@@ -105,8 +134,10 @@ def prepare(args: argparse.Namespace, seed: int) -> tuple:
     splits = [
         open_sequences(path, args.atlas, device()) for path in (args.train, args.val)
     ]
+    needs = {option: checkpoint.load(path, device()) for option, path in args.needs}
     torch.manual_seed(seed)
-    return models.build(spec, splits[0].size), *splits, chosen
+    model = models.build(spec, splits[0].size)
+    return model, strategies.build(model, chosen, needs), *splits, chosen
 
 
 def announced(

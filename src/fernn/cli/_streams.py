@@ -1,4 +1,4 @@
-"""Output to a standard error that cannot be written is dropped; the work goes on."""
+"""Output to a standard error that cannot be written is dropped; the work continues."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Droppable:
             self._mute()
 
     def _mute(self) -> None:
-        """Lead the descriptor to nowhere, so that its buffer does not fail again."""
+        """Point the descriptor to the null device: its buffer does not fail again."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stream.fileno())
         os.close(nowhere)

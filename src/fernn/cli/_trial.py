@@ -11,6 +11,7 @@ from typing import Any
 
 from fernn.cli import _run
 from fernn.cli._arguments import mapping
+from fernn.training.settings import dotted
 from labrun.errors import UserError
 from labrun.slurm import Countdown
 from labrun.spool import Spool
@@ -40,7 +41,7 @@ def points(args: argparse.Namespace) -> list[dict[str, Any]]:
     Raises:
         UserError: one that is searched is not given.
     """
-    given = {**getattr(args, "model", {}), **args.training}
+    given = {**getattr(args, "model", {}), **args.training, **dotted(args.training)}
     for name in args.tuning["ranges"].keys() - given.keys():
         raise UserError(f"--tuning: {name} is searched, but its first value not given")
     start = {name: given[name] for name in args.tuning["ranges"]}
@@ -78,11 +79,11 @@ def train_briefly(
     from labrun.rolling_states import RollingStates
 
     args = _run.tuned(args, params)
-    model, *splits, settings = _run.prepare(args, 0)
+    model, strategy, *splits, settings = _run.prepare(args, 0)
     name = f"trial-{slot:02d}"
     place, folder = args.key.rpartition("/")[0], args.study / "trials" / name
     own = argparse.Namespace(key=f"{place}/{name}", shown=args.shown)
-    told = {**args.model, **vars(settings)}
+    told = {**args.model, **settings.given()}
     states = RollingStates(folder, {**told, "data": lineage["inputs"]}, commit())
     with (
         _run.announced(folder, own, args.command, told, lineage) as spool,
@@ -92,7 +93,8 @@ def train_briefly(
     ):
         error = tasks.of(splits[0]).ERROR
         tell = _listeners(spool, advance, on_epoch, error)
-        best = _lowest(model, splits, (settings, states, *tell), left)
+        how = {"strategy": strategy, "seconds": left.seconds()}
+        best = _lowest(model, splits, (settings, states, *tell), how)
         spool.metrics(settings.steps, {f"val/best_{error}": best})
         spool.status("FINISHED")
     if not keep:
@@ -129,10 +131,10 @@ def _listeners(spool: Spool, advance: Any, on_epoch: Callable, error: str) -> tu
     return on_each, on_step
 
 
-def _lowest(model: Any, splits: list, how: tuple, left: Countdown) -> float:
+def _lowest(model: Any, splits: list, run: tuple, how: dict[str, Any]) -> float:
     from fernn.training.loop import Diverged, train
 
-    records, _ = train(model, *splits, *how, seconds=left.seconds())
+    records, _ = train(model, *splits, *run, **how)
     errors = [record["validation_error"] for record in records]
     finite = [error for error in errors if math.isfinite(error)]
     if not finite:

@@ -13,7 +13,7 @@ from fernn.cli._arguments import mapping
 from labrun.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from fernn.evaluation._entry import Entry
+    from fernn.evaluation.subject import Entry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,12 +81,12 @@ def run(args: argparse.Namespace) -> None:
     lineage = json.dumps(stamp(filter(None, inputs)))
     write_dataset(xr.Dataset(attrs={"lineage": lineage}), args.output, groups)
     for entry in entries:
-        _tell(args, entry.name, groups)
+        _report(args, entry.name, groups)
 
 
 def _entries(args: argparse.Namespace) -> list[Entry]:
     """The models, then the baselines, each in the order given."""
-    from fernn.evaluation._entry import Entry
+    from fernn.evaluation.subject import Entry
 
     given = [*args.model, *args.baseline]
     names = [name for name, *_ in given]
@@ -113,7 +113,7 @@ def _specification(text: str) -> dict[str, Any]:
 def _measured(
     args: argparse.Namespace, entries: list[Entry]
 ) -> Iterator[tuple[str, Any]]:
-    """The statistics by axis and model; the log tells each before it is measured."""
+    """The statistics by axis and model; the log names each before it is measured."""
     from fernn.devices import allow_rounding
 
     allow_rounding(False)
@@ -139,7 +139,7 @@ def _sequences(args: argparse.Namespace, recipe: str | None) -> Any:
     return None
 
 
-def _tell(args: argparse.Namespace, name: str, groups: dict[str, Any]) -> None:
+def _report(args: argparse.Namespace, name: str, groups: dict[str, Any]) -> None:
     """Show a model's mean result of each test in the tracker, as a run of its sweep."""
     from labrun.modules import load
     from labrun.spool import Spool

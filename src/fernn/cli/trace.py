@@ -46,10 +46,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _carried(path: Path) -> Record:
-    """What a file tells of itself.
+    """What a file records of its making.
 
     Raises:
-        UserError: it is missing or tells nothing.
+        UserError: it is missing or records nothing.
     """
     if not path.is_file():
         raise UserError(f"no such file: {path}")
@@ -68,7 +68,7 @@ class Node:
 
 
 class Walk:
-    """A walk from an artefact to its sources, each file hashed and told once.
+    """A walk from an artefact to its sources, each file hashed and printed once.
 
     Args:
         folder: what the recorded paths are relative to.

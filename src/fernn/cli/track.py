@@ -1,4 +1,4 @@
-"""Show the runs in MLflow: bring what is new in the spools, once or continuously.
+"""Show the runs in MLflow: upload what is new in the spools, once or continuously.
 
 Jobs write their events to files, the spools, which are the record; MLflow is a view of
 them that can be deleted and rebuilt at any time. One syncer writes at a time; others
@@ -28,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--results", type=Path, default=Path("results"), help="the results folder"
     )
-    parser.add_argument(
-        "--watch", action="store_true", help="go on until stopped, pass after pass"
-    )
+    parser.add_argument("--watch", action="store_true", help="repeat until stopped")
     parser.add_argument(
         "--until-pid",
         type=int,
@@ -41,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--head",
         type=Path,
         metavar="LEASE",
-        help="with --until-pid: show that process's signs of life in this file",
+        help="with --until-pid: renew that process's lease in this file",
     )
     parser.add_argument(
         "--interval", type=float, default=5.0, help="seconds between passes"
@@ -50,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     modes.add_argument(
         "--rebuild",
         action="store_true",
-        help="throw away what the tracker has of this results folder; fill it again",
+        help="delete what MLflow has of this results folder; fill it again",
     )
     modes.add_argument(
         "--init", action="store_true", help="only make the database if it is missing"
@@ -78,12 +76,12 @@ def run(args: argparse.Namespace) -> None:
         syncer.connect()
         return
     if args.watch and args.head:
-        watch_beside(syncer, args.interval, args.until_pid, args.head)
+        watch_with_lease(syncer, args.interval, args.until_pid, args.head)
     elif args.watch:
         watch(syncer, args.interval, args.until_pid)
     compare = args.check or args.output is not None
     report = syncer.run_pass(anew=args.rebuild, compare=compare)
-    tell(report, args.results)
+    report_problems(report, args.results)
     if report.failure:
         raise SystemExit(1)
     if compare:
@@ -92,22 +90,22 @@ def run(args: argparse.Namespace) -> None:
 
 def watch(syncer: Syncer, interval: float, pid: int | None) -> None:
     """Passes until the process is gone; a pass that fails is tried again."""
-    told: list[str] = []
+    reported: list[str] = []
     since = processes.started(pid) if pid else ""
     try:
         while pid is None or processes.is_alive(pid, since):
             report = syncer.run_pass()
             lines = [*report.problems, *filter(None, [report.failure])]
-            if lines != told:
-                tell(report, syncer.folder.results)
-                told = lines
+            if lines != reported:
+                report_problems(report, syncer.folder.results)
+                reported = lines
             time.sleep(interval)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
 
-def watch_beside(syncer: Syncer, interval: float, pid: int, head: Path) -> None:
-    """Watch, and show the head's signs of life, also if the tracker breaks."""
+def watch_with_lease(syncer: Syncer, interval: float, pid: int, head: Path) -> None:
+    """Watch, and renew the controller's lease, also if tracking fails."""
     from labrun.controller.record import kept
 
     since = processes.started(pid)
@@ -120,7 +118,7 @@ def watch_beside(syncer: Syncer, interval: float, pid: int, head: Path) -> None:
                 time.sleep(interval)
 
 
-def tell(report: Report, results: Path) -> None:
+def report_problems(report: Report, results: Path) -> None:
     """Print problems and failures to standard error, a line each."""
     for problem in report.problems:
         print(f"fernn track: {problem}", file=sys.stderr)

@@ -39,27 +39,29 @@ def run(args: argparse.Namespace) -> None:
 
     chosen = read_json(args.best, params=dict)["params"] if args.best else {}
     args = _run.tuned(args, chosen)
-    model, *splits, settings = _run.prepare(args, args.seed)
+    model, strategy, *splits, settings = _run.prepare(args, args.seed)
     _require_shares(args.devices, settings.batch)
-    data = [args.train, args.val, args.atlas]
+    data = _run.inputs(args)
     lineage = stamp([*data, args.best] if args.best else data)
     told = stamp(data)  # what `best` chose is in the settings, and no more of it counts
     identity = {
         "model": args.model,
-        "settings": vars(settings),
+        "settings": settings.given(),
         "data": told["inputs"],
     }
     states = RollingStates(args.output.parent, identity, commit())
     how = {"seconds": slurm.seconds_to_work(), "devices": args.devices}
+    how["strategy"] = strategy
     if int(os.environ.get("LOCAL_RANK", "0")):
         return _follow(model, splits, settings, states, how)
-    params = {**args.model, **vars(settings), "parameters": parameters(model)}
+    params = {**args.model, **settings.given(), "parameters": parameters(model)}
     spool = _run.announced(args.output.parent, args, "train", params, told)
     with spool:
         error = tasks.of(splits[0]).ERROR
         run = (model, splits, settings, states, how)
         records, weights = _train(args.key, spool, error, *run)
-        _write(args.output, records, weights, args.model, splits[0].size, lineage)
+        spec, weights = strategy.kept(args.model, weights)
+        _write(args.output, records, spec, weights, splits[0].size, lineage)
         best = min(record["validation_error"] for record in records)
         spool.metrics(settings.steps, {f"val/best_{error}": best})
         spool.status("FINISHED")
@@ -109,7 +111,7 @@ def _follow(
 
 
 def _write(
-    path: Path, records: list, weights: dict, spec: dict, size: int, lineage: dict
+    path: Path, records: list, spec: dict, weights: dict, size: int, lineage: dict
 ) -> None:
     import numpy as np
     import xarray as xr

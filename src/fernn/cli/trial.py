@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     params = asked["slots"][str(args.slot)]
     if not isinstance(params, dict):
         raise Damaged(args.asked, f"hyperparameters are needed, found {shown(params)}")
-    data = [args.train, args.val, args.atlas]
+    data = _run.inputs(args)
     ended = _result(args, asked, stamp(data))
     record = {**ended.record(), "lineage": stamp([*data, args.asked])}
     write_json(dict(sorted(plain(record).items())), args.output)

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
 
     spec = args.tuning
     search = Search(spec["trials"], _trial.points(args), spec["ranges"])
-    lineage = stamp([args.train, args.val, args.atlas])
+    lineage = stamp(_run.inputs(args))
     journal = args.study / f"{_identity(args, lineage)}.journal"
     left = Countdown(slurm.seconds_to_work())
 

@@ -1,6 +1,6 @@
 """Open the runs in a browser: MLflow's own pages on this machine.
 
-Serves results/mlflow/mlflow.db until it is stopped with Ctrl-C; it may run beside the
+Serves results/mlflow/mlflow.db until it is stopped with Ctrl-C; it may run during the
 workflow. There is no login, so it listens to this machine only: from another one, use
 ``ssh -L 5000:127.0.0.1:5000 HOST`` and open the address there.
 """

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from fernn.config import options
 from fernn.config.problems import Problem
 from fernn.config.recipes import SPLITS
 from fernn.config.schema import Axis, AxisSizes, Budget, Config, Experiment
 from fernn.config.sizes import out_of_range, sized
+from fernn.data import Draw
 
 GIVEN = ("atlas", "split", "pool", "draw", "seed", "sequences", "frames", "frame_size")
 SIZES = (*GIVEN, "digits")  # of the data, given by the budget
 # The draws of a test set; a statistic that takes only some names them as its `DRAWS`.
-ANY = ("sampled", "grid", "flowed")
+ANY = get_args(Draw)
 
 
 def problems(config: Config) -> Iterator[Problem]:
@@ -35,10 +36,9 @@ def problems(config: Config) -> Iterator[Problem]:
 
 
 def _statistic(axis: Axis, path: tuple) -> Iterator[Problem]:
-    known = options.kinds("evaluation")
     where = (*path, "statistic")
-    yield from options.unknown("statistic", axis.statistic, known, where)
-    if axis.statistic not in list(known):
+    yield from options.unknown_kind("statistic", "evaluation", axis.statistic, where)
+    if not options.exists("evaluation", axis.statistic):
         return
     draws = options.constant("evaluation", axis.statistic, "DRAWS") or ANY
     if axis.draw not in draws:
@@ -50,8 +50,8 @@ def _statistic(axis: Axis, path: tuple) -> Iterator[Problem]:
 def _overrides(config: Config, name: str) -> Iterator[Problem]:
     """An axis may override options of the data, by itself or by the budget."""
     experiment = config.experiments[name]
-    kind = experiment.dataset.get("kind")
-    if kind not in list(options.kinds("data")):
+    kind = str(experiment.dataset.get("kind"))
+    if not options.exists("data", kind):
         return
     places: list[tuple[tuple, AxisSizes]] = []
     for axis in config.axes.keys() & set(experiment.axes):
@@ -78,7 +78,7 @@ def _overrides(config: Config, name: str) -> Iterator[Problem]:
 def flow_of(experiment: Experiment) -> str | None:
     """The kind of flow of an experiment's data."""
     kind = str(experiment.dataset.get("kind"))
-    if kind not in options.kinds("data"):
+    if not options.exists("data", kind):
         return None
     default = options.default("data", kind, "flow")
     flow = experiment.dataset.get("flow", default)
@@ -87,8 +87,7 @@ def flow_of(experiment: Experiment) -> str | None:
 
 def on_torus(flow: str | None) -> bool:
     """Whether a flow's velocities are pixels per frame, the same modulo its size."""
-    known = options.kinds("flows")
-    return flow in known and bool(options.constant("flows", flow, "TORUS"))
+    return bool(options.constant("flows", flow, "TORUS"))
 
 
 def pairs(velocities: Any, path: tuple) -> Iterator[Problem]:

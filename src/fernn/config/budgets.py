@@ -42,8 +42,7 @@ def _options(
         used.append(("models", spec.kind))
         flow = (spec.model_extra or {}).get("flow")
         used.append(("flows", str(flow.get("kind")) if isinstance(flow, dict) else ""))
-    pairs = [pair for pair in used if pair[1] in options.kinds(pair[0])]
-    known = {option for pair in pairs for option in options.names(*pair)}
+    known = {option for pair in used for option in options.names(*pair)}
     for option in given:
         yield from unknown("option", option, known, (*path, option))
 

@@ -138,5 +138,5 @@ def _is_read(config: Config, model: str) -> bool:
     """Whether kind and flow exist; of others that is told already."""
     spec = _options(config, model)
     flow = spec.get("flow")
-    there = not isinstance(flow, dict) or flow.get("kind") in [*options.kinds("flows")]
-    return spec["kind"] in options.kinds("models") and there
+    there = not isinstance(flow, dict) or options.exists("flows", flow.get("kind"))
+    return options.exists("models", spec["kind"]) and there

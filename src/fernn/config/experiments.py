@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fernn import needs
-from fernn.config import axes, options
-from fernn.config.options import each_known, unknown
+from fernn.config import axes, options, protocols
+from fernn.config.options import each_known, unknown, unknown_kind
 from fernn.config.problems import Problem
 from fernn.config.schema import Config
 from fernn.config.sizes import FORECAST, options_of_sizes, task, task_of
+from labrun.errors import nearest
 
 
 def problems(config: Config, name: str) -> Iterator[Problem]:
@@ -34,9 +35,10 @@ def problems(config: Config, name: str) -> Iterator[Problem]:
         given = getattr(experiment, key)
         if given is not None:
             yield from unknown(key, given, known, (*path, key))
-    if dataset.get("kind") in list(options.kinds("data")):
+    if options.exists("data", dataset.get("kind")):
         yield from _fit(config, name)
         yield from _one_task(config, name)
+    yield from _needed(config, name)
 
 
 def _fit(config: Config, name: str) -> Iterator[Problem]:
@@ -44,14 +46,13 @@ def _fit(config: Config, name: str) -> Iterator[Problem]:
     experiment, path = config.experiments[name], ("experiments", name)
     dataset = experiment.dataset
     flow = dataset.get("flow", options.default("data", dataset["kind"], "flow"))
-    if flow not in list(options.kinds("flows")):
-        where = (*path, "dataset", "flow")
-        yield from unknown("flow", flow, options.kinds("flows"), where)
+    if not options.exists("flows", flow):
+        yield from unknown_kind("flow", "flows", flow, (*path, "dataset", "flow"))
         return
     for group in ("models", "baselines"):
         for index, model in enumerate(getattr(experiment, group)):
             spec = config.models.get(model)
-            if spec is None or spec.kind not in list(options.kinds("models")):
+            if spec is None or not options.exists("models", spec.kind):
                 continue
             own = (spec.model_extra or {}).get("flow")
             trained = options.constant("models", spec.kind, "TRAINED") is not False
@@ -85,3 +86,36 @@ def _one_task(config: Config, name: str) -> Iterator[Problem]:
     if protocol and wanted == FORECAST and protocol.rollout is None:
         message = f"has no rollout, and {name!r} forecasts"
         yield Problem(("protocols", experiment.protocol), message)
+
+
+def _needed(config: Config, name: str) -> Iterator[Problem]:
+    """A strategy's other models are trained in the same experiment, and before."""
+    experiment = config.experiments[name]
+    protocol = config.protocols.get(experiment.protocol)
+    if protocol is None:
+        return
+    edges: dict[str, set[str]] = {}
+    for model in experiment.models:
+        entry = config.models.get(model)
+        decided = protocols.decided(protocol, entry) if entry else {}
+        own = entry is not None and entry.strategy is not None
+        start = ("models", model) if own else ("protocols", experiment.protocol)
+        needs = protocols.needs(decided.get("strategy"))
+        for option, other in needs.items():
+            if other not in experiment.models:
+                hint = nearest(str(other), experiment.models)
+                message = f"{option} {other!r} is no model of {name!r}; {hint}"
+                yield Problem((*start, "strategy"), message)
+        edges[model] = {*needs.values()}
+        if model in _before(edges, model):
+            message = f"{model!r} needs itself trained, in {name!r}"
+            yield Problem((*start, "strategy"), message)
+
+
+def _before(edges: dict[str, set[str]], model: str) -> set[str]:
+    """The models that must be trained before one."""
+    found, new = set(), edges.get(model, set())
+    while new:
+        found |= new
+        new = {each for one in new for each in edges.get(one, ())} - found
+    return found

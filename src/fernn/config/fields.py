@@ -51,6 +51,19 @@ def _scalar(value: Any) -> Any:
     raise ValueError("must be a finite number, text, true, false or null")
 
 
+def _kind(value: Any) -> Any:
+    """A kind without options, or with them; or none."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, dict) and isinstance(value.get("kind"), str):
+        return value
+    raise ValueError("must be a kind, or a mapping of its `kind` and options")
+
+
+def _kinds(value: Any) -> Any:
+    return [*map(_kind, value)] if isinstance(value, list) else _kind(value)
+
+
 def same(one: Any, other: Any) -> bool:
     """Whether two scalars are equal; true is not 1."""
     return one == other and isinstance(one, bool) == isinstance(other, bool)
@@ -65,6 +78,16 @@ Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Real = Annotated[FiniteFloat, BeforeValidator(number)]
 Amount = Annotated[Real, Field(gt=0)]
 Options = dict[str, Any]
+Kind = Annotated[
+    Any,
+    BeforeValidator(_kind),
+    Field(json_schema_extra={"type": ["string", "object", "null"]}),
+]
+Kinds = Annotated[
+    Any,
+    BeforeValidator(_kinds),
+    Field(json_schema_extra={"type": ["string", "object", "array", "null"]}),
+]
 Scalar = Annotated[
     Any,
     BeforeValidator(_scalar),

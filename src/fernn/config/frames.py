@@ -33,9 +33,7 @@ def problems(config: Config) -> Iterator[Problem]:
 
 def _objection(flow: dict[str, Any]) -> str | None:
     """Of a flow with orientations, which its module names as `ORIENTATIONS`."""
-    if flow.get("kind") not in list(options.kinds("flows")):
-        return None
-    count = flow.get(options.constant("flows", flow["kind"], "ORIENTATIONS"))
+    count = flow.get(options.constant("flows", flow.get("kind"), "ORIENTATIONS"))
     if not isinstance(count, int) or count < 1:
         return None
     for degrees in _velocities(flow):

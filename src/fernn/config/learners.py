@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fernn.config import options
+from fernn.config import options, protocols
 from fernn.config.schema import Budget, Config, Experiment, Search
+from fernn.training.settings import dotted, specs_of, with_options
 
 TRAINING = ("clip", "learning_rate", "schedule")  # of a protocol, that can be tuned
 
@@ -43,11 +44,13 @@ def trained(
     training = {key: getattr(budget, key) for key in sizes}
     training |= {
         "learning_rate": protocol.learning_rates.get(name, protocol.learning_rate),
-        "schedule": protocol.schedule,
         "clip": protocol.clip,
         "extend_horizon": protocol.extend_horizon,
     }
     search = protocol.tuning or config.tuning
+    decided = protocols.decided(protocol, config.models[name])
+    training |= with_defaults(decided, search)
+    needs = protocols.needs(decided.get("strategy"))
     model = options_of(config, budget, experiment, name)
     for option in search.ranges.keys() & {*options.names("models", model["kind"])}:
         model.setdefault(option, options.default("models", model["kind"], option))
@@ -58,11 +61,27 @@ def trained(
         "frame_size": budget.frame_size,
         "training": {**training, "epochs": epochs},
         "trial": {**training, "epochs": trial_epochs},
+        **({"needs": needs} if needs else {}),
         "tuning": {
-            **_searched(search, {**model, **training}),
+            **_searched(search, {**model, **training, **dotted(training)}),
             "trials": budget.tuning.trials,
         },
     }
+
+
+def with_defaults(decided: dict[str, Any], search: Search) -> dict[str, Any]:
+    """What decides training, with the defaults of options that are tuned."""
+    given = dotted(decided)
+    for name in search.ranges.keys() - given.keys():
+        key, _, option = name.partition(".")
+        if option and key in decided:
+            for each in specs_of(decided[key]):
+                known = protocols.declared(key, each["kind"])
+                own = f"{each['kind']}." if isinstance(decided[key], list) else ""
+                plain = option.removeprefix(own)
+                if option.startswith(own) and plain in known:
+                    decided = with_options(decided, {name: known[plain]})
+    return decided
 
 
 def value_of(

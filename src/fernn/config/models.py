@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from fernn.config import axes, options
-from fernn.config.choices import CHOICES
+from fernn.cells.flow_equivariant import mixing_objection
+from fernn.config import axes, options, protocols
 from fernn.config.problems import Problem
 from fernn.config.schema import Model
 from fernn.config.sizes import out_of_range
+
+OF_DEFAULT_CELL = (  # options of a model, if it has no `cell`
+    "kernel",
+    "activation",
+    "initial",
+    "execution",
+    "mixing",
+    "mixing_radius",
+    "shifts",
+)
 
 
 def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Problem]:
@@ -18,6 +28,9 @@ def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Prob
     spec = {"kind": model.kind, **own}
     yield from options.check("models", spec, path, supplied=["size"])
     yield from out_of_range(own, path)
+    yield from protocols.kind_problems(
+        "rollout", own.get("rollout"), (*path, "rollout")
+    )
     last = own.get("last", 1)
     if isinstance(last, int) and last < 1:
         yield Problem((*path, "last"), f"must be at least 1, got {last}")
@@ -27,15 +40,23 @@ def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Prob
     if isinstance(own.get("flow"), dict):
         yield from _flow(own["flow"], (*path, "flow"), sizes)
     yield from _mixing(own, path)
+    if "cell" in own:
+        yield from _beside_cell(own, path)
+
+
+def _beside_cell(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
+    """Options of the cell that a model has by default: another has its own."""
+    for name in own:
+        if name in OF_DEFAULT_CELL:
+            yield Problem((*path, name), "is of the default cell; give it in cell")
 
 
 def _mixing(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
     """Mixed slots have the plain execution alone."""
     mixing, execution = own.get("mixing", "none"), own.get("execution", "auto")
-    if mixing in CHOICES["mixing"] and mixing != "none":
-        if execution in CHOICES["execution"] and execution not in ("auto", "plain"):
-            message = f"{execution!r} does not mix slots (mixing {mixing!r}); use plain"
-            yield Problem((*path, "execution"), message)
+    message = mixing_objection(mixing, execution)
+    if message:
+        yield Problem((*path, "execution"), message)
     radius = own.get("mixing_radius", 1)
     if isinstance(radius, int) and radius < 1:
         yield Problem((*path, "mixing_radius"), f"must be positive, got {radius}")
@@ -46,7 +67,7 @@ def _flow(
 ) -> Iterator[Problem]:
     """V is given in one of the ways that the flow's module lists as `WAYS`."""
     yield from options.check("flows", flow, path, ["size"], optional=sizes)
-    if flow.get("kind") not in list(options.kinds("flows")):
+    if not options.exists("flows", flow.get("kind")):
         return
     ways = options.constant("flows", flow["kind"], "WAYS")
     given = [name for name in ways if flow.get(name) is not None]

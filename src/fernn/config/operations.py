@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fernn.config import options
+from fernn.flows.rotation import KERNELS
 
 FIRST, INNER = 2, 3  # passes of a layer that sees the input, and of any other
 STAGES = (
@@ -55,8 +56,8 @@ def count(spec: dict[str, Any], step: Step) -> float:
         step: what it sees.
     """
     kind, pixels = spec["kind"], step.size**2
-    known = options.kinds("models")[kind]
-    named = {name: options.default("models", kind, name) for name in _names(known)}
+    known = options.names("models", kind)
+    named = {name: options.default("models", kind, name) for name in known}
     return pixels * MODELS[kind]({**named, **spec}, step)
 
 
@@ -65,11 +66,6 @@ def slots(flow: dict[str, Any], size: int) -> int:
     if flow.get("velocities") is not None:
         return len(flow["velocities"])
     return SLOTS[flow["kind"]](flow, size)
-
-
-def _names(function: Any) -> list[str]:
-    arguments = function.args
-    return [each.arg for each in (*arguments.args, *arguments.kwonlyargs)]
 
 
 def _square(flow: dict[str, Any], size: int) -> int:
@@ -123,7 +119,7 @@ def _own_kernel(flow: dict[str, Any]) -> int:
     if flow["kind"] != "rotation":
         return 3
     basis = flow.get("basis") or options.default("flows", "rotation", "basis")
-    return options.constant("flows", "_basis", "KERNELS")[basis]
+    return KERNELS[basis]
 
 
 def _forecaster(spec: dict[str, Any], step: Step) -> float:

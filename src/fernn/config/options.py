@@ -1,27 +1,27 @@
-"""The options of a kind are the arguments of its entry function, read from the source.
+"""The options of a kind are the arguments of its entry function.
 
-Reading the signature without importing the module keeps a check of the configuration
-fast: it needs neither torch nor xarray. A new kind is a new file and nothing else.
+Their names, types and defaults are those of its signature, so a new kind is a new file
+and nothing else. A choice is a `typing.Literal`. Only kinds that a configuration names
+are imported; all kinds of a package are where a name is wrong, for the nearest one.
 """
 
 from __future__ import annotations
 
-import ast
-import builtins
 import functools
+import inspect
 import typing
 from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-import fernn
-from fernn.config.choices import CHOICES
 from fernn.config.problems import MISSING, Problem, from_pydantic
+from labrun import modules
 from labrun.errors import UserError, nearest
 
 ENTRY = {
+    "cells": "build",
     "data": "synthesize",
     "data/motions": "build",
     "data/sources": "fetch",
@@ -29,80 +29,94 @@ ENTRY = {
     "figures": "draw",
     "flows": "build",
     "models": "build",
+    "models/rollouts": "build",
     "tables": "tabulate",
+    "training/losses": "loss",
+    "training/optimisers": "build",
+    "training/schedules": "factor",
+    "training/strategies": "build",
 }
 
 
+class Option(NamedTuple):
+    """An argument of an entry function.
+
+    Attributes:
+        type: what validates a value of it.
+        default: its value if it is not given; `inspect.Parameter.empty` if it must be.
+        keyword: whether it is given by name alone.
+        nested: the package whose kind and options it holds; None of another option.
+    """
+
+    type: TypeAdapter
+    default: Any
+    keyword: bool
+    nested: str | None
+
+
+def _dotted(package: str) -> str:
+    return f"fernn.{package.replace('/', '.')}"
+
+
+def kinds(package: str) -> list[str]:
+    """The modules of a package that offer its entry function; all are imported."""
+    return [name for name in modules.names(_dotted(package)) if exists(package, name)]
+
+
 @functools.cache
-def kinds(package: str) -> dict[str, ast.FunctionDef]:
-    """The modules of a package that offer its entry function, with that function."""
-    folder = Path(fernn.__file__).parent / package
-    found = {}
-    for path in sorted(folder.glob("[!_]*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef) and node.name == ENTRY[package]:
-                found[path.stem] = node
-    return found
+def _module(package: str, kind: str) -> ModuleType | None:
+    """The module of a kind; None if there is none."""
+    if kind not in modules.names(_dotted(package)):
+        return None
+    module = modules.load(_dotted(package), kind)
+    return module if hasattr(module, ENTRY[package]) else None
+
+
+def exists(package: str, kind: Any) -> bool:
+    """Whether a package has a kind of this name."""
+    return isinstance(kind, str) and _module(package, kind) is not None
 
 
 def names(package: str, kind: str) -> list[str]:
-    """The names of a kind's options."""
-    return list(_model(package, kind).model_fields)
+    """The names of a kind's options; none of a kind that there is not."""
+    return list(_options(package, kind)) if exists(package, kind) else []
 
 
 def default(package: str, kind: str, name: str) -> Any:
     """The value of an option that is not given; None if it must be."""
-    return _defaults(kinds(package)[kind].args).get(name)
+    value = _options(package, kind)[name].default
+    return None if value is inspect.Parameter.empty else value
 
 
-@functools.cache
-def constant(package: str, kind: str, name: str) -> Any:
-    """A constant of a kind's module, read from the source; None without it."""
-    path = Path(fernn.__file__).parent / package / f"{kind}.py"
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
-            return ast.literal_eval(node.value)
-    return None
-
-
-def _defaults(arguments: ast.arguments) -> dict[str, Any]:
-    """The default of each argument that has one."""
-    plain = [*arguments.posonlyargs, *arguments.args]
-    last = plain[len(plain) - len(arguments.defaults) :]
-    pairs = [*zip(last, arguments.defaults, strict=True)]
-    keywords = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    pairs += [(argument, value) for argument, value in keywords if value]
-    return {argument.arg: ast.literal_eval(value) for argument, value in pairs}
-
-
-@functools.cache
-def _model(package: str, kind: str) -> type[BaseModel]:
-    arguments = kinds(package)[kind].args
-    defaults = _defaults(arguments)
-    fields: dict[str, Any] = {
-        argument.arg: (
-            _annotation(argument.annotation),
-            None if argument.arg in defaults else ...,
-        )
-        for argument in (
-            *arguments.posonlyargs,
-            *arguments.args,
-            *arguments.kwonlyargs,
-        )
-    }
-    return create_model(
-        kind, __config__=ConfigDict(extra="forbid", strict=True), **fields
+def constant(package: str, kind: Any, name: str) -> Any:
+    """A constant of a kind's module; None without it, or without the kind."""
+    return (
+        getattr(_module(package, kind), name, None) if exists(package, kind) else None
     )
 
 
-def _annotation(node: ast.expr | None) -> Any:
-    """The type an annotation stands for; one that is not built in admits anything."""
-    if node is None:
-        return Any
-    try:
-        return eval(ast.unparse(node), {**vars(builtins), **vars(typing)})
-    except NameError:
-        return Any
+@functools.cache
+def _options(package: str, kind: str) -> dict[str, Option]:
+    entry = getattr(_module(package, kind), ENTRY[package])
+    hints = typing.get_type_hints(entry, include_extras=True)
+    found = {}
+    for name, argument in inspect.signature(entry).parameters.items():
+        hint = hints.get(name, Any)
+        found[name] = Option(
+            TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True)),
+            argument.default,
+            argument.kind is argument.KEYWORD_ONLY,
+            _nested(hint),
+        )
+    return found
+
+
+def _nested(hint: Any) -> str | None:
+    """The package that a type marked by `Kind` names, by itself or in a union."""
+    marks = getattr(hint, "__metadata__", ())
+    found = [mark.package for mark in marks if isinstance(mark, modules.Kind)]
+    inner = (_nested(part) for part in typing.get_args(hint))
+    return next(filter(None, (*found, *inner)), None)
 
 
 def require(package: str, spec: dict[str, Any], supplied: Collection[str] = ()) -> dict:
@@ -137,36 +151,38 @@ def check(
         optional: options that a budget may give in their place.
     """
     kind = spec.get("kind")
-    if kind not in list(kinds(package)):  # which also takes what cannot be a key
+    if not isinstance(kind, str) or not exists(package, kind):
         what, hint = package.rpartition("/")[2], nearest(str(kind), kinds(package))
         yield Problem((*path, "kind"), f"no {kind!r} in {what}; {hint}")
         return
-    given = {name: value for name, value in spec.items() if name != "kind"}
-    allowed = [name for name in names(package, kind) if name not in supplied]
-    for name in [name for name in given if name not in allowed]:
-        hint = nearest(str(name), {*allowed, *elsewhere})
-        yield Problem((*path, name), f"{kind} has no option {name!r}; {hint}")
-    known = {name: value for name, value in given.items() if name in allowed}
-    nested = constant(package, kind, "NESTED") or {}
-    for name in known.keys() & CHOICES.keys() - nested.keys():
-        yield from unknown(name, known[name], CHOICES[name], (*path, name))
-    for name in known.keys() & nested.keys():
-        if isinstance(known[name], dict):
-            yield from _nested(nested[name], known[name], (*path, name))
+    allowed = {k: v for k, v in _options(package, kind).items() if k not in supplied}
+    for name, value in spec.items():
+        if name in allowed:
+            yield from _value(allowed[name], value, (*path, name))
+        elif name != "kind":
+            hint = nearest(str(name), {*allowed, *elsewhere})
+            yield Problem((*path, name), f"{kind} has no option {name!r}; {hint}")
+    missing = {k for k, v in allowed.items() if v.default is inspect.Parameter.empty}
+    for name in missing - {*spec, *elsewhere, *optional}:
+        yield Problem((*path, name), MISSING)
+
+
+def _value(option: Option, value: Any, path: tuple) -> Iterator[Problem]:
+    if option.nested and isinstance(value, dict):
+        inner = str(value.get("kind"))
+        known = _options(option.nested, inner) if exists(option.nested, inner) else {}
+        supplied = [name for name, each in known.items() if not each.keyword]
+        yield from check(option.nested, value, path, supplied)
     try:
-        _model(package, kind).model_validate(known)
+        option.type.validate_python(value, strict=True)
     except ValidationError as error:
-        for problem in from_pydantic(error, path):
-            given_later = problem.path[-1] in (*supplied, *elsewhere, *optional)
-            if problem.message != MISSING or not given_later:
-                yield problem
+        yield from from_pydantic(error, path)
 
 
-def _nested(package: str, spec: dict[str, Any], path: tuple) -> Iterator[Problem]:
-    """The problems of a kind within a kind, whose options are keywords only."""
-    found = kinds(package).get(str(spec.get("kind")))
-    supplied = [argument.arg for argument in found.args.args] if found else []
-    yield from check(package, spec, path, supplied)
+def unknown_kind(what: str, package: str, kind: Any, path: tuple) -> Iterator[Problem]:
+    """The problem of a name that is no kind of a package."""
+    if not exists(package, kind):
+        yield from unknown(what, kind, kinds(package), path)
 
 
 def unknown(

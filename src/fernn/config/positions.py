@@ -46,6 +46,22 @@ def read(path: Path | str) -> Source:
     return Source(str(path), content)
 
 
+def syntax(files: Iterable[Path]) -> None:
+    """Read files, each of them.
+
+    Raises:
+        UserError: some cannot be read as plain data; a line for each.
+    """
+    lines = []
+    for path in files:
+        try:
+            read(path)
+        except UserError as error:
+            lines.append(str(error))
+    if lines:
+        raise UserError("\n".join(lines))
+
+
 def scanned(path: Path | str) -> str:
     """The text of a file that is not too large to be built.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from fernn.config.positions import Source, locate
-from labrun.errors import cut
+from labrun.errors import cut, nearest
 
 UNKNOWN = "unknown key"
 MISSING = "is missing"
@@ -25,7 +26,6 @@ MESSAGES = {
     "int_type": "must be a whole number",
     "less_than_equal": "must be at most {le}",
     "list_type": "must be a list",
-    "literal_error": "must be {expected}",
     "model_type": "must be a mapping",
     "string_pattern_mismatch": "must match {pattern}",
     "string_too_long": "must have at most {max_length} characters",
@@ -70,14 +70,32 @@ def from_pydantic(error: ValidationError, path: tuple[Any, ...] = ()) -> list[Pr
     found = []
     for e in error.errors():
         inner = tuple(key for key in e["loc"] if key != "[key]")  # the key is before it
-        found.append(Problem((*path, *inner), _message(e)))
+        place = (*path, *inner)
+        found.append(Problem(place, _message(e, place)))
     return found
 
 
-def _message(error: Any) -> str:
+def of_field(
+    section: type[BaseModel], name: str, value: Any, path: tuple[Any, ...]
+) -> Iterator[Problem]:
+    """What a section's field of this name says to a value that stands elsewhere."""
+    field = section.model_fields[name]
+    limited: Any = Annotated[field.annotation, None, *field.metadata]  # pyright: ignore
+    try:
+        TypeAdapter(limited).validate_python(value, strict=True)
+    except ValidationError as error:
+        yield from from_pydantic(error, path)
+
+
+def _message(error: Any, path: tuple[Any, ...]) -> str:
     if error["type"] == "missing":
         return MISSING
     if error["type"] == "extra_forbidden":
         return UNKNOWN
+    if error["type"] == "literal_error":
+        choices = re.findall("'([^']*)'", error["ctx"]["expected"])
+        name = [key for key in path if isinstance(key, str)][-1]
+        hint = nearest(str(error["input"]), choices)
+        return f"no {name} {error['input']!r}; {hint}"
     text = str(MESSAGES.get(error["type"], error["msg"])).format(**error.get("ctx", {}))
     return f"{text}, got {cut(repr(error['input']))}"

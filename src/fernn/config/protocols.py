@@ -1,23 +1,112 @@
-"""What a protocol can have wrong."""
+"""What a protocol, or a model for itself, decides of training, and what can be wrong.
+
+Each of these keys holds a kind, or a mapping with its `kind` and options; a strategy
+may be a list of them.
+"""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
+from typing import Any
 
-from fernn.config.choices import CHOICES
+from fernn.config import options
 from fernn.config.options import unknown
 from fernn.config.problems import Problem
-from fernn.config.schema import Config
+from fernn.config.schema import Config, Model, Protocol
+from labrun import modules
+from labrun.errors import UserError
+
+PACKAGES = {  # of the kinds that a key names
+    "rollout": "models/rollouts",
+    "schedule": "training/schedules",
+    "loss": "training/losses",
+    "optimiser": "training/optimisers",
+    "strategy": "training/strategies",
+}
+LEARNT = ("schedule", "loss", "optimiser", "strategy")  # those that training is told
+OWN = ("loss", "optimiser", "strategy")  # those that a model may have for itself
 
 
 def problems(config: Config) -> Iterator[Problem]:
-    """Of all protocols."""
+    """Of all protocols, and of what models have for themselves."""
     for name, protocol in config.protocols.items():
         path = ("protocols", name)
-        for key in ("rollout", "initial", "schedule"):
-            value = getattr(protocol, key)
-            if value is not None:
-                yield from unknown(key, value, CHOICES[key], (*path, key))
+        for key in PACKAGES:
+            yield from kind_problems(key, getattr(protocol, key), (*path, key))
         for model in protocol.learning_rates:
             where = (*path, "learning_rates", model)
             yield from unknown("model", model, config.models, where)
+    for name, model in config.models.items():
+        for key in OWN:
+            where = ("models", name, key)
+            yield from kind_problems(key, getattr(model, key), where)
+
+
+def decided(protocol: Protocol, model: Model) -> dict[str, Any]:
+    """What training is told, as a model has it for itself or the protocol for all."""
+    found = {key: getattr(protocol, key) for key in LEARNT}
+    found |= {key: getattr(model, key) for key in OWN if getattr(model, key)}
+    return {key: spec for key, spec in found.items() if spec is not None}
+
+
+def kind_problems(key: str, spec: Any, path: tuple) -> Iterator[Problem]:
+    """Of the value of such a key; None has none."""
+    if isinstance(spec, list):
+        for index, each in enumerate(spec):
+            yield from kind_problems(key, each, (*path, index))
+        return
+    if spec is None:
+        return
+    given = modules.named(spec)
+    if key == "optimiser":
+        yield from _optimiser(given, path)
+        return
+    package, kind = PACKAGES[key], str(given.get("kind"))
+    if not options.exists(package, kind):
+        where = path if isinstance(spec, str) else (*path, "kind")
+        yield from options.unknown_kind(key, package, kind, where)
+        return
+    entry = inspect.signature(_entry(key, kind)).parameters
+    supplied = entry.keys() - modules.keywords(_entry(key, kind)).keys()
+    yield from options.check(package, given, path, supplied)
+
+
+def _optimiser(spec: dict[str, Any], path: tuple) -> Iterator[Problem]:
+    """Its own signature decides, and what it says to the values."""
+    from torch import nn, zeros
+
+    from fernn.training import optimisers
+
+    try:
+        optimisers.build(spec, [nn.Parameter(zeros(1, 1))], learning_rate=1e-3)
+    except UserError as error:
+        yield Problem(path, str(error))
+
+
+def declared(key: str, kind: str) -> dict[str, Any]:
+    """The options of a kind that there is, with their defaults."""
+    if key == "optimiser":
+        from fernn.training import optimisers
+
+        known = optimisers.options(kind)
+    else:
+        known = modules.keywords(_entry(key, kind))
+    return {name: argument.default for name, argument in known.items()}
+
+
+def needs(spec: Any) -> dict[str, str]:
+    """The models that strategies need trained, by the option that names each."""
+    found = {}
+    for each in spec if isinstance(spec, list) else [spec]:
+        given = modules.named(each) if each else {}
+        kind = given.get("kind")
+        wanted = options.constant(PACKAGES["strategy"], kind, "NEEDS") or ()
+        found |= {name: given[name] for name in wanted if name in given}
+    return found
+
+
+def _entry(key: str, kind: str) -> Any:
+    package = PACKAGES[key]
+    module = modules.load(f"fernn.{package.replace('/', '.')}", kind)
+    return getattr(module, options.ENTRY[package])

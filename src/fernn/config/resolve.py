@@ -11,23 +11,6 @@ from fernn.config.check import checked
 from fernn.config.plan import plan
 from fernn.config.positions import merge, numbers, read
 from fernn.config.shown import unshown
-from labrun.errors import UserError
-
-
-def syntax(files: Iterable[Path]) -> None:
-    """Read files, each of them.
-
-    Raises:
-        UserError: some cannot be read as plain data; a line for each.
-    """
-    lines = []
-    for path in files:
-        try:
-            read(path)
-        except UserError as error:
-            lines.append(str(error))
-    if lines:
-        raise UserError("\n".join(lines))
 
 
 def resolve(

@@ -17,7 +17,7 @@ from fernn.config import (
     protocols,
     tuning,
 )
-from fernn.config.options import each_known, unknown
+from fernn.config.options import each_known, unknown, unknown_kind
 from fernn.config.problems import Problem
 from fernn.config.schema import Config, Sizes
 from fernn.config.shown import ALL, properties
@@ -63,20 +63,22 @@ def _published(config: Config) -> Iterator[Problem]:
 
 
 def _items(config: Config, group: str) -> Iterator[Problem]:
-    known = options.kinds(group)
     available = [
         f"{experiment}/{axis}"
         for experiment, spec in config.experiments.items()
         for axis in spec.axes
     ]
     for name, cubes in getattr(config, group).items():
-        yield from unknown(group[:-1], name, known, (group, name))
-        measured = [cube for cube in cubes if cube.startswith(f"{needs.BENCH}/")]
-        there = [*available, *measured]
-        yield from each_known(cubes, [*there, ALL], (group, name), "cube")
-        shows = options.constant(group, name, "SHOWS") if name in known else None
+        yield from unknown_kind(group[:-1], group, name, (group, name))
+        shows = options.constant(group, name, "SHOWS")
         for index, cube in enumerate(cubes):
-            if shows is not None and cube in there:
+            if cube == ALL:
+                continue
+            if cube not in available and not cube.startswith(f"{needs.BENCH}/"):
+                yield from unknown(
+                    "cube", cube, [*available, ALL], (group, name, index)
+                )
+            elif shows is not None:
                 about = _about(config, *cube.split("/"))
                 if needs.role(shows, about) is None:
                     message = (

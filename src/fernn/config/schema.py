@@ -6,11 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, create_model
 
+from fernn.cells import Initial
 from fernn.config.fields import (
     Amount,
     Channels,
     Color,
     Count,
+    Kind,
+    Kinds,
     Name,
     Names,
     Open,
@@ -25,6 +28,8 @@ from fernn.config.fields import (
     Text,
     same,
 )
+from fernn.data import Draw
+from fernn.training.settings import Precision
 
 
 class Experiment(Strict):
@@ -44,8 +49,16 @@ class Experiment(Strict):
     )
 
 
+LOSS = Field(None, description="of fernn.training.losses; default: the task's")
+OPTIMISER = Field(None, description="of torch.optim, or fernn.training.optimisers")
+STRATEGY = Field(None, description="of fernn.training.strategies; one, or a list")
+
+
 class Model(Open):
-    """A model's label and cost, and the options of its kind."""
+    """A model's label and cost, and the options of its kind.
+
+    `loss`, `optimiser` and `strategy` are in place of the protocol's.
+    """
 
     label: Text
     kind: str = Field(description="a module of fernn.models")
@@ -56,6 +69,9 @@ class Model(Open):
     drawn: bool = Field(
         False, description="of a baseline: in figures that have room for one"
     )
+    loss: Kind = LOSS
+    optimiser: Kind = OPTIMISER
+    strategy: Kinds = STRATEGY
 
 
 class AxisSizes(Open):
@@ -69,7 +85,7 @@ class Axis(AxisSizes):
     """One test set and one statistic."""
 
     statistic: str = Field(description="a module of fernn.evaluation")
-    draw: Literal["sampled", "grid", "flowed"] | None = Field(
+    draw: Draw | None = Field(
         None, description="how its velocities are chosen; without, it has no test set"
     )
     stream: Name | None = Field(
@@ -124,13 +140,16 @@ class Search(Strict):
 class Protocol(Strict):
     """What the paper, or we, decide about training apart from sizes."""
 
-    rollout: str | None = Field(None, description="of forecasts")
-    initial: str = Field("random", description="recurrent kernel of forecasters")
+    rollout: Kind = Field(None, description="of forecasts, of fernn.models.rollouts")
+    initial: Initial = Field("random", description="recurrent kernel of forecasters")
     learning_rate: Amount
     learning_rates: dict[str, Amount] = Field(
         {}, description="of single models, in place of learning_rate"
     )
-    schedule: str
+    schedule: Kind = Field(description="of fernn.training.schedules")
+    loss: Kind = LOSS
+    optimiser: Kind = OPTIMISER
+    strategy: Kinds = STRATEGY
     clip: Amount
     extend_horizon: bool = False
     as_published: bool = Field(
@@ -164,7 +183,7 @@ class Sizes(Strict):
     hidden: Channels
     decoder_layers: Annotated[int, Field(ge=0, le=1000)]
     batch: Count
-    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+    precision: Precision = Field(
         "float32", description="of training; tf32 and bfloat16 are for GPUs"
     )
     sequences: Count = Field(description="in an epoch")

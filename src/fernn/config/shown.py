@@ -20,12 +20,11 @@ def properties(
     """What `fernn.needs` tells of a cube; with the sizes of a budget, all of it."""
     experiment = config.experiments[name]
     data = str(experiment.dataset.get("kind"))
-    known = options.names("data", data) if data in options.kinds("data") else []
     found = {
         "statistic": config.axes[axis].statistic if axis in config.axes else None,
         "draw": config.axes[axis].draw if axis in config.axes else None,
         "unit": "pixels" if on_torus(flow_of(experiment)) else "degrees",
-        "changing": "motion" in known,
+        "changing": "motion" in options.names("data", data),
     }
     if sizes is not None:
         horizon = axis_of(config, sizes, axis, sizes.long_horizon)["horizon"]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any
 
 from fernn.config import options
-from fernn.config.problems import Problem, from_pydantic
+from fernn.config.problems import Problem, of_field
 from fernn.config.schema import Budget, Config
 
 FORECAST = "forecast"
@@ -26,12 +24,7 @@ def sized(config: Config, budget: Budget, experiment: str) -> Budget:
 def out_of_range(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
     """Sizes among the options of an axis or model that a budget could not have."""
     for name in own.keys() & Budget.model_fields.keys():
-        field = Budget.model_fields[name]
-        limited: Any = Annotated[field.annotation, *field.metadata]  # pyright: ignore
-        try:
-            TypeAdapter(limited).validate_python(own[name])
-        except ValidationError as error:
-            yield from from_pydantic(error, (*path, name))
+        yield from of_field(Budget, name, own[name], (*path, name))
 
 
 def options_of_sizes(config: Config) -> set[str]:
@@ -49,6 +42,4 @@ def task(config: Config, experiment: str) -> str:
 
 def task_of(package: str, kind: str) -> str:
     """``TASK`` of a module; forecasting is what they do by default."""
-    if kind not in options.kinds(package):
-        return FORECAST
     return options.constant(package, kind, "TASK") or FORECAST

@@ -7,16 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from fernn.config import models, options
-from fernn.config.choices import CHOICES
-from fernn.config.fields import Amount, same
-from fernn.config.learners import TRAINING, value_of
-from fernn.config.options import unknown
-from fernn.config.problems import Problem, from_pydantic
+from fernn.config import models, options, protocols
+from fernn.config.fields import same
+from fernn.config.learners import TRAINING, value_of, with_defaults
+from fernn.config.problems import Problem, of_field
 from fernn.config.schema import Config, Protocol, Range, Search
 from fernn.config.sizes import options_of_sizes, sized
+from fernn.training.settings import dotted, specs_of, with_options
 from labrun.errors import nearest
 
 _WHOLE = "; with `integer: true` a range is of whole numbers"
@@ -110,15 +107,17 @@ def _twice(choices: list[Any]) -> bool:
 def _range(config: Config, users: Users, name: str, span: Range) -> Iterator[Problem]:
     """Whether there is such an option, and what it makes of the range."""
     path = (*users.path, "ranges", name)
-    kinds = {config.models[model].kind for _, model in users.learners}
     known = {*TRAINING}
-    for kind in kinds & options.kinds("models").keys():
-        known |= {*options.names("models", kind)}
+    for experiment, model in users.learners:
+        known |= {*_of_kinds(config, experiment, model)}
+        known |= {*options.names("models", config.models[model].kind)}
     if name in FIXED:
         yield Problem(path, f"cannot be tuned: it is {FIXED[name]}")
     elif name not in known:
         hint = nearest(name, known - FIXED.keys())
         yield Problem(path, f"cannot be tuned; {hint}")
+    elif "." in name:
+        yield from _of_decided(config, users, name, span)
     elif name in TRAINING:
         for value in _probes(span):
             yield from _of_training(name, value, path)
@@ -136,14 +135,47 @@ def _probes(span: Range) -> list[Any]:
     return [span.low, span.high]
 
 
+def _decided(config: Config, experiment: str, model: str) -> dict[str, Any]:
+    """What a model's training is told; nothing without an experiment."""
+    spec = config.experiments.get(experiment)
+    protocol = config.protocols.get(spec.protocol) if spec else None
+    return protocols.decided(protocol, config.models[model]) if protocol else {}
+
+
+def _of_kinds(config: Config, experiment: str, model: str) -> Iterator[str]:
+    """The options of the kinds that decide a model's training."""
+    for key, value in _decided(config, experiment, model).items():
+        for spec in specs_of(value):
+            if not [*protocols.kind_problems(key, spec, ())]:
+                own = f"{spec['kind']}." if isinstance(value, list) else ""
+                for option in protocols.declared(key, spec["kind"]):
+                    yield f"{key}.{own}{option}"
+
+
+def _of_decided(
+    config: Config, users: Users, name: str, span: Range
+) -> Iterator[Problem]:
+    """What a kind says to values of the range, and whether trial 0 is in it."""
+    path, key = (*users.path, "ranges", name), name.partition(".")[0]
+    for experiment, model in users.learners:
+        if name not in {*_of_kinds(config, experiment, model)}:
+            continue
+        given = _decided(config, experiment, model)
+        for value in _probes(span):
+            tried = with_options(given, {name: value})[key]
+            for each in protocols.kind_problems(key, tried, ()):
+                yield Problem(path, f"does not suit {model!r}: {each.message}")
+        first = dotted(with_defaults(given, users.search)).get(name)
+        if not span.holds(first):
+            where = f"{model!r} in {experiment!r}"
+            yield Problem(path, f"does not hold {first!r}, trial 0's of {where}")
+
+
 def _of_training(name: str, value: Any, path: tuple) -> Iterator[Problem]:
-    if name in CHOICES:
-        yield from unknown(name, value, CHOICES[name], path)
-        return
-    try:
-        TypeAdapter(Amount).validate_python(value, strict=True)
-    except ValidationError as error:
-        yield from from_pydantic(error, path)
+    if name == "schedule":
+        yield from protocols.kind_problems(name, value, path)
+    else:
+        yield from of_field(Protocol, name, value, path)
 
 
 def _of_models(
@@ -151,10 +183,10 @@ def _of_models(
 ) -> Iterator[Problem]:
     """What models say to values of the range, and whether trial 0 is in it."""
     path, sizes = (*users.path, "ranges", name), options_of_sizes(config)
-    budget, kinds = config.budgets.get(config.budget), options.kinds("models")
+    budget = config.budgets.get(config.budget)
     for experiment, model in users.learners:
         entry = config.models[model]
-        if entry.kind not in kinds or name not in options.names("models", entry.kind):
+        if name not in options.names("models", entry.kind):
             continue
         before = {*models.problems(entry, (), sizes)}
         for value in _probes(span):

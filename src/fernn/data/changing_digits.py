@@ -8,7 +8,7 @@ function of its seed, split, epoch and number.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import xarray as xr
@@ -19,11 +19,11 @@ from fernn.data.motions import Motion, Room
 from fernn.videos.base import Device, DigitVideos, Tensor, pairs, pool_of
 from fernn.videos.draws import COMPONENTS, Rows
 from labrun.errors import UserError, nearest
+from labrun.modules import Kind
 from labrun.random_words import below, words
 
 FLOWS = ("translation", "pan")
 DRAWS = ("sampled",)
-NESTED = {"motion": "data/motions"}  # options that are a kind and its options
 FIRST_CHANGE = {
     "long_name": "first frame that first velocities do not lead to; frames: none",
     "units": "frame",
@@ -43,7 +43,7 @@ def synthesize(
     frame_size: int,
     digits: int,
     max_speed: int,
-    motion: dict,
+    motion: Annotated[dict, Kind("data/motions")],
     flow: str = "translation",
 ) -> xr.Dataset:
     """The recipe of a split.

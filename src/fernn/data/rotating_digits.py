@@ -19,8 +19,6 @@ from fernn.videos.draws import Numbers, Rows, Velocity, draw_recipe, given
 from labrun.errors import UserError
 from labrun.random_words import below, words
 
-COMPONENTS = 1  # of a velocity
-
 
 def synthesize(
     atlas: xr.Dataset,

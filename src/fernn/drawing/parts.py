@@ -11,6 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 
 def apart(cubes: Sequence[xr.Dataset]) -> list[xr.Dataset]:
@@ -50,6 +51,12 @@ def legend_of(figure: Figure, panels: Iterable[Axes], note: str = "") -> None:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     legend(figure, list(found.values()), list(found), note)
+
+
+def full_and_open() -> list[Line2D]:
+    """Handles of a full and of an open marker, for a legend."""
+    dot: dict[str, Any] = {"color": "0.3", "marker": "o", "linestyle": "none"}
+    return [Line2D([], [], **dot), Line2D([], [], **dot, mfc="white")]
 
 
 def mark(axes: Axes, x: float, text: str, height: float = 0.99) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-import seaborn
 import xarray as xr
 from matplotlib.figure import Figure
 
@@ -80,6 +79,8 @@ def theme(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 @contextmanager
 def _settings() -> Iterator[None]:
+    import seaborn  # a check of the configuration does without its second
+
     settings: dict[Any, Any] = {}  # whose keys matplotlib types as literals
     settings |= seaborn.axes_style("ticks") | seaborn.plotting_context("paper") | THEME
     with matplotlib.rc_context(settings):

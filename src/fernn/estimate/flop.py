@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -38,10 +39,10 @@ def parameters(network: Network) -> int:
     return models.parameters(build(network))
 
 
-def task_of(network: Network) -> Any:
-    """What the model learns; see `fernn.training.tasks`."""
-    kind = json.loads(network.spec)["kind"]
-    return tasks.named_by(load("fernn.models", kind))
+def task_of(network: Network) -> tuple[Any, Callable[[Any, Tensor], Tensor]]:
+    """What the model learns, see `fernn.training.tasks`, and the loss by default."""
+    task = tasks.named_by(load("fernn.models", json.loads(network.spec)["kind"]))
+    return task, load("fernn.training.losses", task.LOSS).loss
 
 
 class Count(NamedTuple):
@@ -131,11 +132,11 @@ def count(work: Work) -> Count:
 def _of_batch(
     network: Network, batch: int, context: int, horizon: int, trains: bool
 ) -> Count:
-    model, task = build(network), task_of(network)
+    model, (task, loss) = build(network), task_of(network)
     seen, target = task.batch(Blank(network.size), 0, batch, context, horizon)
     counter, calls = FlopCounterMode(display=False), Calls()
     with torch.set_grad_enabled(trains), counter, calls:
         output = model(*seen)
         if trains:
-            task.loss(output, target).backward()
+            loss(output, target).backward()
     return Count(counter.get_total_flops(), calls.number)

@@ -93,15 +93,13 @@ def measure(network: Network, batch: int) -> float:
     from labrun.errors import UserError
 
     place, size, best = device(), 1, 0.0
-    keep_freed_memory()  # as in the workflow's jobs, which have one thread
+    keep_freed_memory()  # and one thread, as in the workflow's jobs
     torch.set_num_threads(1)
-    # On a processor, waiting for other programs does not count.
-    clock = time.process_time if place.type == "cpu" else time.perf_counter
     model = flop.build(network, str(place))
     while size <= batch:
         work = Work(network, size, FRAMES, FRAMES, 1, trains=True)
         try:
-            seconds = _seconds(_step(model, work), clock)
+            seconds = _seconds(_step(model, work), place.type)
         except torch.OutOfMemoryError:
             break
         best = flop.count(work).flop / seconds
@@ -120,13 +118,13 @@ def _step(model: Any, work: Work) -> Callable[[], object]:
     from fernn.estimate.flop import Blank, task_of
 
     split = Blank(work.network.size, str(next(model.parameters()).device))
-    task = task_of(work.network)
+    task, loss = task_of(work.network)
     seen, target = task.batch(split, 0, work.batch, FRAMES, FRAMES)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.0)
 
     def step() -> float:
         optimiser.zero_grad()
-        task.loss(model(*seen), target).backward()
+        loss(model(*seen), target).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         return next(model.parameters()).sum().item()
@@ -134,8 +132,12 @@ def _step(model: Any, work: Work) -> Callable[[], object]:
     return step
 
 
-def _seconds(step: Callable[[], object], clock: Callable[[], float]) -> float:
-    """The shortest of at least two: the first also sets the device up."""
+def _seconds(step: Callable[[], object], device: str) -> float:
+    """The shortest of at least two: the first also sets the device up.
+
+    On a processor, waiting for other programs does not count.
+    """
+    clock = time.process_time if device == "cpu" else time.perf_counter
     spent: list[float] = []
     while len(spent) < 2 or (len(spent) < 10 and sum(spent) < LONGEST):
         started = clock()

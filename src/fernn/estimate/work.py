@@ -108,7 +108,8 @@ def evaluation(
 
 def sequences(recipe: dict[str, Any]) -> int:
     """How many sequences a recipe has: on a grid and under flows, copies of a few."""
-    components = constant("data", recipe["kind"], "COMPONENTS") or 2
+    numbers = constant("data", recipe["kind"], "NUMBERS")
+    components = len(numbers.components) if numbers else 2  # of a velocity
     square = (2 * recipe.get("grid_speed", 0) + 1) ** components
     flows = recipe.get("flows")
     moving = sum(map(any, flows)) if flows else square - 1

@@ -1,4 +1,4 @@
-"""What a model calls each sequence, and how sure it is."""
+"""The class that a model gives each sequence, and the probability of the true one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from fernn.evaluation._subject import Subject
+from fernn.evaluation.subject import Subject
 
 DRAWS = ("sampled", "grid")
 TASK = "classify"
@@ -20,8 +20,8 @@ COPIED = ("label", "person", "scenario", "velocity_rows", "velocity_columns")
 def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
     """The class each sequence is given, and the probability of the true one.
 
-    Several sequences of a clip, from other frames on, are samples of their own; who
-    averages over samples averages over them.
+    Several sequences of a clip, which start at different frames, are samples of their
+    own; a mean over samples is a mean over them too.
 
     Args:
         subject: a model and its test sequences.

@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from fernn.evaluation._slots import VELOCITY
+from fernn.evaluation.velocities import VELOCITY
 from labrun.errors import UserError
 
 SHARED = ("truth", "video")  # equal for all models, as are velocities

@@ -1,4 +1,4 @@
-"""Training curves, from the histories beside the checkpoints; and what copies get."""
+"""Training curves, from the histories of checkpoints, and the error of baselines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from fernn.evaluation import squared_error
-from fernn.evaluation._subject import Subject
+from fernn.evaluation.subject import Subject
 
 DRAWS = (None,)  # it has no test set
 TASK = "any"

@@ -15,8 +15,8 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from fernn.evaluation._slots import components, slot_axes, units
-from fernn.evaluation._subject import Subject
+from fernn.evaluation.subject import Subject
+from fernn.evaluation.velocities import components, slot_axes, units
 from fernn.flows import Flow, Velocity
 
 DRAWS = ("flowed",)

@@ -58,7 +58,7 @@ def by_class(
         The mean over the velocities of a class, (...); NaN where it has none.
     """
     grid = velocities.by_velocity(cube, error)
-    sides = [grid[component].values for component in velocities.axes(grid)]
+    sides = [grid[component].values for component in velocities.names(grid)]
     size = velocities.period(cube)
     seen = velocities.mask(sides, velocities.trained(cube), size)
     inside = velocities.mask(sides, about["velocities"], size)

@@ -1,4 +1,4 @@
-"""The test sequences themselves: what the models are shown."""
+"""The test sequences themselves, as the models observe them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import xarray as xr
 
-from fernn.evaluation._subject import Subject
+from fernn.evaluation.subject import Subject
 
 DRAWS = ("sampled", "grid")
 TASK = "classify"

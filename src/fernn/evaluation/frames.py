@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from fernn.evaluation._subject import Subject
+from fernn.evaluation.subject import Subject
 
 
 @torch.no_grad()

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 import xarray as xr
 
-from fernn.evaluation._slots import components, slot_axes, units
-from fernn.evaluation._subject import Subject
+from fernn.evaluation.subject import Subject
+from fernn.evaluation.velocities import components, slot_axes, units
 from labrun.errors import UserError
 
 DRAWS = ("flowed",)

@@ -8,8 +8,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from fernn.evaluation._by_frame import by_frame
-from fernn.evaluation._subject import Subject
+from fernn.evaluation.subject import Subject, by_frame
 
 HEADLINE = "mse"
 MEANINGS = {

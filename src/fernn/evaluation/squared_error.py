@@ -8,9 +8,8 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from fernn.evaluation._by_frame import by_frame
-from fernn.evaluation._slots import VELOCITY, components
-from fernn.evaluation._subject import Subject
+from fernn.evaluation import velocities
+from fernn.evaluation.subject import Subject, by_frame
 
 HEADLINE = "clamped_squared_error"
 MEANINGS = {
@@ -36,10 +35,8 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
     """
     assert subject.sequences is not None
     recipe = subject.sequences.recipe
-    velocities = {
-        VELOCITY + name: recipe[VELOCITY + name] for name in components(recipe)
-    }
-    return by_frame(subject, spec, _errors, MEANINGS).assign_coords(velocities)
+    moves = {name: recipe[name] for name in velocities.names(recipe)}
+    return by_frame(subject, spec, _errors, MEANINGS).assign_coords(moves)
 
 
 def _errors(predicted: Tensor, true: Tensor) -> Tensor:

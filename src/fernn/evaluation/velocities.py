@@ -1,4 +1,4 @@
-"""The velocities of a cube: of its samples, of the training data, and on a grid."""
+"""The velocities of recipes and cubes: their components, and samples on a grid."""
 
 from __future__ import annotations
 
@@ -7,6 +7,38 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import xarray as xr
+
+from fernn.velocities import Velocity
+
+VELOCITY = "velocity_"
+
+
+def names(data: xr.Dataset | xr.DataArray) -> list[str]:
+    """The variables of a velocity's components, such as ``velocity_rows``, in order."""
+    found = data.variables if isinstance(data, xr.Dataset) else data.coords
+    return [str(name) for name in found if str(name).startswith(VELOCITY)]
+
+
+def components(data: xr.Dataset | xr.DataArray) -> list[str]:
+    """The components of a velocity: rows and columns, or degrees."""
+    return [name.removeprefix(VELOCITY) for name in names(data)]
+
+
+def units(recipe: xr.Dataset) -> dict[str, str]:
+    """The attributes of a velocity's components."""
+    return {"units": recipe[names(recipe)[0]].attrs.get("units", "pixel/frame")}
+
+
+def slot_axes(
+    velocities: Sequence[Velocity],
+) -> tuple[list[list[int]], list[tuple[int, ...]]]:
+    """The sorted speeds of each component, and each slot's place among them."""
+    sides = [sorted(set(speeds)) for speeds in zip(*velocities, strict=True)]
+    places = [
+        tuple(side.index(speed) for side, speed in zip(sides, velocity, strict=True))
+        for velocity in velocities
+    ]
+    return sides, places
 
 
 def by_velocity(cube: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
@@ -23,11 +55,11 @@ def by_velocity(cube: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
     Raises:
         ValueError: the digits of a sample move differently.
     """
-    names, speeds = axes(cube), []
-    for axis in names:
-        digits = cube[axis].transpose("sample", "digit").values
+    variables, speeds = names(cube), []
+    for name in variables:
+        digits = cube[name].transpose("sample", "digit").values
         if (digits != digits[:, :1]).any():
-            raise ValueError(f"`{axis}` differs between the digits of a sample")
+            raise ValueError(f"`{name}` differs between the digits of a sample")
         speeds.append(digits[:, 0])
     grids = [np.unique(speed) for speed in speeds]
     values = values.transpose(..., "sample")
@@ -38,19 +70,13 @@ def by_velocity(cube: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
         if chosen.any():
             result[(..., *at)] = values.values[..., chosen].mean(axis=-1)
     coords = {str(d): values[d] for d in values.dims[:-1] if d in values.coords}
-    coords |= dict(zip(names, grids, strict=True))
-    return xr.DataArray(result, coords=coords, dims=(*values.dims[:-1], *names))
-
-
-def axes(cube: xr.Dataset | xr.DataArray) -> list[str]:
-    """The names of a velocity's components, in order."""
-    names = cube.variables if isinstance(cube, xr.Dataset) else cube.coords
-    return [str(name) for name in names if str(name).startswith("velocity_")]
+    coords |= dict(zip(variables, grids, strict=True))
+    return xr.DataArray(result, coords=coords, dims=(*values.dims[:-1], *variables))
 
 
 def period(cube: xr.Dataset) -> int:
     """Velocities are the same modulo this: a turn, or the size of the frame."""
-    turns = axes(cube) == ["velocity_degrees"]
+    turns = components(cube) == ["degrees"]
     return 360 if turns else int(cube.attrs["frame_size"])
 
 
@@ -59,7 +85,7 @@ def trained(cube: xr.Dataset) -> set[tuple[int, ...]]:
     step = int(cube.attrs.get("step", 1))
     multiples = range(-int(cube.attrs["max_speed"]), int(cube.attrs["max_speed"]) + 1)
     speeds = [step * multiple for multiple in multiples]
-    return set(itertools.product(speeds, repeat=len(axes(cube))))
+    return set(itertools.product(speeds, repeat=len(names(cube))))
 
 
 def mask(sides: Sequence[np.ndarray], chosen: Iterable, size: int) -> np.ndarray:
@@ -81,5 +107,5 @@ def mask(sides: Sequence[np.ndarray], chosen: Iterable, size: int) -> np.ndarray
 
 def speed(cube: xr.Dataset) -> np.ndarray:
     """The larger of the components of each sample's velocity, pixel/frame."""
-    parts = [np.abs(cube[f"velocity_{axis}"].values) for axis in ("rows", "columns")]
+    parts = [np.abs(cube[VELOCITY + name].values) for name in ("rows", "columns")]
     return np.maximum(*parts)

@@ -28,7 +28,6 @@ from fernn.figures.velocity_generalization import numbers
 
 __all__ = ["SHOWS", "draw", "numbers"]
 SHOWS = {"velocity": {"statistic": "squared_error", "draw": "grid", "unit": "degrees"}}
-COMPONENT = "velocity_degrees"
 
 
 @theme
@@ -52,10 +51,10 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
 def _panel(axes: Axes, cube: xr.Dataset, looks: dict) -> None:
     error = aggregate.trained_frames(cube)["clamped_squared_error"]
     error = velocities.by_velocity(cube, aggregate.worst(error).mean("frame"))
-    degrees = error[COMPONENT].values
+    degrees = error["velocity_degrees"].values
     about = aggregate.models(cube)
     for name in about:
-        own = error.sel(model=name).transpose("seed", COMPONENT)
+        own = error.sel(model=name).transpose("seed", "velocity_degrees")
         inside = velocities.mask(
             [degrees], about[name]["velocities"], velocities.period(cube)
         )
@@ -99,8 +98,7 @@ def _legend(figure: Figure, looks: dict, cubes: Sequence[xr.Dataset]) -> None:
         )
         for look in looks.values()
     ]
-    dot: dict[str, Any] = {"color": "0.3", "marker": "o", "linestyle": "none"}
-    handles += [Line2D([], [], **dot), Line2D([], [], **dot, mfc="white")]
+    handles += parts.full_and_open()
     labels = [look.label for look in looks.values()] + ["in V", "not in V"]
     note = f"grey: velocities in training; {parts.seeds(cubes)}"
     parts.legend(figure, handles, labels, note)

@@ -123,8 +123,7 @@ def _legend(figure: Figure, looks: dict, cubes: Sequence[xr.Dataset]) -> None:
     handles = [
         Line2D([], [], color=look.color, marker=look.marker) for look in looks.values()
     ]
-    dot: dict[str, Any] = {"color": "0.3", "marker": "o", "linestyle": "none"}
-    handles += [Line2D([], [], **dot), Line2D([], [], **dot, mfc="white")]
+    handles += parts.full_and_open()
     labels = [look.label for look in looks.values()] + ["ν̂ in V", "ν̂ not in V"]
     note = f"dot: one flow; bar: median over the flows; {parts.seeds(cubes)}"
     parts.legend(figure, handles, labels, note)

@@ -81,8 +81,7 @@ class Slots:
         """
         still = self.hidden.sel(motion="still")[self.partner(row), -1].values
         moving = self.hidden.sel(motion="moving")[row, -1].values
-        shift = [-self.travelled * component for component in self.velocity]
-        apart = np.roll(moving, shift, axis=(0, 1)) - still
+        apart = _shifted_back(moving, self.velocity, self.travelled) - still
         norm = np.linalg.norm(still)
         return abs(apart), float(np.linalg.norm(apart) / norm) if norm else 0.0
 
@@ -138,6 +137,14 @@ def _slots(cube: xr.Dataset, name: str, velocities: Sequence) -> Slots:
     return Slots(look.label, look.color, velocity, steps, hidden, travelled)
 
 
+def _shifted_back(
+    moving: np.ndarray, velocity: tuple[int, int], frames: int
+) -> np.ndarray:
+    """States (..., row, column) of an input that has moved for some frames."""
+    back = [-frames * component for component in velocity]
+    return np.roll(moving, back, axis=(-2, -1))
+
+
 def _height(slots: Slots) -> float:
     return len(slots.steps) * PITCH + HEADING
 
@@ -177,13 +184,9 @@ def _model(axes: Axes, slots: Slots, top: float) -> None:
                 parts.cell(axes, image, left + column * PITCH, y, "magma", high)
         source = slots.partner(row)
         if source is None:
-            place: dict[str, Any] = {
-                "size": 5.5,
-                "color": FAINT,
-                "ha": "center",
-                "va": "center",
-            }
-            axes.text(DIFFERENCE + 0.5, y + 0.5, "ν − ν̂ is\nnot in V", **place)
+            faint: dict[str, Any] = {"size": 5.5, "color": FAINT, "ha": "center"}
+            text = "ν − ν̂ is\nnot in V"
+            axes.text(DIFFERENCE + 0.5, y + 0.5, text, va="center", **faint)
         else:
             _compare(axes, slots, row, y, top + source * PITCH, high)
 
@@ -195,15 +198,10 @@ def _compare(
     image, error = slots.difference(row)
     follows = slots.steps[row] == (0 if slots.single else 1)  # moves with the input
     color, width = (slots.color, 1.4) if follows else ("0.6", 0.8)
-    arrow: dict[str, Any] = {
-        "arrowstyle": "-|>",
-        "shrinkA": 0,
-        "shrinkB": 0,
-        "ec": color,
-        "fc": color,
-    }
+    arrow: dict[str, Any] = {"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 0}
+    arrow |= {"ec": color, "fc": color, "lw": width}
     start, end = (END + 0.03, source + 0.5), (MOVING - 0.15, y + 0.5)
-    axes.annotate("", end, start, arrowprops={**arrow, "lw": width})
+    axes.annotate("", end, start, arrowprops=arrow)
     if follows:
         equal = "=" if error < ROUNDING else "≠" if error > 0.01 else "≈"
         middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2 - 0.22
@@ -244,8 +242,6 @@ def _errors(
     rows, columns = slot
     still = last.sel(motion="still", slot_rows=0, slot_columns=0).values
     moving = last.sel(motion="moving", slot_rows=rows, slot_columns=columns).values
-    travelled = hidden.sizes["frame"] - 1
-    back = [-travelled * component for component in flow]
-    apart = np.roll(moving, back, axis=(1, 2)) - still
+    apart = _shifted_back(moving, flow, hidden.sizes["frame"] - 1) - still
     norms = [np.linalg.norm(states, axis=(1, 2)) for states in (apart, still)]
     return [float(difference / norm) for difference, norm in zip(*norms, strict=True)]

@@ -1,14 +1,14 @@
 """Validation error during training.
 
-Left: against optimiser updates. Right: against compute, for which an update counts its
-cost relative to the reference model (`cost` in config.yaml). Thin lines are seeds, bold
-lines their geometric mean. Grey lines: baselines, which are not trained; one whose
-error is exactly 0 is named in the legend only.
+Left: against optimiser updates. Right: against compute, where an update of a model
+counts as its cost relative to an update of the model named at the axis (`cost` in
+config.yaml). Thin lines are seeds, bold lines their geometric mean. Grey lines:
+baselines, which are not trained; one whose error is exactly 0 is named in the legend
+only.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 import xarray as xr
@@ -85,12 +85,9 @@ def _curve(axes: Axes, model: xr.Dataset, look: Look, cost: float) -> None:
 
 
 def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
-    reference = [
-        about["label"]
-        for about in json.loads(cube.attrs["models"]).values()
-        if about["cost"] == 1
-    ]
-    unit = f"1 = one update of {reference[0]}" if reference else "updates × cost"
+    trained = aggregate.models(cube, baselines=False).values()
+    units = [about["label"] for about in trained if about["cost"] == 1]
+    unit = f"1 = one update of {units[0]}" if units else "updates × cost"
     row[0].set(yscale="log", ylabel="validation error (MSE)")
     row[0].set(xlabel="optimiser updates", title=parts.title(cube))
     row[1].set(xlabel=f"compute ({unit})", title="at equal compute")

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import seaborn
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -108,6 +107,8 @@ def _norm(grids: Sequence[xr.DataArray], looks: dict, level: float) -> LogNorm:
 def _heat_map(axes: Axes, error: xr.DataArray, norm: LogNorm) -> None:
     rows, columns = error["velocity_rows"].values, error["velocity_columns"].values
     legible = max(error.shape) <= LEGIBLE
+    import seaborn  # a check of the configuration does without its second
+
     text = np.vectorize(parts.short)(error.values)
     seaborn.heatmap(
         error.values,

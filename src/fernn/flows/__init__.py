@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from fernn.flows._base import Flow, Velocity
-from fernn.flows._expansion import held
-from fernn.flows._frame import Frame, Size
+from fernn.flows._base import Flow, Frame, Size, Velocity, frame_of
+from fernn.flows._regular import ExpandedKernels, cached_kernels
 from labrun.modules import load
 
-__all__ = ["Flow", "Frame", "Size", "Velocity", "build", "held"]
+__all__ = [
+    "ExpandedKernels",
+    "Flow",
+    "Frame",
+    "Size",
+    "Velocity",
+    "build",
+    "cached_kernels",
+    "frame_of",
+]
 
 
 def build(spec: dict[str, Any], size: Size) -> Flow:

@@ -1,14 +1,19 @@
-"""What every flow offers."""
+"""What every flow offers, and the size of the frames that it moves."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fernn.velocities import Velocity
+from fernn.velocities import Velocity, whole
+from labrun.errors import UserError, shown
+
+Frame = tuple[int, int]
+Size = int | Sequence[int]  # the side of a square, or rows and columns
 
 
 class Flow(ABC):
@@ -23,13 +28,21 @@ class Flow(ABC):
         velocities: V, in the order of the velocity axis of a hidden state.
         fibre: channels of a state for each hidden channel, such as orientations.
         kernel: side of the kernels, unless another is asked for.
-        padding: how frames go on beyond their border.
+        padding: how frames continue beyond their border.
     """
 
     velocities: tuple[Velocity, ...]
     fibre: int = 1
     kernel: int = 3
     padding: Literal["circular", "zeros"] = "circular"
+
+    @property
+    def torus(self) -> Frame | None:
+        """Height and width of the torus on which V shifts by whole pixels.
+
+        None if the action is another, such as one that interpolates.
+        """
+        return None
 
     @abstractmethod
     def act(
@@ -83,3 +96,23 @@ class Flow(ABC):
             padding_mode=self.padding,
             bias=False,
         )
+
+
+def frame_of(size: Any) -> Frame:
+    """The height and width that a size gives, pixels.
+
+    Args:
+        size: the side of a square frame, or (rows, columns).
+
+    Raises:
+        UserError: it is neither, or not positive.
+    """
+    message = "size must be a positive number of pixels, or two of them (rows, columns)"
+    try:
+        pair = tuple(size)
+    except TypeError:
+        pair = size, size
+    if len(pair) != 2:
+        raise UserError(f"{message}, got {shown(size)}")
+    rows, columns = (whole(side, message, least=1, told=size) for side in pair)
+    return rows, columns

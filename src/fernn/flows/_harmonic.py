@@ -17,8 +17,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from fernn.flows._kernels import computed
-from fernn.flows._products import add_products, product, products
+from fernn.flows._numerics import add_products, autocast, product, products
 from fernn.flows._tables import Tables
 
 
@@ -34,7 +33,7 @@ def convolve(
         mixing: from `Tables.mixing`.
         tables: of N and the basis.
     """
-    found = HarmonicConvolution.apply(computed(signal), computed(mixing), tables)
+    found = HarmonicConvolution.apply(autocast(signal), autocast(mixing), tables)
     assert isinstance(found, Tensor)
     return found
 
@@ -48,16 +47,16 @@ class HarmonicConvolution(torch.autograd.Function):
         ctx.tables = tables
         forward, inverse, planes = tables.constants(signal)
         found = []
-        for piece in signal.unbind(0):
-            spectrum = _spectrum(piece, forward, tables)
+        for sample in signal.unbind(0):
+            spectrum = _spectrum(sample, forward, tables)
             pixels = spectrum.shape[-2] * spectrum.shape[-1]
-            mixed = piece.new_zeros(*mixing.shape[:2], pixels)
+            mixed = sample.new_zeros(*mixing.shape[:2], pixels)
             for some, columns in tables.chunks(spectrum):
                 reduced = tables.reduce(spectrum[:, :, some], planes)
                 add_products(mixed, mixing[:, :, columns], reduced)
             mixed = rearrange(mixed, "k (p o) x -> (k p) (o x)", p=2)
             channels = mixing.shape[1] // 2 * tables.count
-            found.append(product(inverse, mixed).view(channels, *piece.shape[-2:]))
+            found.append(product(inverse, mixed).view(channels, *sample.shape[-2:]))
         return torch.stack(found)
 
     @staticmethod
@@ -68,11 +67,11 @@ class HarmonicConvolution(torch.autograd.Function):
         to_signal = torch.empty_like(signal)
         to_mixing = torch.zeros_like(mixing)
         pairs = zip(signal.unbind(0), gradients[0].unbind(0), strict=True)
-        for index, (piece, gradient) in enumerate(pairs):
+        for index, (sample, gradient) in enumerate(pairs):
             mixed = product(inverse.T, gradient.reshape(tables.count, -1))
             outputs = mixing.shape[1] // 2
             mixed = rearrange(mixed, "(k p) (o x) -> k (p o) x", p=2, o=outputs)
-            spectrum = _spectrum(piece, forward, tables)
+            spectrum = _spectrum(sample, forward, tables)
             for some, columns in tables.chunks(spectrum):
                 own = spectrum[:, :, some]
                 if ctx.needs_input_grad[1]:
@@ -84,12 +83,12 @@ class HarmonicConvolution(torch.autograd.Function):
                     spectrum[:, :, some] = tables.spread(back, planes, own.shape)
             if ctx.needs_input_grad[0]:
                 turned = product(forward.T, spectrum.view(len(forward), -1))
-                to_signal[index] = turned.view_as(piece)
+                to_signal[index] = turned.view_as(sample)
         return to_signal, to_mixing, None
 
 
-def _spectrum(piece: Tensor, forward: Tensor, tables: Tables) -> Tensor:
+def _spectrum(sample: Tensor, forward: Tensor, tables: Tables) -> Tensor:
     """One sample's transform: (frequency, part, channel, height, width)."""
-    found = product(forward, piece.reshape(tables.count, -1))
-    channels = piece.shape[0] // tables.count
-    return found.view(len(forward) // 2, 2, channels, *piece.shape[-2:])
+    found = product(forward, sample.reshape(tables.count, -1))
+    channels = sample.shape[0] // tables.count
+    return found.view(len(forward) // 2, 2, channels, *sample.shape[-2:])

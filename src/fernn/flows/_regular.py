@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -10,15 +13,66 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fernn.flows import _fused, _harmonic
-from fernn.flows._basis import harmonics, turned
-from fernn.flows._expansion import Expanded
+from fernn.flows import _harmonic
+from fernn.flows._basis import Basis, harmonics, turned
 from fernn.flows._tables import Tables
 
+Form = Literal["bank", "harmonic"]
 WORTH = 250  # (fewer multiplications) × (channels) from which the harmonic form wins
 
 
-class _Convolution(Expanded):
+class ExpandedKernels(nn.Module):
+    """A module whose kernels are computed from fewer numbers, its `weight`.
+
+    Inside `cached_kernels` they are computed once, with their gradient.
+    """
+
+    weight: nn.Parameter
+
+    def __init__(self):
+        super().__init__()
+        self._open_blocks = 0
+        self._cached: tuple[tuple, Tensor] | None = None
+
+    def expand(self) -> Tensor:
+        """The kernels."""
+        raise NotImplementedError
+
+    def kernels(self) -> Tensor:
+        """The kernels, cached if a block of `cached_kernels` is open.
+
+        A block may stay open while the weight changes, as of a generator of frames
+        that waits: then they are computed again.
+        """
+        if not self._open_blocks:
+            return self.expand()
+        weight = self.weight
+        state = id(weight), weight._version, weight.dtype, weight.device
+        key = *state, torch.is_grad_enabled()
+        if self._cached is None or self._cached[0] != key:
+            self._cached = key, self.expand()
+        return self._cached[1]
+
+
+@contextmanager
+def cached_kernels(module: nn.Module) -> Iterator[None]:
+    """Within the block every part of a module expands its kernels once.
+
+    One backward pass belongs to a block: the kernels have a single graph.
+    """
+    parts = [part for part in module.modules() if isinstance(part, ExpandedKernels)]
+    for part in parts:
+        part._open_blocks += 1
+    try:
+        yield
+    finally:
+        for part in parts:
+            part._open_blocks -= 1
+            if not part._open_blocks:
+                part._cached = None
+
+
+class _Convolution(ExpandedKernels):
     """Weights of a basis, without bias: height and width stay, zero beyond the border.
 
     Initial weights give outputs of a third of the inputs' variance, as torch's own
@@ -39,7 +93,7 @@ class _Convolution(Expanded):
         outputs: int,
         kernel: int,
         orientations: int,
-        basis: str = "gauss",
+        basis: Basis = "gauss",
         turns: int = 1,
     ):
         super().__init__()
@@ -86,7 +140,7 @@ class Projection(_Convolution):
         outputs: int,
         kernel: int,
         orientations: int,
-        basis: str = "gauss",
+        basis: Basis = "gauss",
     ):
         super().__init__(inputs, outputs, kernel, 1, basis)
         self.pooled = orientations
@@ -117,8 +171,7 @@ class RegularConvolution(_Convolution):
 
     Args are those of `Lifting`, and:
         form: ``bank`` convolves with all N² kernels; ``harmonic`` works on the Fourier
-            transform over orientations, at the cost of N, and ``triton`` does so by
-            kernels for GPUs; None for the faster of the first two.
+            transform over orientations, at the cost of N; None for the faster.
     """
 
     def __init__(
@@ -127,11 +180,11 @@ class RegularConvolution(_Convolution):
         outputs: int,
         kernel: int,
         orientations: int,
-        basis: str = "gauss",
-        form: str | None = None,
+        basis: Basis = "gauss",
+        form: Form | None = None,
     ):
         super().__init__(inputs, outputs, kernel, orientations, basis, orientations)
-        self.form = form or faster(orientations, inputs, kernel, len(self.weight))
+        self.form: str = form or faster(orientations, inputs, kernel, len(self.weight))
         self.tables = Tables(basis, kernel, orientations)
 
     def expand(self) -> Tensor:
@@ -160,12 +213,10 @@ class RegularConvolution(_Convolution):
         """The convolution with what `expand` gave."""
         if self.form == "bank":
             return F.conv2d(signal, kernels, padding=self.kernel // 2)
-        if self.form == "triton" and not signal.is_meta:  # there work is only counted
-            return _fused.convolve(signal, kernels, self.tables)
         return _harmonic.convolve(signal, kernels, self.tables)
 
 
-def faster(orientations: int, channels: int, kernel: int, functions: int) -> str:
+def faster(orientations: int, channels: int, kernel: int, functions: int) -> Form:
     """The form that is faster; measured, see docs/rotation.md.
 
     The bank multiplies :math:`N^2 k^2` times a channel pair and pixel, the harmonic

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from fernn.flows._basis import harmonics
+from fernn.flows._basis import Basis, harmonics
 
 CACHE = 2**23  # bytes
 
@@ -36,7 +36,7 @@ class Tables:
         orientations: N.
     """
 
-    def __init__(self, basis: str, kernel: int, orientations: int):
+    def __init__(self, basis: Basis, kernel: int, orientations: int):
         order, self.real, self.imaginary = harmonics(basis, kernel)
         self.orders = order.tolist()
         self.count, self.reach = orientations, max(self.orders)
@@ -86,26 +86,6 @@ class Tables:
             imaginary = function.sign * self.imaginary[function.profile]
             rows += [torch.stack([real, -imaginary]), torch.stack([imaginary, real])]
         return torch.stack(rows)
-
-    def taps(
-        self, like: Tensor
-    ) -> tuple[Float[Tensor, "function 2 2 tall wide"], Int[Tensor, " function"]]:
-        """What kernels for GPUs ask: the basis, and what frequencies it reads.
-
-        Returns:
-            The kernels of `constants`, parts apart, in single precision at least; and
-            places in the spectrum, those of the outputs beginning at 0.
-        """
-        exact = torch.promote_types(like.dtype, torch.float32)
-        key = "taps", exact, like.device
-        if key not in self._made:
-            planes = self.constants(like.new_empty(0, dtype=exact))[2]
-            places = [self.reach + function.order for function in self.functions]
-            with torch.inference_mode(False):
-                shifts = torch.tensor(places, dtype=torch.int32, device=like.device)
-                self._made[key] = planes.unflatten(0, (-1, 2)), shifts
-        taps, shifts = self._made[key]
-        return taps, shifts
 
     def mixing(
         self, weight: Float[Tensor, "function turn outputs inputs"]

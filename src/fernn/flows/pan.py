@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fernn.flows._frame import Size, frame_of
+from fernn.flows._base import Size, frame_of
 from fernn.flows.translation import Translation
 from labrun.errors import UserError
 

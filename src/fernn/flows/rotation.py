@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Literal, get_args
 
 import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fernn.flows._base import Flow, Velocity
-from fernn.flows._basis import BASES, KERNELS
-from fernn.flows._frame import Size, frame_of
+from fernn.flows._base import Flow, Size, Velocity, frame_of
+from fernn.flows._basis import BASES, KERNELS, Basis
 from fernn.flows._regular import Lifting, Projection, RegularConvolution
 from fernn.flows._rotate import rotate
 from fernn.velocities import checked, whole
-from labrun.errors import UserError, nearest
+from labrun.errors import UserError, require_known
 
 WAYS = ("max_speed", "velocities", "closed")  # to give V
 ORIENTATIONS = "orientations"  # the option that tells how many a state has
-INTERPOLATIONS = ("bicubic", "bilinear")
+Interpolation = Literal["bicubic", "bilinear"]
 
 
 class Rotation(Flow):
@@ -47,20 +47,18 @@ class Rotation(Flow):
     """
 
     padding = "zeros"
+    basis: Basis
 
     def __init__(
         self,
         velocities: Iterable[Sequence[int]],
         orientations: int,
-        basis: str = "gauss",
-        interpolation: str = "bicubic",
+        basis: Basis = "gauss",
+        interpolation: Interpolation = "bicubic",
     ):
         orientations = whole(orientations, "orientations must be positive", least=1)
-        if basis not in BASES:
-            raise UserError(f"no basis {basis!r}; {nearest(basis, BASES)}")
-        if interpolation not in INTERPOLATIONS:
-            hint = nearest(interpolation, INTERPOLATIONS)
-            raise UserError(f"no interpolation {interpolation!r}; {hint}")
+        require_known("basis", basis, BASES)
+        require_known("interpolation", interpolation, get_args(Interpolation))
         self.velocities = checked(velocities, ("degrees",), "degrees")
         self.fibre, self.basis, self.interpolation = orientations, basis, interpolation
         self.kernel = KERNELS[basis]
@@ -151,8 +149,8 @@ def build(
     step: int | None = None,
     velocities: list[int] | None = None,
     closed: bool = False,
-    basis: str = "gauss",
-    interpolation: str = "bicubic",
+    basis: Basis = "gauss",
+    interpolation: Interpolation = "bicubic",
 ) -> Rotation:
     """V up to ``max_speed`` steps, as a list, or ``closed``: all multiples of a step.
 

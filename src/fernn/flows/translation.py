@@ -9,8 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fernn.flows._base import Flow
-from fernn.flows._frame import Size, frame_of
+from fernn.flows._base import Flow, Frame, Size, frame_of
 from fernn.velocities import Velocity, checked, square
 from labrun.errors import UserError
 
@@ -30,9 +29,6 @@ class Translation(Flow):
         velocities: the set V, in the order of the velocity axis.
         size: side of a square frame, or its (rows, columns), pixels.
 
-    Attributes:
-        frame: rows and columns, pixels.
-
     Raises:
         UserError: V is empty, a velocity is no pair of whole numbers, two are equal on
             this torus, or the size is not positive.
@@ -40,8 +36,8 @@ class Translation(Flow):
 
     def __init__(self, velocities: Iterable[Sequence[int]], size: Size):
         self.velocities = checked(velocities, ("rows", "columns"), "pixels")
-        self.frame = frame_of(size)
-        self.size = self.frame if len(set(self.frame)) == 2 else self.frame[0]
+        self._torus = rows, columns = frame_of(size)
+        self.size = rows if rows == columns else self._torus
         self._slots = {self._wrap(v): slot for slot, v in enumerate(self.velocities)}
         if not self.velocities:
             raise UserError("a flow needs at least one velocity; V is empty")
@@ -51,15 +47,20 @@ class Translation(Flow):
                 f" V has {len(self.velocities)}, of which {len(self._slots)} differ"
             )
 
+    @property
+    def torus(self) -> Frame:
+        """Height and width, pixels."""
+        return self._torus
+
     def _wrap(self, velocity: Velocity) -> Velocity:
-        (rows, columns), (height, width) = velocity, self.frame
+        (rows, columns), (height, width) = velocity, self.torus
         return rows % height, columns % width
 
     def frame_objection(self, height: int, width: int) -> str | None:
         """See `Flow.frame_objection`: another torus has other shifts."""
-        if (height, width) == self.frame:
+        if (height, width) == self.torus:
             return None
-        rows, columns = self.frame
+        rows, columns = self.torus
         size = height if height == width else (height, width)
         return (
             f"frames are {height}×{width} pixels, the flow's torus {rows}×{columns};"

@@ -18,8 +18,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from fernn.flows import held
-from fernn.models._rollout import Carry, begin, several
+from fernn.flows import cached_kernels
+from fernn.models.rollouts import Carry
 
 if TYPE_CHECKING:
     from fernn.models.forecaster import Forecaster
@@ -34,14 +34,14 @@ def forward(
     """The `ahead` frames after the observed `video`."""
 
     def observe(drives: list[Tensor], state: Tensor | None) -> Tensor | None:
-        with held(model):
+        with cached_kernels(model):
             for drive in drives:
                 state = model.cell(drive, state)
         return state
 
     def predict(count: int, carry: Carry) -> tuple[Carry, Tensor]:
-        with held(model):
-            return several(model, carry, count)
+        with cached_kernels(model):
+            return model.rollout.steps(model, carry, count)
 
     run = _again if checkpoints else _once
     drives, state, predicted = list(model.cell.lift(video)), None, []
@@ -49,8 +49,8 @@ def forward(
     for first, count in segments(len(drives), length):
         state = run(observe, drives[first : first + count], state)
     assert state is not None
-    carry = begin(model.rollout, state, video)
-    if model.rollout == "advect":  # nothing between its frames is kept
+    carry = model.rollout.begin(state, video)
+    if not model.rollout.recurrent:  # nothing between its frames is kept
         length = ahead
     for _, count in segments(ahead, length):
         carry, frames = run(predict, count, carry)

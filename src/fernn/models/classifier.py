@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import torch
 from einops import rearrange
@@ -11,17 +11,20 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fernn import cells, flows
-from fernn.cells import FlowEquivariantCell
-from fernn.cells._checks import check_lift
-from fernn.models._boundary import padding_mode
-from fernn.models._checks import check_cell
-from fernn.models._learned_shifts import LearnedShiftCell
+from fernn.cells import Cell, State, Video, check_lift
+from fernn.models._options import (
+    POOLINGS,
+    Boundary,
+    Pooling,
+    check_cell,
+    padding_mode,
+)
 from fernn.velocities import whole
-from labrun.errors import UserError, nearest, shown
+from labrun.errors import UserError, require_known, shown
+from labrun.modules import Kind
 
 TASK = "classify"
-SHIFTS = ("flow", "learned")
-POOLINGS = {"max": torch.amax, "mean": torch.mean, "sum": torch.sum}
+Shifts = Literal["flow", "learned"]
 KERNELS = (5, 3, 3)  # of the encoder's layers
 
 
@@ -50,17 +53,16 @@ class Classifier(nn.Module):
 
     def __init__(
         self,
-        cell: FlowEquivariantCell,
+        cell: Cell,
         hidden: int,
         classes: int = 6,
-        pooling: str = "max",
+        pooling: Pooling = "max",
         last: int = 1,
         normalized: bool = False,
     ):
         super().__init__()
         check_cell(cell, "classifier")
-        if pooling not in POOLINGS:
-            raise UserError(f"no pooling {pooling!r}; {nearest(pooling, POOLINGS)}")
+        require_known("pooling", pooling, POOLINGS)
         features = cell.hidden * cell.flow.fibre
         if hidden != features:
             raise UserError(
@@ -75,14 +77,12 @@ class Classifier(nn.Module):
                 f" got {last} and {classes}"
             )
         self.cell = cell
-        self.pooling = pooling
+        self.pooling: Pooling = pooling
         self.last = last
         self.normalize = nn.BatchNorm1d(hidden) if normalized else nn.Identity()
         self.linear = nn.Linear(hidden, classes)
 
-    def forward(
-        self, video: Float[Tensor, "batch time channel height width"]
-    ) -> Float[Tensor, "batch classes"]:
+    def forward(self, video: Video) -> Float[Tensor, "batch classes"]:
         """The logits of each class.
 
         Raises:
@@ -91,24 +91,22 @@ class Classifier(nn.Module):
         check_lift(self.cell, video)
         states: deque[tuple[int, Tensor]] = deque(maxlen=self.last)
         state = None
-        with flows.held(self):
-            for time, drive in enumerate(self.cell.lift(video), start=1):
-                state = self.cell(drive, state)
+        with flows.cached_kernels(self):
+            for time, lifted in enumerate(self.cell.lift(video), start=1):
+                state = self.cell(lifted, state)
                 states.append((time, state))
         pooled = [self._pool(self.cell.lab(state, time)) for time, state in states]
         features = torch.stack(pooled, dim=1)
         seen = self.normalize(features.flatten(0, 1)).view_as(features)
         return self.linear(seen.mean(1))
 
-    def _pool(
-        self, state: Float[Tensor, "batch velocity hidden height width"]
-    ) -> Float[Tensor, "batch hidden"]:
+    def _pool(self, state: State) -> Float[Tensor, "batch hidden"]:
         """Over V, then the mean over pixels, channels last as in memory."""
         slots = rearrange(state, "b v c h w -> b v h w c")
         return POOLINGS[self.pooling](slots, dim=1).mean((1, 2))
 
 
-def encoder(hidden: int, boundary: str = "zero") -> nn.Sequential:
+def encoder(hidden: int, boundary: Boundary = "zero") -> nn.Sequential:
     """Three convolutions with batch normalisation, to `hidden` channels.
 
     Args:
@@ -140,35 +138,37 @@ def build(
     flow: dict[str, Any],
     hidden: int = 128,
     kernel: int = 3,
-    activation: str = "tanh",
-    pooling: str = "max",
-    boundary: str = "zero",
-    shifts: str = "flow",
+    activation: cells.Activation = "tanh",
+    pooling: Pooling = "max",
+    boundary: Boundary = "zero",
+    shifts: Shifts = "flow",
     classes: int = 6,
     last: int = 1,
     normalized: bool = False,
-    execution: str = "auto",
-    mixing: str = "none",
+    execution: cells.Execution = "auto",
+    mixing: cells.Mixing = "none",
     mixing_radius: int = 1,
+    cell: Annotated[dict[str, Any] | None, Kind("cells")] = None,
 ) -> Classifier:
-    """A classifier from a specification; see `Classifier`, `encoder` and the cell.
+    """A classifier from a specification; see `Classifier` and `encoder`.
 
-    Shifts that are ``learned`` make the G-RNN+: one kernel a slot in place of the flow.
+    The `cell` is ``{"kind": ..., **its arguments}``; None stands for the kind
+    ``flow_equivariant`` with the kernel, activation, execution and mixing given here,
+    or, if `shifts` are ``learned``, for the G-RNN+: one kernel a slot in place of the
+    flow.
 
     Raises:
         UserError: an unknown option's value, or learned shifts of mixed slots.
     """
-    if shifts not in SHIFTS:
-        raise UserError(f"no shifts {shifts!r}; {nearest(shifts, SHIFTS)}")
+    require_known("shifts", shifts, get_args(Shifts))
     if shifts == "learned" and mixing != "none":
         raise UserError(f"learned shifts do not mix slots, got mixing {mixing!r}")
-    mixed = {"mixing": mixing, "radius": mixing_radius}
-    moved = flows.build(flow, size)
-    sizes = {"hidden": hidden, "kernel": kernel, "activation": activation}
-    cell = (
-        LearnedShiftCell(moved, **sizes)
-        if shifts == "learned"
-        else cells.build(execution, moved, **sizes, **mixed)
-    )
-    cell.register_module("conv_u", encoder(hidden, boundary))
-    return Classifier(cell, hidden, classes, pooling, last, normalized)
+    own: dict[str, Any] = {"kernel": kernel, "activation": activation}
+    if shifts == "learned":
+        own |= {"kind": "learned_shifts"}
+    else:
+        own |= {"kind": "flow_equivariant", "execution": execution}
+        own |= {"mixing": mixing, "mixing_radius": mixing_radius}
+    built = cells.build(cell or own, flows.build(flow, size), hidden)
+    built.register_module("conv_u", encoder(hidden, boundary))
+    return Classifier(built, hidden, classes, pooling, last, normalized)

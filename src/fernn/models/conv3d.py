@@ -5,9 +5,9 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fernn.cells._checks import check_video
+from fernn.cells import check_video
 from fernn.flows import Size
-from fernn.models._boundary import padding_mode
+from fernn.models._options import Boundary, padding_mode
 from fernn.velocities import whole
 
 TASK = "classify"
@@ -55,7 +55,7 @@ class Conv3d(nn.Module):
         UserError: an unknown boundary, or a width that is not positive.
     """
 
-    def __init__(self, width: int = 16, classes: int = 6, boundary: str = "zero"):
+    def __init__(self, width: int = 16, classes: int = 6, boundary: Boundary = "zero"):
         super().__init__()
         width = whole(width, "width must be positive", least=1)
         widths = [CHANNELS, *(width * factor for factor in WIDTHS)]
@@ -83,7 +83,7 @@ def build(
     hidden: int = 128,
     width: int | None = None,
     classes: int = 6,
-    boundary: str = "zero",
+    boundary: Boundary = "zero",
 ) -> Conv3d:
     """A 3D-CNN from a specification.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import torch
 from einops import rearrange
@@ -13,18 +14,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fernn import cells, flows
-from fernn.cells import FlowEquivariantCell
-from fernn.cells._checks import check_lift
-from fernn.flows import Size, held
-from fernn.models import _segments
-from fernn.models._checks import check_cell, check_horizon
-from fernn.models._decoders import DECODERS
-from fernn.models._rollout import ROLLOUTS, begin
+from fernn.cells import Cell, Lifted, Pooled, State, Video, check_lift
+from fernn.flows import Size, cached_kernels
+from fernn.models import _segments, rollouts
+from fernn.models._options import POOLINGS, Pooling, check_cell, check_horizon
 from fernn.velocities import whole
-from labrun.errors import UserError, nearest
+from labrun.errors import require_known
+from labrun.modules import Kind
 
-POOLINGS = {"max": torch.amax, "mean": torch.mean, "sum": torch.sum}
-CHECKPOINTS = ("none", "segments")
+Checkpoint = Literal["none", "segments"]
+Frame = Float[Tensor, "batch channel height width"]
 
 
 class Forecaster(nn.Module):
@@ -38,8 +37,7 @@ class Forecaster(nn.Module):
     Args:
         cell: the recurrent cell.
         decoder_layers: hidden layers of the decoder, before its linear output.
-        rollout: ``repeat``, ``warped``, ``shifted``, ``free`` or ``advect``, see
-            `fernn.models._rollout`.
+        rollout: a module of `fernn.models.rollouts`, or its ``kind`` and options.
         pooling: over V: ``max``, ``mean`` or ``sum``.
         checkpoint: ``none``, or ``segments``: in training, keep the states between
             segments of time alone and compute the others twice. The gradients are the
@@ -55,78 +53,66 @@ class Forecaster(nn.Module):
 
     def __init__(
         self,
-        cell: FlowEquivariantCell,
+        cell: Cell,
         decoder_layers: int = 4,
-        rollout: str = "free",
-        pooling: str = "max",
-        checkpoint: str = "none",
-        decoder: str = "equivariant",
+        rollout: str | dict[str, Any] = "free",
+        pooling: Pooling = "max",
+        checkpoint: Checkpoint = "none",
+        decoder: DecoderName = "equivariant",
         decoder_hidden: int | None = None,
     ):
         super().__init__()
         check_cell(cell, "forecaster")
-        if rollout not in ROLLOUTS:
-            raise UserError(f"no rollout {rollout!r}; {nearest(rollout, ROLLOUTS)}")
-        if pooling not in POOLINGS:
-            raise UserError(f"no pooling {pooling!r}; {nearest(pooling, POOLINGS)}")
-        if checkpoint not in CHECKPOINTS:
-            hint = nearest(checkpoint, CHECKPOINTS)
-            raise UserError(f"no checkpoint {checkpoint!r}; {hint}")
-        if decoder not in DECODERS:
-            raise UserError(f"no decoder {decoder!r}; {nearest(decoder, DECODERS)}")
+        require_known("pooling", pooling, POOLINGS)
+        require_known("checkpoint", checkpoint, get_args(Checkpoint))
+        require_known("decoder", decoder, DECODERS)
         message = "decoder_layers must not be negative"
         decoder_layers = whole(decoder_layers, message, least=0)
         self.cell = cell
-        self.rollout = rollout
-        self.pooling = pooling
+        self.rollout = rollouts.build(rollout)
+        self.pooling: Pooling = pooling
         self.checkpoint = checkpoint
         width = cell.hidden if decoder_hidden is None else decoder_hidden
         width = whole(width, "decoder_hidden must be positive", least=1)
         self.decoder = nn.Sequential(*DECODERS[decoder](cell, decoder_layers, width))
 
-    def encode(
-        self, video: Float[Tensor, "batch time channel height width"]
-    ) -> Iterator[Float[Tensor, "batch velocity hidden height width"]]:
+    def encode(self, video: Video) -> Iterator[State]:
         """The state after each observed frame, in order and in the lab frame."""
-        with held(self):
+        with cached_kernels(self):
             for time, state in enumerate(self._observe(video), start=1):
                 yield self.cell.lab(state, time)
 
     def _observe(self, video: Tensor) -> Iterator[Tensor]:
         """The state after each observed frame, in the cell's own frame."""
         state = None
-        for drive in self.cell.lift(video):
-            state = self.cell(drive, state)
+        for lifted in self.cell.lift(video):
+            state = self.cell(lifted, state)
             yield state
 
     def advance(
         self,
-        drive: Float[Tensor, "batch slots hidden height width"] | None,
-        state: Float[Tensor, "batch velocity hidden height width"],
+        lifted: Lifted | None,
+        state: State,
         time: int,
     ) -> tuple[
-        Float[Tensor, "batch velocity hidden height width"],
-        Float[Tensor, "batch channel height width"],
+        State,
+        Frame,
     ]:
         """The next state, of `time` frames, and what is decoded from it."""
         if self.pooling == "max":
-            state, pooled = self.cell.forward_with_maximum(drive, state, time)
+            state, pooled = self.cell.forward_with_maximum(lifted, state, time)
             return state, self.decoder(pooled)
-        state = self.cell(drive, state)
+        state = self.cell(lifted, state)
         return state, self.decode(self.cell.lab(state, time))
 
-    def decode(
-        self, state: Float[Tensor, "batch velocity hidden height width"]
-    ) -> Float[Tensor, "batch channel height width"]:
+    def decode(self, state: State) -> Frame:
         """Pool over V, then decode; a linear output, not bounded to [0, 1].
 
         The state is that of the lab frame.
         """
         return self.decoder(self.pool(state))
 
-    def pool(
-        self, state: Float[Tensor, "batch velocity hidden height width"]
-    ) -> Float[Tensor, "batch hidden height width"]:
+    def pool(self, state: State) -> Pooled:
         """Pool the state of the lab frame over V."""
         reduce = POOLINGS[self.pooling]
         if state.stride(2) != 1:
@@ -137,36 +123,34 @@ class Forecaster(nn.Module):
 
     def decode_moved(
         self,
-        state: Float[Tensor, "batch velocity hidden height width"],
+        state: State,
         time: int,
         ahead: int = 1,
-    ) -> Float[Tensor, "batch channel height width"]:
+    ) -> Frame:
         """Decode the state of `time` frames, each slot moved on `ahead` steps."""
         return self.decoder(self.pool_moved(state, time, ahead))
 
     def pool_moved(
         self,
-        state: Float[Tensor, "batch velocity hidden height width"],
+        state: State,
         time: int,
         ahead: int = 1,
-    ) -> Float[Tensor, "batch hidden height width"]:
+    ) -> Pooled:
         """Pool over V what `decode_moved` decodes."""
         return self.pool_advected(state, time, [ahead])[0]
 
     def pool_advected(
         self,
-        state: Float[Tensor, "batch velocity hidden height width"],
+        state: State,
         time: int,
         ahead: Sequence[int],
-    ) -> list[Float[Tensor, "batch hidden height width"]]:
+    ) -> list[Pooled]:
         """Pool over V the state of `time` frames, moved by each number of steps."""
         if self.pooling == "max":
             return self.cell.moved_maxima(state, time, ahead)
         return [self.pool(self.cell.lab(state, time, steps)) for steps in ahead]
 
-    def predict(
-        self, video: Float[Tensor, "batch time channel height width"], horizon: int
-    ) -> Iterator[Float[Tensor, "batch channel height width"]]:
+    def predict(self, video: Video, horizon: int) -> Iterator[Frame]:
         """The predicted frames one by one; memory does not grow with `horizon`.
 
         Raises:
@@ -177,22 +161,48 @@ class Forecaster(nn.Module):
         return self._forecast(video, check_horizon(horizon))
 
     def _forecast(self, video: Tensor, horizon: int) -> Iterator[Tensor]:
-        with held(self):
+        with cached_kernels(self):
             state = deque(self._observe(video), maxlen=1).pop()
-            carry = begin(self.rollout, state, video)
+            carry = self.rollout.begin(state, video)
             for _ in range(horizon):
-                carry, prediction = ROLLOUTS[self.rollout](self, carry)
+                carry, prediction = self.rollout.step(self, carry)
                 yield prediction
 
     def forward(
-        self, video: Float[Tensor, "batch time channel height width"], horizon: int
+        self, video: Video, horizon: int
     ) -> Float[Tensor, "batch horizon channel height width"]:
         """The `horizon` frames after the observed `video`; raises as `predict`."""
         check_lift(self.cell, video)
         horizon = check_horizon(horizon)
         again = self.checkpoint == "segments" and torch.is_grad_enabled()
-        with nullcontext() if again else held(self):
+        with nullcontext() if again else cached_kernels(self):
             return _segments.forward(self, video, horizon, again)
+
+
+def equivariant(cell: Cell, layers: int, width: int) -> Iterator[nn.Module]:
+    """A decoder of convolutions that commute with the flow, and its projection."""
+    widths = [cell.hidden, *layers * [width]]
+    for inputs, outputs in itertools.pairwise(widths):
+        yield cell.layer("convolution", inputs, outputs)
+        yield nn.ReLU()
+    yield cell.layer("projection", widths[-1], cell.channels)
+
+
+def ordinary(cell: Cell, layers: int, width: int) -> Iterator[nn.Module]:
+    """The paper's decoder: its convolutions do not know the orientations of a state."""
+    fibre = cell.flow.fibre
+    widths = [cell.hidden * fibre, *layers * [width * fibre]]
+    for inputs, outputs in itertools.pairwise(widths):
+        yield cell.layer("ordinary", inputs, outputs)
+        yield nn.ReLU()
+    yield cell.layer("ordinary", widths[-1], cell.channels)
+
+
+DecoderName = Literal["equivariant", "ordinary"]
+DECODERS: dict[DecoderName, Callable[[Cell, int, int], Iterator[nn.Module]]] = {
+    "equivariant": equivariant,
+    "ordinary": ordinary,
+}
 
 
 def build(
@@ -201,28 +211,34 @@ def build(
     hidden: int = 128,
     decoder_layers: int = 4,
     kernel: int | None = None,
-    activation: str = "relu",
-    initial: str = "random",
-    rollout: str = "free",
-    pooling: str = "max",
-    checkpoint: str = "none",
-    execution: str = "auto",
-    mixing: str = "none",
+    activation: cells.Activation = "relu",
+    initial: cells.Initial = "random",
+    rollout: str | dict[str, Any] = "free",
+    pooling: Pooling = "max",
+    checkpoint: Checkpoint = "none",
+    execution: cells.Execution = "auto",
+    mixing: cells.Mixing = "none",
     mixing_radius: int = 1,
-    decoder: str = "equivariant",
+    decoder: DecoderName = "equivariant",
     decoder_hidden: int | None = None,
+    cell: Annotated[dict[str, Any] | None, Kind("cells")] = None,
 ) -> Forecaster:
-    """A forecaster from a specification; see `Forecaster` and the cell."""
-    cell = cells.build(
-        execution,
-        flows.build(flow, size),
-        hidden=hidden,
-        kernel=kernel,
-        activation=activation,
-        initial=initial,
-        mixing=mixing,
-        radius=mixing_radius,
-    )
+    """A forecaster from a specification; see `Forecaster`.
+
+    The `cell` is ``{"kind": ..., **its arguments}``; None stands for the kind
+    ``flow_equivariant`` with the kernel, activation, initial, execution and mixing
+    given here.
+    """
+    own = {
+        "kind": "flow_equivariant",
+        "kernel": kernel,
+        "activation": activation,
+        "initial": initial,
+        "execution": execution,
+        "mixing": mixing,
+        "mixing_radius": mixing_radius,
+    }
     return Forecaster(
-        cell, decoder_layers, rollout, pooling, checkpoint, decoder, decoder_hidden
-    )
+        cells.build(cell or own, flows.build(flow, size), hidden),
+        decoder_layers, rollout, pooling, checkpoint, decoder, decoder_hidden,
+    )  # fmt: skip

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from fernn.cells._checks import check_video
+from fernn.cells import check_video
 from fernn.flows import Size
-from fernn.models._checks import check_horizon
-from labrun.errors import UserError, nearest
+from fernn.models._options import check_horizon
+from labrun.errors import UserError, require_known
 
 TRAINED = False  # it has no weights
-MOTIONS = ("still", "oracle")
+Motion = Literal["still", "oracle"]
 
 
 class Persistence(nn.Module):
@@ -28,10 +29,9 @@ class Persistence(nn.Module):
         UserError: an unknown motion.
     """
 
-    def __init__(self, motion: str):
+    def __init__(self, motion: Motion):
         super().__init__()
-        if motion not in MOTIONS:
-            raise UserError(f"no motion {motion!r}; {nearest(motion, MOTIONS)}")
+        require_known("motion", motion, get_args(Motion))
         self.motion = motion
 
     def predict(
@@ -66,6 +66,6 @@ def roll(
     return moved.movedim(-1, 1)
 
 
-def build(size: Size, motion: str) -> Persistence:
+def build(size: Size, motion: Motion) -> Persistence:
     """A baseline from a specification."""
     return Persistence(motion)

@@ -17,10 +17,10 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch.distributed.distributed_c10d import init_process_group, is_initialized
 
 from fernn.devices import allow_rounding
-from fernn.training.settings import PRECISIONS
+from fernn.training.settings import PRECISIONS, Precision
 
 
-def make_fabric(devices: int = 1, precision: str = "float32") -> Fabric:
+def make_fabric(devices: int = 1, precision: Precision = "float32") -> Fabric:
     """Processes on this node alone, whatever the cluster offers."""
     allow_rounding(precision == "tf32")
     strategy = "auto"

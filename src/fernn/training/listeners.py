@@ -8,6 +8,7 @@ from labrun.progress import Advance
 from labrun.spool import Spool
 
 STEPS_BETWEEN_POINTS = 10
+COLUMNS = {"epoch", "updates", "train_loss", "validation_error", "learning_rate"}
 
 
 def listeners(
@@ -28,7 +29,8 @@ def listeners(
             "train/learning_rate": record["learning_rate"],
             "train/epoch": record["epoch"],
         }
-        spool.metrics(int(record["updates"]), values)
+        own = {f"train/{name}": record[name] for name in record.keys() - COLUMNS}
+        spool.metrics(int(record["updates"]), {**values, **own})
         detail = (
             f"train {record['train_loss']:.4g} val {record['validation_error']:.4g}"
         )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from labrun.errors import UserError, nearest
-from labrun.modules import configured
+from labrun.errors import UserError, nearest, require_known
+from labrun.modules import configured, named
 
 SCHEDULES = "fernn.training.schedules"
-PRECISIONS: dict[str, Any] = {  # and what Lightning calls them
+KINDS = {"loss", "optimiser", "schedule", "strategy"}  # settings that name kinds
+Precision = Literal["float32", "tf32", "bfloat16"]
+PRECISIONS: dict[Precision, Any] = {  # and what Lightning calls them
     "float32": "32-true",
     "tf32": "32-true",
     "bfloat16": "bf16-mixed",
@@ -64,7 +66,7 @@ class Settings:
     learning_rate: float = 1e-3
     schedule: Spec = "constant"
     clip: float = 1.0
-    precision: str = "float32"
+    precision: Precision = "float32"
     seed: int = 0
     loss: Spec | None = None
     optimiser: Spec | None = None
@@ -109,6 +111,44 @@ class Settings:
         return self.horizon + int(below(drawn, longer)[0])
 
 
+def specs_of(value: Any) -> list[dict[str, Any]]:
+    """``{"kind": ..., **options}`` of each kind that a setting names."""
+    each = value if isinstance(value, list) else [value]
+    return [named(spec) for spec in each if spec is not None]
+
+
+def dotted(given: dict[str, Any]) -> dict[str, Any]:
+    """The options of kinds, each by a name of its own.
+
+    That is ``optimiser.weight_decay``, and of one of several strategies
+    ``strategy.KIND.option``.
+    """
+    found = {}
+    for key in KINDS & given.keys():
+        for spec in specs_of(given[key]):
+            own = f"{spec.get('kind')}." if isinstance(given[key], list) else ""
+            names = spec.keys() - {"kind"}
+            found |= {f"{key}.{own}{name}": spec[name] for name in names}
+    return found
+
+
+def with_options(given: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Settings with other values of such options; kinds are those given."""
+    made = dict(given)
+    for name, value in values.items():
+        key, _, option = name.partition(".")
+        specs = specs_of(made[key])
+        if isinstance(made[key], list):
+            kind, _, option = option.partition(".")
+            chosen = [spec for spec in specs if spec["kind"] == kind]
+        else:
+            chosen = specs
+        for spec in chosen:
+            spec[option] = value
+        made[key] = specs if isinstance(made[key], list) else specs[0]
+    return made
+
+
 def settings(spec: dict[str, Any], seed: int) -> Settings:
     """Settings from a specification.
 
@@ -126,9 +166,7 @@ def settings(spec: dict[str, Any], seed: int) -> Settings:
         raise UserError(f"training settings: {error}") from None
     _require_numbers(made)
     configured(SCHEDULES, made.schedule, "factor")
-    if made.precision not in PRECISIONS:
-        hint = nearest(made.precision, PRECISIONS)
-        raise UserError(f"no precision {made.precision!r}; {hint}")
+    require_known("precision", made.precision, PRECISIONS)
     if made.steps < 1:
         raise UserError(
             f"{made.sequences} sequences in {made.epochs} epochs give no step of"

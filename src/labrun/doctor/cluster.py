@@ -11,7 +11,7 @@ from typing import Any
 from labrun.commands import run_command
 from labrun.doctor.place import FAIL, NOTE, OK, Finding, Place
 from labrun.errors import nearest
-from labrun.slurm import seconds
+from labrun.slurm import minutes
 
 LONGEST = 180  # seconds between two looks of Snakemake's plugin
 FIRST = 40  # seconds to its first look, if the profile says nothing
@@ -160,16 +160,16 @@ def _state(rows: list[Row]) -> Iterator[str]:
 def _wrong(rows: list[Row], asked: dict[str, Asked]) -> Iterator[str]:
     """What is not there, of each rule."""
     gres = ",".join(row["gres"] for row in rows)
-    longest = max(_minutes_of(row["limit"]) for row in rows)
+    longest = max(minutes(row["limit"]) for row in rows)
     for rule, resources in asked.items():
         model = resources.get("gpu_model", "")
         if resources.get("gpu") and "gpu:" not in gres:
             yield f"no node has a GPU, {rule} asks for one"
         elif model and f"gpu:{model}:" not in gres:
             yield f"no GPU of type {model}, there are {gres}"
-        minutes = _minutes(resources.get("runtime"))
-        if minutes > longest:
-            yield f"{rule} asks for {minutes:.0f} minutes of at most {longest:.0f}"
+        runtime = _minutes(resources.get("runtime"))
+        if runtime > longest:
+            yield f"{rule} asks for {runtime:.0f} minutes of at most {longest:.0f}"
 
 
 def _refused(name: str, asked: dict[str, Asked]) -> Iterator[str]:
@@ -192,8 +192,8 @@ def options(resources: dict[str, Any]) -> list[str]:
     found += [
         f"--{to}={resources[key]}" for key, to in OPTIONS.items() if key in resources
     ]
-    if minutes := _minutes(resources.get("runtime")):
-        found.append(f"--time={minutes:.0f}")
+    if runtime := _minutes(resources.get("runtime")):
+        found.append(f"--time={runtime:.0f}")
     return found
 
 
@@ -203,8 +203,3 @@ def _minutes(runtime: Any) -> float:
     number = text.rstrip("abcdefghijklmnopqrstuvwxyz ")
     unit = UNITS.get(text[len(number) :].strip(), 1)
     return float(number) * unit if number.replace(".", "", 1).isdigit() else 0.0
-
-
-def _minutes_of(limit: str) -> float:
-    found = seconds(limit)
-    return float("inf") if found is None else found / 60

@@ -33,8 +33,8 @@ def wall_time(
     """Seconds until the last job ends, by list scheduling.
 
     Whenever a place is free, the job that heads the longest chain of those that can
-    start takes it. That is at most twice the shortest possible time if every job takes
-    one place; a job that asks for several devices takes as many places.
+    start takes it: at most twice the shortest possible time if every job takes one
+    place. A job takes as many places as it has devices.
 
     Raises:
         UserError: a job needs more places than there are.
@@ -55,12 +55,19 @@ def wall_time(
             raise UserError(f"a job needs {largest} GPUs at once; --gpus is {places}")
         now, ended = heapq.heappop(running)
         free += jobs[ended].width
-        for key, before in waiting.items():
-            if ended in before:
-                before.remove(ended)
-                if not before:
-                    ready.add(key)
+        ready |= _released(waiting, ended)
     return now
+
+
+def _released(waiting: Mapping[Key, set[Key]], ended: Key) -> set[Key]:
+    """The jobs that waited for nothing but one that has ended."""
+    released = set()
+    for key, before in waiting.items():
+        if ended in before:
+            before.remove(ended)
+            if not before:
+                released.add(key)
+    return released
 
 
 @dataclass(frozen=True)

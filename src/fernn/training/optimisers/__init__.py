@@ -75,7 +75,7 @@ def _require_type(kind: str, name: str, value: Any, default: Any) -> None:
         raise UserError(f"{name} of {kind} must be {wanted}, got {shown(value)}")
 
 
-def _classes() -> dict[str, type[torch.optim.Optimizer]]:
+def _classes() -> dict[str, Any]:
     """Those of torch whose step needs no second look at the loss, as LBFGS does."""
     found = {}
     for name, each in vars(torch.optim).items():

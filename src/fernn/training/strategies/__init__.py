@@ -13,23 +13,19 @@ the model, where gradients are averaged over devices and saved.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from fernn.training.settings import Settings, specs_of
 from fernn.videos.recipes import Sequences
 from labrun.errors import UserError
-from labrun.modules import configured, load, named
-
-if TYPE_CHECKING:  # settings know the names of strategies
-    import torch
-
-    from fernn.training.settings import Settings
+from labrun.modules import configured, load
 
 Run = dict[str, Any]
-Spec = str | dict[str, Any]
 PACKAGE = "fernn.training.strategies"
 EXCLUSIVE = ("call", "frames_ahead", "source")  # hooks of which there is one answer
 
@@ -194,12 +190,6 @@ def _overrides(strategy: Strategy, hook: str) -> bool:
     return getattr(type(strategy), hook) is not getattr(Strategy, hook)
 
 
-def listed(spec: Spec | Sequence[Spec] | None) -> list[dict[str, Any]]:
-    """The strategies of a specification, which may be none, one, or a list."""
-    specs = spec if isinstance(spec, list | tuple) else [spec] if spec else []
-    return [named(each) for each in specs]
-
-
 def build(
     model: nn.Module, settings: Settings, needs: Mapping[str, nn.Module] | None = None
 ) -> Strategy:
@@ -215,7 +205,7 @@ def build(
     """
     made: dict[str, Strategy] = {}
     needs = needs or {}
-    for spec in listed(settings.strategy):
+    for spec in specs_of(settings.strategy):
         kind = str(spec.get("kind"))
         if kind in made:
             raise UserError(f"strategy {kind!r} is given twice")

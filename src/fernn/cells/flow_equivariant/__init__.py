@@ -1,0 +1,127 @@
+"""The paper's cell in several executions: same weights, same network, other speed.
+
+Each public module or folder here is an execution and offers ``build(flow, **options)``.
+One that is the fastest for some sizes says so by ``wins(hidden, kernel)``. Nothing else
+knows of the modules but their names, so an execution is removed with its file.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from fernn.cells._checks import check_flow
+from fernn.cells.flow_equivariant import _mixing
+from fernn.cells.flow_equivariant._mixing import Mixing, mixing_objection
+from fernn.cells.flow_equivariant.plain import (
+    Activation,
+    FlowEquivariantCell,
+    Initial,
+)
+from fernn.flows import Flow
+from labrun.errors import require_known
+from labrun.modules import load, names
+
+__all__ = [
+    "Activation",
+    "Execution",
+    "FlowEquivariantCell",
+    "Initial",
+    "Mixing",
+    "build",
+    "choose",
+    "executions",
+    "mixing_objection",
+]
+
+
+def executions() -> list[str]:
+    """The names of the executions: ``auto`` and the modules of this package."""
+    return ["auto", *names(__name__)]
+
+
+if TYPE_CHECKING:
+    Execution = str
+else:  # for checks of a configuration; no second list of the names
+    Execution = Literal[tuple(executions())]
+
+
+def build(
+    flow: Flow,
+    hidden: int,
+    *,
+    channels: int = 1,
+    kernel: int | None = None,
+    activation: Activation = "relu",
+    initial: Initial = "random",
+    execution: Execution = "auto",
+    mixing: Mixing = "none",
+    mixing_radius: int = 1,
+) -> FlowEquivariantCell:
+    """A cell in an execution.
+
+    Args:
+        flow: V and its action.
+        hidden: channels of each slot of the state.
+        channels: channels of a frame.
+        kernel: side of the kernels; None for the flow's own.
+        activation: see `FlowEquivariantCell`.
+        initial: likewise.
+        execution: of `executions`; ``auto`` chooses what suits the flow, by a rule, and
+            says once on standard error which and why.
+        mixing: of the slots, see `_mixing`: ``none``, ``lattice``, ``full``.
+        mixing_radius: of a ``lattice``.
+
+    Raises:
+        UserError: there is no such execution or mixing, or it cannot run this flow,
+            kernel or mixing.
+    """
+    require_known("execution", execution, executions())
+    check_flow(flow)
+    kernel = flow.kernel if kernel is None else kernel
+    options = {
+        "channels": channels,
+        "hidden": hidden,
+        "kernel": kernel,
+        "activation": activation,
+        "initial": initial,
+    }
+    if mixing != "none":
+        if execution == "auto":
+            _say("plain", f"slots are mixed ({mixing})")
+        return _mixing.build(mixing, execution, flow, radius=mixing_radius, **options)
+    if execution == "auto":
+        execution, why = choose(flow, hidden, kernel)
+        _say(execution, why)
+    return load(__name__, execution).build(flow, **options)
+
+
+def choose(flow: Flow, hidden: int, kernel: int) -> tuple[str, str]:
+    """The execution that is the fastest for a cell, and why.
+
+    It is a rule, so that equal runs give equal bits: a measurement would decide by the
+    load of the machine, and a run that continues elsewhere would round differently.
+    """
+    if flow.torus is None:
+        return "comoving", f"{type(flow).__name__} interpolates, here once a frame"
+    if torch.cuda.is_available() or torch.get_default_device().type != "cpu":
+        return "fused", "on an accelerator the library's convolution is the fastest"
+    lost = []
+    for name in names(__name__):
+        wins = getattr(load(__name__, name), "wins", None)
+        if wins is not None:
+            won, why = wins(hidden, kernel)
+            if won:
+                return name, why
+            lost.append(why)
+    return "fused", "; ".join(lost) or "for translations"
+
+
+@functools.cache
+def _say(execution: str, why: str) -> None:
+    """Say once in a process which execution was chosen, if it is to compute."""
+    if torch.get_default_device().type != "meta":
+        print(f"execution {execution}: {why}", file=sys.stderr, flush=True)

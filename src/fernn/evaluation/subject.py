@@ -1,0 +1,164 @@
+"""What a statistic is measured on: a model, the test sequences, the run's history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from fernn import checkpoint, models
+from fernn.devices import device, within_memory
+from fernn.evaluation import velocities
+from fernn.evaluation.cubes import shard
+from fernn.videos.recipes import Sequences
+from labrun.errors import UserError
+from labrun.modules import load
+from labrun.storage import read_dataset
+
+
+@dataclass
+class Subject:
+    """One trained model, or one baseline, with the sequences it is tested on.
+
+    Attributes:
+        checkpoint: of a trained model; None for a baseline.
+        baseline: the specification of a model without weights.
+        sequences: of the axis; None for statistics of the training itself.
+        device: where the model runs.
+    """
+
+    checkpoint: Path | None
+    baseline: dict[str, Any] | None
+    sequences: Sequences | None
+    device: torch.device | str = "cpu"
+
+    @cached_property
+    def model(self) -> Any:
+        """The model, ready to evaluate."""
+        if self.checkpoint is not None:
+            return checkpoint.load(self.checkpoint, self.device)
+        if self.baseline is None or self.sequences is None:
+            raise UserError("a checkpoint or a baseline is needed to evaluate")
+        return models.build(self.baseline, self.sequences.size)
+
+    @cached_property
+    def history(self) -> xr.Dataset:
+        """The training history beside the checkpoint."""
+        if self.checkpoint is None:
+            raise UserError("a baseline has no training history")
+        return read_dataset(self.checkpoint.with_name("history.nc"))
+
+    def forecasts(
+        self, context: int, horizon: int, batch: int
+    ) -> Iterator[tuple[Tensor, Iterator[Tensor]]]:
+        """Batches of (video, predicted frames), frames one by one.
+
+        Videos have ``context + horizon`` frames.
+        """
+        assert self.sequences is not None
+        for first in range(0, len(self.sequences), batch):
+            video = self.sequences.video(first, batch, context + horizon)
+            extra = (
+                {}
+                if self.baseline is None
+                else {"velocity": self._velocity(first, batch)}
+            )
+            yield video, self.model.predict(video[:, :context], horizon, **extra)
+
+    def _velocity(self, first: int, count: int) -> Tensor:
+        assert self.sequences is not None
+        recipe = self.sequences.recipe.isel(sample=slice(first, first + count))
+        names = velocities.names(recipe)
+        parts = [torch.as_tensor(recipe[name].values) for name in names]
+        return torch.stack(parts, dim=-1).long().to(self.device)
+
+
+def by_frame(
+    subject: Subject,
+    spec: dict[str, Any],
+    compare: Callable[[Tensor, Tensor], Tensor],
+    meanings: Mapping[str, tuple[str, str]],
+) -> xr.Dataset:
+    """Compare every predicted frame of every sequence with the true one.
+
+    Args:
+        subject: a model and its test sequences.
+        spec: ``context``, ``horizon`` and ``batch``.
+        compare: from a predicted and a true frame of some sequences, each sample ×
+            channel × height × width, to number × sample.
+        meanings: the name of each number, with its long name and units.
+
+    Returns:
+        The numbers (sample × frame), labelled as the sequences are; frame 1 follows
+        the last observed one.
+    """
+    assert subject.sequences is not None
+    context, horizon, parts = spec["context"], spec["horizon"], []
+    for video, frames in subject.forecasts(context, horizon, spec["batch"]):
+        future = video[:, context:]
+        found = [compare(frame, future[:, ahead]) for ahead, frame in enumerate(frames)]
+        parts.append(torch.stack(found, dim=-1))
+    values = torch.cat(parts, dim=1).double().cpu().numpy()
+    table = {
+        name: (("sample", "frame"), part, {"long_name": meaning, "units": units})
+        for part, (name, (meaning, units)) in zip(values, meanings.items(), strict=True)
+    }
+    numbers = ("frame", np.arange(1, horizon + 1), {"units": "frame"})
+    coords = {**subject.sequences.recipe.coords, "frame": numbers}
+    return xr.Dataset(table, coords=coords)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model among those that are measured together, with all its seeds.
+
+    Attributes:
+        name: in the cubes.
+        checkpoints: one of each seed; none of a baseline.
+        baseline: the specification of a model without weights.
+    """
+
+    name: str
+    checkpoints: Sequence[Path] = ()
+    baseline: dict[str, Any] = field(default_factory=dict)
+
+    def measured(
+        self, seeds: Sequence[int], axis: dict[str, Any], sequences: Sequences | None
+    ) -> xr.Dataset:
+        """A statistic of all seeds; a baseline is equal for all of them.
+
+        Args:
+            seeds: of the weights.
+            axis: its ``statistic``, a module of this package, and the ``spec`` of it.
+            sequences: of the axis; None for statistics of the training itself.
+        """
+        statistic = load("fernn.evaluation", axis["statistic"])
+        paths = self.checkpoints or [None]
+        baseline = None if self.checkpoints else self.baseline
+        subjects = [Subject(path, baseline, sequences, device()) for path in paths]
+        found = [_fitting(statistic, each, axis.get("spec", {})) for each in subjects]
+        copies = 1 if self.checkpoints else len(seeds)
+        joined = shard(found * copies, seeds, self.name)
+        if self.checkpoints:
+            model = subjects[0].model
+            joined.attrs["parameters"] = models.parameters(model)
+            joined.attrs["velocities"] = json.dumps(models.velocities(model))
+        return joined
+
+
+def _fitting(statistic: Any, subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
+    """The statistic, in batches that the device's memory holds."""
+
+    def measure(batch: int) -> xr.Dataset:
+        return statistic.measure(subject, {**spec, "batch": batch})
+
+    what = f"batches of {spec.get('batch', 1)}"
+    return within_memory(spec.get("batch", 1), measure, what)[0]

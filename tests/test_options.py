@@ -1,0 +1,92 @@
+"""The options of a kind are the arguments of its entry function, as Python has them."""
+
+import pytest
+
+import fernn.models
+from fernn.config import options
+
+MODULE = """
+from __future__ import annotations
+from typing import Annotated, Any, Literal
+from labrun.modules import Kind
+
+HIDDEN = 8
+Motion = Literal["swing", "spin"]  # an option that another kind has, with other choices
+Sizes = list[int]
+
+def build(
+    size: int,
+    motion: Motion,
+    hidden: int = HIDDEN,
+    sizes: Sizes | None = None,
+    path: Annotated[dict, Kind("data/motions")] | None = None,
+    schema: float = 2.0**-1,
+) -> Any:
+    return None
+"""
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """A kind of model in one file elsewhere."""
+    (tmp_path / "pendulum.py").write_text(MODULE)
+    (tmp_path / "no_model.py").write_text("HIDDEN = 8\n")
+    (tmp_path / "_private.py").write_text(MODULE)
+    paths = [*fernn.models.__path__, str(tmp_path)]
+    monkeypatch.setattr(fernn.models, "__path__", paths)
+    return "pendulum"
+
+
+def told(**spec):
+    problems = options.check("models", {"kind": "pendulum", **spec}, (), ["size"])
+    return {".".join(map(str, each.path)): each.message for each in problems}
+
+
+def test_what_the_signature_admits_is_right(toy):
+    given = {"motion": "spin", "hidden": 3, "sizes": [1], "schema": 1}
+    assert told(motion="swing") == told(**given) == {}
+    assert told(motion="swing", path={"kind": "collide", "reach": 3}, sizes=None) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "place", "message"),
+    [
+        ({"motion": "spn"}, "motion", "no motion 'spn'; did you mean 'spin'?"),
+        ({"motion": "oracle"}, "motion", "no motion 'oracle'; known: spin, swing"),
+        ({}, "motion", "is missing"),
+        ({"hiden": 3}, "hiden", "pendulum has no option 'hiden'; did you mean 'hidden"),
+        ({"size": 3}, "size", "pendulum has no option 'size'"),
+        ({"hidden": "3"}, "hidden", "must be a whole number, got '3'"),
+        ({"hidden": True}, "hidden", "must be a whole number, got True"),
+        ({"sizes": [1, "x"]}, "sizes.1", "must be a whole number, got 'x'"),
+        ({"path": {"kind": "colide"}}, "path.kind", "no 'colide' in motions; did you"),
+        ({"path": {"kind": "glide", "reach": 1}}, "path.reach", "glide has no option"),
+    ],
+)
+def test_what_it_does_not_admit_is_one_problem_with_its_place(
+    toy, given, place, message
+):
+    others = {"motion": "spin"} if given and "motion" not in given else {}
+    found = told(**others, **given)
+    assert list(found) == [place] and found[place].startswith(message)
+
+
+def test_constants_and_defaults_are_the_values_that_python_has(toy):
+    assert options.default("models", toy, "hidden") == 8
+    assert options.default("models", toy, "schema") == 0.5
+    assert options.default("models", toy, "motion") is None
+    assert options.constant("models", toy, "HIDDEN") == 8
+    assert options.constant("models", toy, "WIDTH") is None
+    assert options.names("models", toy)[:3] == ["size", "motion", "hidden"]
+
+
+@pytest.mark.parametrize(
+    "name", ["no_model", "_private", "absent", "os.path", "", [[]]]
+)
+def test_a_module_without_the_entry_is_no_kind(toy, name):
+    assert options.exists("models", toy) and toy in options.kinds("models")
+    assert not options.exists("models", name)
+    assert name not in options.kinds("models")
+    assert options.constant("models", name, "HIDDEN") is None
+    (problem,) = options.check("models", {"kind": name}, ("models", "a"))
+    assert problem.path == ("models", "a", "kind") and "in models; " in problem.message
