@@ -9,6 +9,8 @@ import pytest
 import torch
 import xarray as xr
 
+import fernn  # noqa: F401 (declares the project for tests that import labrun alone)
+
 torch.set_num_threads(1)
 os.environ["TRITON_INTERPRET"] = "1"  # kernels run as Python; before the first import
 

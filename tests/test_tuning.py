@@ -8,10 +8,9 @@ import subprocess
 import sys
 import time
 
-import optuna
 import pytest
 
-from labrun.errors import ContinueMe, UserError
+from labrun.errors import ContinueMe, Pruned, UserError
 from labrun.tuning.study import DEATHS, Search, best, open_study, work
 
 RANGES = {"rate": {"low": 1e-4, "high": 1.0, "log": True}}
@@ -147,7 +146,7 @@ def test_pruned_and_divergent_trials_count_but_are_not_chosen(tmp_path):
         if slot == 0:
             raise ArithmeticError("the loss is nan at step 3")
         if slot == 1:
-            raise optuna.TrialPruned
+            raise Pruned
         return bowl(trial, params)
 
     journal = tmp_path / "study.journal"

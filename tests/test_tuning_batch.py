@@ -168,7 +168,7 @@ def test_a_lost_result_comes_back_untrained(fernn, monkeypatch):
     whole_study(fernn, lambda slot: trial(fernn, slot))
     content = Path("trial-0.json").read_bytes()
     Path("trial-0.json").unlink()
-    monkeypatch.delattr("fernn.training.loop._step")
+    monkeypatch.delattr("fernn.training.loop._gradient")
     assert trial(fernn, 0) == 0 and Path("trial-0.json").read_bytes() == content
 
 

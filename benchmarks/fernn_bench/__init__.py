@@ -1,1 +1,3 @@
 """Measurements of this software; `registry` lists them."""
+
+import fernn as fernn  # declares the project whose commit is recorded

@@ -14,7 +14,10 @@ Names are imported when they are first used, so ``import fernn`` needs no torch.
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from labrun import project
 
 if TYPE_CHECKING:
     from fernn.cells import FlowEquivariantCell, FusedCell
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from fernn.models.forecaster import Forecaster
     from fernn.models.persistence import Persistence
     from fernn.videos.recipes import open_sequences, synthesize
+
+project.declare("fernn", Path(__file__).parents[1])
 
 __all__ = [
     "Flow",

@@ -29,6 +29,10 @@ class ContinueMe(Exception):
     """The work is saved, and the same command goes on; the CLI exits with 75."""
 
 
+class Pruned(Exception):
+    """A trial is behind others and ends early."""
+
+
 def cut(text: str) -> str:
     """The beginning of a text for a message."""
     return text if len(text) <= 60 else f"{text[:57]}..."

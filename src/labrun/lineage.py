@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labrun.errors import UserError
+from labrun.project import project
 
 
 def sha256(path: Path | str) -> str:
@@ -29,8 +30,8 @@ def fingerprint(identity: dict[str, Any]) -> str:
 
 @functools.cache
 def commit() -> str:
-    """The commit of the source, with ``+changes`` if files differ, or ``unknown``."""
-    here = Path(__file__).parent
+    """The commit of the sources, with ``+changes`` if files differ, or ``unknown``."""
+    here = project().sources
     git = ["git", "-C", str(here)]
     try:
         head = subprocess.run(
@@ -50,7 +51,7 @@ def commit() -> str:
 def _version() -> str:
     """The installed version; ``unknown`` of a source tree that is not installed."""
     try:
-        return metadata.version("fernn")
+        return metadata.version(project().name)
     except metadata.PackageNotFoundError:
         return "unknown"
 

@@ -31,7 +31,7 @@ def names(package: str) -> list[str]:
     """The kinds in a package: its public modules, sorted.
 
     Args:
-        package: dotted name, such as ``fernn.flows``.
+        package: dotted name, such as ``mine.flows``.
     """
     paths = importlib.import_module(package).__path__
     found = {m.name for m in pkgutil.iter_modules(paths) if not m.ispkg}
@@ -61,7 +61,7 @@ def configured(package: str, spec: str | dict[str, Any], entry: str) -> Callable
     """The entry function of a kind, with the options of a specification.
 
     Args:
-        package: dotted name, such as ``fernn.training.losses``.
+        package: dotted name, such as ``mine.training.losses``.
         spec: a kind, or ``{"kind": ..., **options}``. Options are the arguments that
             the entry function takes by name alone.
         entry: the name of the entry function.

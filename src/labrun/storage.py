@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 from labrun.errors import Damaged, UserError
 from labrun.lease import require_held
 from labrun.lineage import sha256
+from labrun.project import project
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)  # errors of a disk or a quota without room
-SEAL = b"\nfernn sha256 "  # after a netCDF file's own bytes, which readers pass over
 CHECKSUM = "checksum"  # of a record in JSON
-SEALED = len(SEAL) + 64  # bytes of it with its digest
+DIGEST = 64  # characters of a SHA-256 in hexadecimal
 
 
 @contextmanager
@@ -162,7 +162,7 @@ def write_dataset(
                 encoding=encoding,
             )
         with temporary.open("ab") as file:
-            file.write(SEAL + sha256(temporary).encode("ascii"))
+            file.write(_seal() + sha256(temporary).encode("ascii"))
 
 
 def read_dataset(path: Path | str, group: str | None = None) -> xr.Dataset:
@@ -214,10 +214,16 @@ def _reading(path: Path, group: str | None) -> Iterator[None]:
         raise Damaged(path, f"no whole netCDF file ({error})") from None
 
 
+def _seal() -> bytes:
+    """What follows a netCDF file's own bytes, where readers stop, before the digest."""
+    return f"\n{project().name} sha256 ".encode("ascii")
+
+
 def _check_seal(path: Path) -> None:
     """Raise `Damaged` if a sealed file's bytes are not those that were sealed."""
-    content = memoryview(path.read_bytes())
-    body, seal = content[:-SEALED], bytes(content[-SEALED:])
+    content, begin = memoryview(path.read_bytes()), _seal()
+    place = -len(begin) - DIGEST
+    body, seal = content[:place], bytes(content[place:])
     digest = hashlib.sha256(body).hexdigest().encode("ascii")
-    if seal.startswith(SEAL) and seal != SEAL + digest:
+    if seal.startswith(begin) and seal != begin + digest:
         raise Damaged(path, "its bytes are not those that were written")

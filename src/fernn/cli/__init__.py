@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import importlib
 import os
 import pkgutil
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from types import ModuleType
 
 from fernn.cli._extras import missing
 from fernn.cli._streams import guard
-from labrun.errors import ContinueMe, Damaged, UserError, nearest
+from labrun.command_line import EXPECTED, explained
+from labrun.errors import UserError, nearest
 from labrun.lease import hold
-from labrun.storage import FULL
-
-CONTINUE_ME = 75
-REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)  # the user may mend the mode
 
 
 def commands() -> dict[str, ModuleType]:
@@ -60,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser().parse_args(argv)
         with _lease(args):
             args.run(args)
-    except (ContinueMe, ModuleNotFoundError, OSError, UserError) as error:
+    except (ModuleNotFoundError, *EXPECTED) as error:
         text, code = _explained(error, argv[0])
         if not code:
             raise
@@ -71,40 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _explained(error: Exception, command: str) -> tuple[str, int]:
     """What to print, and the exit code; 0 for an error that is a mistake of ours."""
-    if isinstance(error, BrokenPipeError):
-        return "", 141
-    if isinstance(error, ModuleNotFoundError):
-        extra = missing(error)
-        install = f"fernn {command} needs fernn[{extra}]: pip install 'fernn[{extra}]'"
-        return (install, 2) if extra else ("", 0)
-    text, code = str(error), CONTINUE_ME if isinstance(error, ContinueMe) else 2
-    if isinstance(error, Damaged):
-        text = f"{error}; {_set_aside(error.path)}"
-    elif isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        if error.errno in REFUSED and where:
-            text = f"{where}{str(error.strerror).lower()}"
-        elif error.errno in FULL:
-            again = "nothing is lost: free some and run the same command"
-            text = f"{where}the disk is full; {again}"
-        else:
-            return "", 0
-    return "\n".join(f"fernn: {line}" for line in text.splitlines()), code
-
-
-def _set_aside(path: Path) -> str:
-    """Rename a damaged result, so that the workflow makes it again.
-
-    Only files that the workflow makes are renamed.
-    """
-    if Path("results").resolve() not in path.resolve().parents:
-        return "it is no result of a workflow here and is left as it is"
-    aside = path.with_name(f"{path.name}.damaged")
-    try:
-        path.replace(aside)
-    except OSError as error:
-        return f"it cannot be set aside: {error}"
-    return f"set aside as {aside.name}; the workflow, run again, makes it again"
+    if not isinstance(error, ModuleNotFoundError):
+        return explained(error)
+    extra = missing(error)
+    install = f"fernn {command} needs fernn[{extra}]: pip install 'fernn[{extra}]'"
+    return (install, 2) if extra else ("", 0)
 
 
 def _lease(args: argparse.Namespace) -> AbstractContextManager:

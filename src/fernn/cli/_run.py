@@ -1,22 +1,13 @@
-"""What `train` and `tune` share: a model trained on recipes, told to a spool."""
+"""What `train` and `tune` share: a model trained on recipes."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from fernn.cli._arguments import mapping
-from labrun import slurm
-from labrun.errors import UserError
-from labrun.lineage import fingerprint
-from labrun.spool import NAME, Spool, read_events
-
-FORM = "budget/experiment/model/name"
+from labrun import runs
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,28 +57,13 @@ def inputs(args: argparse.Namespace) -> list[Path]:
     return [args.train, args.val, args.atlas, *(path for _, path in args.needs)]
 
 
-def key(text: str) -> str:
-    """The key ``budget/experiment/model/name``, as it is.
-
-    Raises:
-        UserError: it has another form.
-    """
-    parts = text.split("/")
-    if len(parts) != 4 or not all(map(NAME.fullmatch, parts)):
-        raise UserError(
-            f"a key is {FORM}, each of up to 120 letters, digits and ' _.+=-',"
-            f" beginning with a letter, a digit or _; got {text!r}"
-        )
-    return text
-
-
 def add_tracking_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the run's place in the tracker."""
     parser.add_argument(
         "--key",
-        type=key,
+        type=runs.key,
         default="local/by-hand/model/run",
-        help=f"of the run in the tracker: {FORM}",
+        help=f"of the run in the tracker: {runs.FORM}",
     )
     parser.add_argument(
         "--shown",
@@ -138,78 +114,3 @@ def prepare(args: argparse.Namespace, seed: int) -> tuple:
     torch.manual_seed(seed)
     model = models.build(spec, splits[0].size)
     return model, strategies.build(model, chosen, needs), *splits, chosen
-
-
-def announced(
-    folder: Path, args: argparse.Namespace, stage: str, params: dict, lineage: dict
-) -> Spool:
-    """The spool of a run, opened with the run's event.
-
-    Runs of other settings or data are other runs, in files of their own.
-    """
-    own = fingerprint({"params": params, "data": lineage["inputs"]})[:12]
-    spool = Spool(folder / f"{own}.events.jsonl")
-    hashes = {f"sha256.{Path(k).stem}": v for k, v in lineage["inputs"].items()}
-    tags = {"fingerprint": own, "git_commit": lineage["commit"], **hashes}
-    tags |= _attempt(spool, args.key)
-    tell_run(spool, args.key, stage, {**args.shown, **tags}, params, own)
-    return spool
-
-
-def _attempt(spool: Spool, key: str) -> dict[str, Any]:
-    """Which attempt at the run this is, and where; the log is told too."""
-    events, _ = read_events(spool.path)
-    attempt = 1 + sum(event["event"] == "run" for event in events)
-    where = f"Slurm job {slurm.job()} on " if slurm.job() else ""
-    print(f"{key}: attempt {attempt}, {where}{slurm.node()}", file=sys.stderr)
-    return {"attempt": attempt, "slurm_job_id": slurm.job(), "node": slurm.node()}
-
-
-@contextmanager
-def continued(spool: Spool) -> Iterator[None]:
-    """Tell the spool of a stop, and have Slurm start the job again if it may run on.
-
-    It may when its time is nearly up, or in the grace time of a preemption. A job that
-    Slurm already ends, such as a cancelled one, is left alone.
-    """
-    from labrun.stopping import Interrupted
-
-    try:
-        yield
-    except Interrupted as stop:
-        again = slurm.requeue()
-        how = "Slurm starts it again" if again else "the same command continues it"
-        spool.status("KILLED", f"{stop}; {how}")
-        print(f"{stop}; {how}", file=sys.stderr)
-        raise
-
-
-def tell_run(
-    spool: Spool,
-    key: str,
-    stage: str,
-    tags: dict[str, Any],
-    params: dict[str, Any],
-    own: str = "",
-) -> None:
-    """The event of a run with the key ``budget/experiment/model/name``.
-
-    Args:
-        spool: where it is told.
-        key: the run's place in the tracker; its parent is the model's sweep.
-        stage: the subcommand.
-        tags: what is shown beside the key's parts.
-        params: what the run was made with.
-        own: tells runs of one key apart.
-    """
-    budget, experiment, model, name = key.split("/")
-    place = {"budget": budget, "experiment": experiment, "model": model}
-    spool.run(
-        key=f"{key}/{own}" if own else key,
-        experiment=experiment,
-        parent=f"{budget}/{experiment}/{model}",
-        name=f"{model}.{name}",
-        tags={**place, "stage": stage, **{k: v for k, v in tags.items() if v}},
-        params=params,
-        note=f"`fernn {stage}`; files beside `{os.path.relpath(spool.path)}`",
-    )

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from fernn.cli import _run
 from fernn.cli._arguments import mapping
 from fernn.training.settings import dotted
+from labrun import runs
 from labrun.errors import UserError
 from labrun.slurm import Countdown
-from labrun.spool import Spool
 
 
 def add_tuning_argument(parser: argparse.ArgumentParser) -> None:
@@ -69,57 +68,32 @@ def train_briefly(
         keep: the last state, from which a lost result comes back untrained.
 
     Raises:
-        TrialPruned: from `on_epoch`.
+        Pruned: from `on_epoch`.
         ArithmeticError: it diverged.
         ContinueMe: it was asked to stop; the state is saved.
     """
     from fernn.training import tasks
-    from labrun.lineage import commit
-    from labrun.progress import progress
-    from labrun.rolling_states import RollingStates
 
     args = _run.tuned(args, params)
     model, strategy, *splits, settings = _run.prepare(args, 0)
     name = f"trial-{slot:02d}"
     place, folder = args.key.rpartition("/")[0], args.study / "trials" / name
-    own = argparse.Namespace(key=f"{place}/{name}", shown=args.shown)
-    told = {**args.model, **settings.given()}
-    states = RollingStates(folder, {**told, "data": lineage["inputs"]}, commit())
-    with (
-        _run.announced(folder, own, args.command, told, lineage) as spool,
-        _run.continued(spool),
-        _ended_early(spool, states),
-        progress(own.key, settings.steps) as advance,
-    ):
+    params = {**args.model, **settings.given()}
+    states = runs.states_of(folder, params, lineage)
+    about = {"params": params, "tags": args.shown, "lineage": lineage}
+    about |= {"stage": args.command, "steps": settings.steps}
+    with runs.open_run(f"{place}/{name}", states, **about) as opened:
         error = tasks.of(splits[0]).ERROR
-        tell = _listeners(spool, advance, on_epoch, error)
+        report = _listeners(opened.spool, opened.advance, on_epoch, error)
         how = {"strategy": strategy, "seconds": left.seconds()}
-        best = _lowest(model, splits, (settings, states, *tell), how)
-        spool.metrics(settings.steps, {f"val/best_{error}": best})
-        spool.status("FINISHED")
+        best = _lowest(model, splits, (settings, states, *report), how)
+        opened.spool.metrics(settings.steps, {f"val/best_{error}": best})
     if not keep:
         states.clear()
     return best
 
 
-@contextmanager
-def _ended_early(spool: Spool, states: Any) -> Iterator[None]:
-    """Tell the spool of a trial that is pruned, whose state goes, or diverges."""
-    from labrun.tuning.study import TrialPruned
-
-    try:
-        yield
-    except TrialPruned:
-        spool.tags({"pruned": "true"})
-        spool.status("FINISHED", "pruned")
-        states.clear()
-        raise
-    except ArithmeticError as error:
-        spool.status("FAILED", str(error))
-        raise
-
-
-def _listeners(spool: Spool, advance: Any, on_epoch: Callable, error: str) -> tuple:
+def _listeners(spool: Any, advance: Any, on_epoch: Callable, error: str) -> tuple:
     from fernn.training.listeners import listeners
 
     tell, on_step = listeners(spool, advance, error)

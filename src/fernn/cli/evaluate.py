@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fernn.cli import _run
 from fernn.cli._arguments import mapping
+from labrun import runs
 from labrun.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _entries(args: argparse.Namespace) -> list[Entry]:
     given = [*args.model, *args.baseline]
     names = [name for name, *_ in given]
     for name in names:
-        _run.key(f"{args.place}/{name}/test")
+        runs.key(f"{args.place}/{name}/test")
     if not names or len({*names}) < len(names):
         raise UserError(f"--model and --baseline must name each once, got {names}")
     for name, *paths in args.model:
@@ -155,6 +155,6 @@ def _report(args: argparse.Namespace, name: str, groups: dict[str, Any]) -> None
         path = args.output.with_name(f"{name}.events.jsonl")
         with Spool(path, resume=False) as spool:
             key, tags = f"{args.place}/{name}/test", args.shown.get(name, {})
-            _run.tell_run(spool, key, "evaluate", tags, {})
+            runs.announce(spool, key, "evaluate", tags, {})
             spool.metrics(0, means)
             spool.status("FINISHED")

@@ -9,13 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fernn.cli import _run
-from labrun import slurm
+from labrun import runs, slurm
 from labrun.errors import UserError
-from labrun.spool import Spool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +32,9 @@ def run(args: argparse.Namespace) -> None:
     """Train, and write the checkpoint, its sidecar and the history."""
     from fernn.models import parameters
     from fernn.training import tasks
-    from labrun.lineage import commit, stamp
-    from labrun.rolling_states import RollingStates
+    from fernn.training.listeners import listeners
+    from fernn.training.loop import Diverged, train
+    from labrun.lineage import stamp
     from labrun.storage import read_json
 
     chosen = read_json(args.best, params=dict)["params"] if args.best else {}
@@ -44,27 +44,26 @@ def run(args: argparse.Namespace) -> None:
     data = _run.inputs(args)
     lineage = stamp([*data, args.best] if args.best else data)
     told = stamp(data)  # what `best` chose is in the settings, and no more of it counts
-    identity = {
-        "model": args.model,
-        "settings": settings.given(),
-        "data": told["inputs"],
-    }
-    states = RollingStates(args.output.parent, identity, commit())
-    how = {"seconds": slurm.seconds_to_work(), "devices": args.devices}
-    how["strategy"] = strategy
+    identity = {"model": args.model, "settings": settings.given()}
+    states = runs.states_of(args.output.parent, identity, told)
+    how = {"strategy": strategy, "seconds": slurm.seconds_to_work()}
+    work = partial(train, model, *splits, settings, states, devices=args.devices, **how)
     if int(os.environ.get("LOCAL_RANK", "0")):
-        return _follow(model, splits, settings, states, how)
+        work()  # a further device: its share of every batch, and nothing to report
+        return
     params = {**args.model, **settings.given(), "parameters": parameters(model)}
-    spool = _run.announced(args.output.parent, args, "train", params, told)
-    with spool:
-        error = tasks.of(splits[0]).ERROR
-        run = (model, splits, settings, states, how)
-        records, weights = _train(args.key, spool, error, *run)
-        spec, weights = strategy.kept(args.model, weights)
-        _write(args.output, records, spec, weights, splits[0].size, lineage)
-        best = min(record["validation_error"] for record in records)
-        spool.metrics(settings.steps, {f"val/best_{error}": best})
-        spool.status("FINISHED")
+    about = {"stage": "train", "params": params, "tags": args.shown, "lineage": told}
+    error = tasks.of(splits[0]).ERROR
+    try:
+        with runs.open_run(args.key, states, steps=settings.steps, **about) as opened:
+            on_epoch, on_step = listeners(opened.spool, opened.advance, error)
+            records, weights = work(on_epoch=on_epoch, on_step=on_step)
+            spec, weights = strategy.kept(args.model, weights)
+            _write(args.output, records, spec, weights, splits[0].size, lineage)
+            best = min(record["validation_error"] for record in records)
+            opened.spool.metrics(settings.steps, {f"val/best_{error}": best})
+    except Diverged as reason:
+        raise UserError(f"{args.key}: {reason}; lower the learning_rate") from None
 
 
 def _require_shares(devices: int, batch: int) -> None:
@@ -75,39 +74,6 @@ def _require_shares(devices: int, batch: int) -> None:
     found = torch.cuda.device_count() if torch.cuda.is_available() else devices
     if devices > found:
         raise UserError(f"--devices {devices}, but this machine offers {found}")
-
-
-def _train(
-    key: str,
-    spool: Spool,
-    error: str,
-    model: Any,
-    splits: list,
-    settings: Any,
-    states: Any,
-    how: dict[str, Any],
-) -> tuple[list, dict]:
-    """Train with progress; what stops it early is told to the spool and the user."""
-    from fernn.training.listeners import listeners
-    from fernn.training.loop import Diverged, train
-    from labrun.progress import progress
-
-    with _run.continued(spool), progress(key, settings.steps) as advance:
-        try:
-            tell = listeners(spool, advance, error)
-            return train(model, splits[0], splits[1], settings, states, *tell, **how)
-        except Diverged as reason:
-            spool.status("FAILED", str(reason))
-            raise UserError(f"{key}: {reason}; lower the learning_rate") from None
-
-
-def _follow(
-    model: Any, splits: list, settings: Any, states: Any, how: dict[str, Any]
-) -> None:
-    """The work of a further device: its share of every batch, and nothing told."""
-    from fernn.training.loop import train
-
-    train(model, splits[0], splits[1], settings, states, **how)
 
 
 def _write(

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from labrun.commands import run_command
+from labrun.project import project
 from labrun.tracking.folder import Folder
 
 ANSWER = 20.0  # seconds for one
@@ -26,7 +27,7 @@ def prefix(results: Path, budget: str) -> str:
 
     Snakemake's plugin takes at most 50 letters, digits, hyphens and underscores.
     """
-    name = f"fernn_{Folder(results).identity()}_{budget}"
+    name = f"{project().name}_{Folder(results).identity()}_{budget}"
     if len(name) <= LONGEST:
         return name
     short = hashlib.sha256(budget.encode()).hexdigest()[:8]

@@ -10,7 +10,12 @@ import uuid
 from typing import Any
 from urllib.parse import urlsplit
 
-TAG = "fernn.database"
+from labrun.project import project
+
+
+def own_tag(name: str) -> str:
+    """The name of a tag by which this project's runs and databases are found."""
+    return f"{project().name}.{name}"
 
 
 def connect(uri: str) -> Any:
@@ -28,10 +33,11 @@ def connect(uri: str) -> Any:
 def name_database(connection: Any) -> str:
     """The name of a database, given to it once: another one has no offsets."""
     tags = connection.get_experiment("0").tags
-    if TAG not in tags:
-        tags = {TAG: uuid.uuid4().hex}
-        connection.set_experiment_tag("0", TAG, tags[TAG])
-    return tags[TAG]
+    tag = own_tag("database")
+    if tag not in tags:
+        tags = {tag: uuid.uuid4().hex}
+        connection.set_experiment_tag("0", tag, tags[tag])
+    return tags[tag]
 
 
 def settings() -> dict[str, str]:

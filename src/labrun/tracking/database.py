@@ -66,7 +66,7 @@ def _name(path: Path) -> str:
     """The name of the database on disk, read without MLflow."""
     query = "SELECT value FROM experiment_tags WHERE key = ?"
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-        row = connection.execute(query, (client.TAG,)).fetchone()
+        row = connection.execute(query, (client.own_tag("database"),)).fetchone()
     return row[0] if row else ""
 
 

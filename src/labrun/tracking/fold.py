@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from labrun.tracking.client import own_tag
 from labrun.tracking.events import (
     Artifact,
     Later,
@@ -23,8 +24,8 @@ PARAM, TAG = 6000, 8000  # characters of a value, to which MLflow cuts it
 # MLflow reads all parameters of a run before it adds a hundred: the time grows with
 # the square of their number.
 MOST = 2000
-OWN = ("fernn.", "mlflow.")  # tags by which runs are found and nested
-OTHERS = ("mlflow.runColor", "mlflow.note.content")
+# MLflow's tags that a run may set; others, and the project's, find and nest runs.
+ALLOWED = ("mlflow.runColor", "mlflow.note.content")
 
 
 @dataclass
@@ -63,6 +64,7 @@ class Fold:
     def __init__(self) -> None:
         self._steps: dict[str, set[int]] = {}
         self._params: set[str] = set()
+        self._own = (own_tag(""), "mlflow.")
 
     def add(self, events: Iterable[Line], first: int = 1) -> News:
         """The news in these events, which follow the ones added before.
@@ -109,7 +111,7 @@ class Fold:
             if count == MOST:
                 news.refused.append((line, f"tags beyond the first {MOST}"))
                 return
-            if name.startswith(OWN) and name not in OTHERS:
+            if name.startswith(self._own) and name not in ALLOWED:
                 news.refused.append((line, f"the tag {name!r} is the tracker's own"))
             else:
                 news.tags[name] = value[:TAG]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from labrun import storage
 from labrun.errors import UserError
+from labrun.project import project
 from labrun.tracking.places import Refused, inside
 
 PATIENCE = 30.0  # seconds of waiting before it is told
@@ -117,4 +118,4 @@ class Folder:
 
 def _tell_wait(path: Path) -> None:
     other = path.read_text(encoding="utf-8").strip() or "another syncer"
-    print(f"fernn track: waiting for {other}", file=sys.stderr, flush=True)
+    print(f"{project().name} track: waiting for {other}", file=sys.stderr, flush=True)

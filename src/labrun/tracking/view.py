@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from labrun import storage
+from labrun.project import project
 from labrun.tracking import client, database
+from labrun.tracking.client import own_tag
 from labrun.tracking.folder import Folder
 from labrun.tracking.places import Refused, as_folder, inside, own_faults
 
 METRICS, PARAMS, TAGS = 1000, 100, 100  # MLflow's limits for one call
 CHARACTERS = 80_000  # of values in one call: at most a megabyte as JSON
-ANSWERED = "fernn.answered"  # tag of a run whose making we know of
 ROOT = "mlflow-artifacts:/"  # a place the server resolves: no path of this machine
 
 
@@ -62,25 +63,26 @@ class View:
         """
         query = f"{self._ours} AND {_keyed(key)}"
         alike = self._client.search_runs([experiment], query)
-        found = [run for run in alike if run.data.tags["fernn.key"] == key]
+        found = [run for run in alike if run.data.tags[own_tag("key")] == key]
         if not found:
             return None
-        kept = max(found, key=lambda run: (ANSWERED in run.data.tags, run.info.run_id))
+        answered = own_tag("answered")  # of a run whose making we know of
+        kept = max(found, key=lambda run: (answered in run.data.tags, run.info.run_id))
         for run in found:
             if run is not kept:
                 self.delete(run.info.run_id)
-        if ANSWERED not in kept.data.tags:
-            self._client.set_tag(kept.info.run_id, ANSWERED, "yes")
+        if answered not in kept.data.tags:
+            self._client.set_tag(kept.info.run_id, answered, "yes")
         return kept.info.run_id
 
     def create(
         self, experiment: str, key: str, name: str, start: int, tags: Mapping[str, str]
     ) -> str:
         """Make a run, RUNNING since `start` (Unix milliseconds); gives its id."""
-        own = {"fernn.key": key, "fernn.results": self._results}
-        own["mlflow.source.name"] = "fernn"
+        own = {own_tag("key"): key, own_tag("results"): self._results}
+        own["mlflow.source.name"] = project().name
         run = self._client.create_run(experiment, start, {**own, **tags}, run_name=name)
-        self._client.set_tag(run.info.run_id, ANSWERED, "yes")
+        self._client.set_tag(run.info.run_id, own_tag("answered"), "yes")
         return run.info.run_id
 
     def delete(self, run: str) -> None:
@@ -153,7 +155,7 @@ class View:
     @property
     def _ours(self) -> str:
         """What picks the runs of this results folder."""
-        return f"tags.`fernn.results` = '{self._results}'"
+        return f"tags.`{own_tag('results')}` = '{self._results}'"
 
     def _make_experiment(self, name: str) -> str:
         place = ROOT + as_folder(name) if self._folder.is_own else None
@@ -169,7 +171,7 @@ class View:
 def _keyed(key: str) -> str:
     """What picks a key, and others if it has characters that a query cannot quote."""
     pattern = re.sub(r"[^\w./: -]", "_", key)  # stands for any one character
-    return f"tags.`fernn.key` {'=' if pattern == key else 'LIKE'} '{pattern}'"
+    return f"tags.`{own_tag('key')}` {'=' if pattern == key else 'LIKE'} '{pattern}'"
 
 
 def batches(items: list, size: int, characters: int | None = None) -> Iterator[list]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna import TrialPruned
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from labrun.errors import ContinueMe, UserError
+from labrun.errors import ContinueMe, Pruned, UserError
 from labrun.lease import Lease
+from labrun.lineage import fingerprint
 from labrun.stopping import stoppable
 from labrun.tuning import journal, samplers
 from labrun.tuning.journal import NAME
@@ -56,6 +56,44 @@ def _study(storage: JournalStorage) -> optuna.Study:
         pruner=samplers.pruner(),
         load_if_exists=True,
     )
+
+
+def tune(
+    folder: Path,
+    search: Search,
+    identity: Mapping[str, Any],
+    lineage: Mapping[str, Any],
+    objective: Objective,
+) -> dict[str, Any]:
+    """Work on the study of some settings and data until no slot is free.
+
+    Args:
+        folder: of the studies; one of other settings or data is another journal.
+        search: what is searched; more trials are no other study.
+        identity: the settings that the trials are a function of, the ranges too.
+        lineage: of the data, see `labrun.lineage.stamp`.
+        objective: gets the trial and its hyperparameters.
+
+    Returns:
+        What `labrun.tuning.choice.choose` reads: the journal, lineage and slots.
+
+    Raises:
+        ContinueMe: a trial was asked to stop; its slot is free again.
+    """
+    name = f"{fingerprint({**identity, 'data': lineage['inputs']})[:12]}.journal"
+    slots = work(folder / name, search, objective)
+    return {"journal": name, "lineage": dict(lineage), "slots": slots}
+
+
+def report(trial: Trial, step: int, value: float) -> None:
+    """Report a trial's value after a step.
+
+    Raises:
+        Pruned: the trial is behind the earlier ones.
+    """
+    trial.report(value, step)
+    if trial.should_prune():
+        raise Pruned
 
 
 def work(path: Path, search: Search, objective: Objective) -> list[int]:
@@ -114,7 +152,7 @@ def _fill(
         return True
     try:
         value = objective(trial, dict(trial.params))
-    except TrialPruned:
+    except Pruned:
         study.tell(trial, state=TrialState.PRUNED)
     except ArithmeticError as error:
         trial.set_user_attr("failure", str(error))
