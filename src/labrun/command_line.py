@@ -63,9 +63,9 @@ def explained(error: Exception) -> tuple[str, int]:
 
 
 def _set_aside(path: Path) -> str:
-    """Rename a damaged result, so that the workflow sees that it has to make it again.
+    """Rename a damaged result, so that the workflow makes it again.
 
-    Only what the workflow makes is touched; other files are their owners' business.
+    Only files that the workflow makes are renamed.
     """
     if Path("results").resolve() not in path.resolve().parents:
         return "it is no result of a workflow here and is left as it is"
