@@ -6,13 +6,16 @@ import hashlib
 import io
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 def pack(content: Any) -> tuple[bytes, str]:
     """The bytes of a file, and the SHA-256 of what is meant to be written."""
+    import torch  # commands that only know of it start without
+
     file = io.BytesIO()
     torch.save(content, file)
     return file.getvalue(), hashlib.sha256(file.getbuffer()).hexdigest()
@@ -20,6 +23,8 @@ def pack(content: Any) -> tuple[bytes, str]:
 
 def unpack(path: Path, device: torch.device | str = "cpu") -> Any:
     """What was packed; None if the file holds code, which is not run."""
+    import torch
+
     try:
         return torch.load(path, map_location=device, weights_only=True)
     except pickle.UnpicklingError:
