@@ -79,17 +79,20 @@ def test_every_toy_is_one_file():
     assert files == set(ADDED)
 
 
-@pytest.mark.parametrize("name", ADDED)
-def test_without_its_file_an_entry_is_refused_with_its_place(extended, name):
-    file = extended.folder / "src/fernn" / name
-    aside = file.rename(file.with_suffix(".aside"))
+def test_without_their_files_all_entries_are_refused_with_their_places(extended):
+    files = [extended.folder / "src/fernn" / name for name in ADDED]
+    aside = [file.rename(file.with_suffix(".aside")) for file in files]
     try:
         told = extended("fernn", "config", "config.yaml", "toy.yaml")
     finally:
-        aside.rename(file)
+        for moved, file in zip(aside, files, strict=True):
+            moved.rename(file)
     assert told.returncode == 2
-    wanted = rf"fernn: toy\.yaml:\d+:\d+: {re.escape(ADDED[name])}; "
-    assert re.search(wanted, told.stderr), told.stderr
+    for message in ADDED.values():
+        wanted = rf"fernn: toy\.yaml:\d+:\d+: {re.escape(message)}; "
+        assert re.search(wanted, told.stderr), (message, told.stderr)
+    whole = extended("fernn", "config", "config.yaml", "toy.yaml")
+    assert whole.returncode == 0, whole.stderr
 
 
 def test_the_workflow_runs_with_all_of_them(extended):

@@ -85,13 +85,16 @@ def _optimiser(spec: dict[str, Any], path: tuple) -> Iterator[Problem]:
 
 
 def declared(key: str, kind: str) -> dict[str, Any]:
-    """The options of a kind that there is, with their defaults."""
-    if key == "optimiser":
-        from fernn.training import optimisers
+    """The options of a kind, with their defaults; none of one that there is not."""
+    from fernn.training import optimisers
 
-        known = optimisers.options(kind)
-    else:
-        known = modules.keywords(_entry(key, kind))
+    try:
+        if key == "optimiser":
+            known = optimisers.options(kind)
+        else:
+            known = modules.keywords(_entry(key, kind))
+    except UserError:  # a problem of its own, with its place
+        return {}
     return {name: argument.default for name, argument in known.items()}
 
 
