@@ -1,4 +1,7 @@
-"""Tensors as bytes with their SHA-256, and back without ever running code."""
+"""Tensors as bytes with their SHA-256, and back without ever running code.
+
+Torch is imported when it is used: commands that pack nothing start without its second.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,25 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
-
 
 def pack(content: Any) -> tuple[bytes, str]:
     """The bytes of a file, and the SHA-256 of what is meant to be written."""
+    import torch
+
     file = io.BytesIO()
     torch.save(content, file)
     return file.getvalue(), hashlib.sha256(file.getbuffer()).hexdigest()
 
 
-def unpack(path: Path, device: torch.device | str = "cpu") -> Any:
-    """What was packed; None if the file holds code, which is not run."""
+def unpack(path: Path, device: Any = "cpu") -> Any:
+    """What was packed; None if the file holds code, which is not run.
+
+    Args:
+        path: of the file.
+        device: where its tensors are put, as torch names it.
+    """
+    import torch
+
     try:
         return torch.load(path, map_location=device, weights_only=True)
     except pickle.UnpicklingError:
