@@ -28,13 +28,13 @@ class Kind:
 
 
 def names(package: str) -> list[str]:
-    """The kinds in a package: its public modules, sorted.
+    """The kinds in a package: its public modules and folders, sorted.
 
     Args:
         package: dotted name, such as ``mine.flows``.
     """
     paths = importlib.import_module(package).__path__
-    found = {m.name for m in pkgutil.iter_modules(paths) if not m.ispkg}
+    found = {module.name for module in pkgutil.iter_modules(paths)}
     return sorted(name for name in found if not name.startswith("_"))
 
 
