@@ -245,6 +245,24 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
         ("paper: {table_1: [forecasting_eror]}", "did you mean 'forecasting_error'"),
         ("tuning: {first: [{learning_rate: 1}]}", "1.0 is outside its range 0.0003"),
         ("tuning: {first: [{}]}", "first.0: is trial 0 once more"),
+        ("budgets: {demo: {options: {orientation: 8}}}", "did you mean 'orientations'"),
+        (
+            "{axes: {x: {statistic: curves}}, budgets: {demo: {axes: {x: {}}}}}",
+            "axes.x: no experiment has this axis",
+        ),
+        (
+            f"{SIZES}{{axes: {{velocity: {{}}}}}}}}}}}}",
+            "no axis 'velocity'; known",
+        ),
+        (f"{SIZES}{{digits: 2}}}}}}}}", "digits: nothing in 'actions' takes it"),
+        (f"{SIZES}{{decoder_layers: 2}}}}}}}}", "nothing in 'actions' takes it"),
+        (f"{SIZES}{{horizon: 2}}}}}}}}", "horizon: nothing in 'actions' takes it"),
+        (
+            "protocols: {kth: {learning_rates: {fernn_v1: 0.001}}}",
+            "no model of its experiments 'fernn_v1'; did you mean 'fernn_kth_v1'",
+        ),
+        ("protocols: {kth: {rollout: free}}", "rollout: no model of its experiments"),
+        ("protocols: {kth: {extend_horizon: true}}", "no model of its experiments"),
         ("seed: 2020-01-01", "is no number or text; write '2020-01-01'"),
     ],
 )

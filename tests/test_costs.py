@@ -146,7 +146,8 @@ def test_a_model_whose_operations_are_not_known_needs_a_cost(monkeypatch):
     change["models"]["conv3d_pan"]["cost"] = None
     with pytest.raises(UserError, match=r"models.conv3d_pan.cost: is missing; oper"):
         checked(change, [SHIPPED])
-    change["experiments"]["actions"]["models"] = ["conv3d_pan"]
+    alone = {"models": ["conv3d_pan"], "reference": "conv3d_pan"}
+    change["experiments"]["actions"] |= alone
     assert checked(change, [SHIPPED])  # alone it is compared with none
 
 

@@ -54,6 +54,7 @@ def run(args: argparse.Namespace) -> None:
     try:
         _check(args)
     finally:
+        gc.freeze()  # nor are they looked through at the end
         gc.enable()
 
 

@@ -31,6 +31,7 @@ UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uf
 NUMBER = re.compile(r"[-+]?[0-9._:]+")
 # What everybody reads alike, most of all values; no reader need be asked.
 ALIKE = re.compile(r"0|-?[1-9][0-9]{0,17}|-?[0-9]{1,9}\.[0-9]{1,17}|true|false|null|")
+YAML12 = YAML(typ="safe", pure=True)
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -155,7 +156,7 @@ def of_scalar(text: str, plain: bool, key: bool) -> str | None:
 def _of_plain(text: str, key: bool) -> str | None:
     old, new = (
         _read(text, yaml.safe_load),
-        _read(text, YAML(typ="safe", pure=True).load),
+        _read(text, YAML12.load),
     )
     quoted = "'" + text.replace("'", "''") + "'"
     if key:

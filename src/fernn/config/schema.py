@@ -171,7 +171,7 @@ class Trials(Strict):
 
 
 class Sizes(Strict):
-    """How large an experiment is; what its models do not take goes by unseen."""
+    """How large an experiment is; models do not take all of a budget's."""
 
     source: str
     seeds: Seeds
