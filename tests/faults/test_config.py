@@ -1,9 +1,6 @@
 """Every key and every value of the shipped configuration, mistyped (F25)."""
 
 import re
-import subprocess
-import sys
-import time
 
 import pytest
 
@@ -64,17 +61,3 @@ def test_f25_every_mistyped_word_is_told_where_it_stands(tmp_path, what):
     print(f"{count} {what}s")
     assert count > 150
     assert {name for _, name, _ in missed} == (FREE if what == "key" else set()), missed
-
-
-def test_f25_it_takes_less_than_two_seconds(tmp_path):
-    path = tmp_path / "config.yaml"
-    path.write_text(TEXT.replace("epochs:", "epocs:", 1))
-    began, cost = time.monotonic(), []
-    for _ in range(3):  # the quickest: others use this machine, too
-        command = [sys.executable, "-m", "fernn", "config", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 2 and done.stderr.count("\n") >= 1
-        cost.append(time.monotonic() - began)
-        began = time.monotonic()
-    print(f"a mistake is told after {min(cost):.2f} s")
-    assert min(cost) < 2
