@@ -72,9 +72,9 @@ rule bench:
     resources:
         **asked("bench"),
     params:
+        program=os.path.relpath(f"{workflow.basedir}/benchmarks"),
         attrs=json.dumps({"budget": BUDGET}),
         quick="--quick" if PLAN["quick"] else "",
     shell:
-        "python {workflow.basedir:q}/benchmarks {wildcards.measurement} {params.quick}"
-        " --attrs {params.attrs:q}"
-        " --output {output.cube:q} 2> {log:q}"
+        "python {params.program:q} {wildcards.measurement} {params.quick}"
+        " --attrs {params.attrs:q} --output {output.cube:q} 2> {log:q}"
