@@ -8,7 +8,7 @@ import pytest
 
 COUNT = """
 import resource, sys
-from fernn.allocator import keep_freed_memory
+from fernn.devices import keep_freed_memory
 if sys.argv[1:] == ["kept"]:
     keep_freed_memory()
 def faults():

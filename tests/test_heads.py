@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from labrun import lease, lease_file, processes
+from labrun import lease, processes
 from labrun.controller import jobs, record
 from labrun.errors import UserError
 
@@ -134,10 +134,10 @@ def test_a_silent_head_elsewhere_is_dead_and_one_that_shows_signs_lives(
     with pytest.raises(UserError, match="run by login2 pid 7"):
         record.begin(results, "demo", os.getpid(), touch)
     assert "is it alive?" in told[0]
-    old = time.time() - lease_file.EXPIRE - 1
+    old = time.time() - lease.EXPIRE - 1
     os.utime(path, (old, old))
     record.begin(results, "demo", os.getpid(), told.append)
-    assert lease_file.read(path).token != about.token
+    assert lease.read(path).token != about.token
 
 
 def test_the_tracker_shows_the_signs_of_its_head_alone(results, monkeypatch, dead):
@@ -153,4 +153,4 @@ def test_the_tracker_shows_the_signs_of_its_head_alone(results, monkeypatch, dea
     about = write_lease(path, pid=dead, started=started, place=processes.place())
     with record.kept(path, dead):
         pass
-    assert path.stat().st_mtime == 0 and lease_file.read(path) == about
+    assert path.stat().st_mtime == 0 and lease.read(path) == about

@@ -18,7 +18,7 @@ PACKAGE, ENGINE = ROOT / "src/fernn", ROOT / "src/labrun"
 SUMMARIES = (
     "evaluation.aggregate evaluation.errors evaluation.numbers evaluation.velocities"
 )
-ROOMS = "needs devices allocator velocities"
+ROOMS = "needs devices velocities"
 BELOW = {  # from the bottom up; a part of fernn: what it imports of those above it here
     **dict.fromkeys(ROOMS.split(), ""),
     "flows": ROOMS,
@@ -104,7 +104,7 @@ ENGINE_MODULES = sorted(str(p.relative_to(ENGINE)) for p in ENGINE.rglob("*.py")
 def test_the_engine_knows_no_fernn_and_no_model(module):
     names = {name.split(".")[0] for name in imports((ENGINE / module).read_text())}
     assert not names & {"fernn", "lightning_fabric", "matplotlib"}
-    homes = {"mlflow": "tracking", "optuna": "tuning", "torch": "packing.py"}
+    homes = {"mlflow": "tracking", "optuna": "tuning", "torch": "rolling_states.py"}
     homes |= {"snakemake": "terminal", "snakemake_interface_logger_plugins": "terminal"}
     homes |= {"snakemake_executor_plugin_slurm": "slurm_executor.py"}
     for library, home in homes.items():

@@ -10,9 +10,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from labrun import lease_file, processes, storage
-from labrun.lease import Lease, LeaseLost, hold, holder, path_of
-from labrun.lease_file import EXPIRE
+from labrun import lease, processes, storage
+from labrun.lease import EXPIRE, Lease, LeaseLost, hold, holder, path_of
 
 HOLD = """
 import sys, time
@@ -109,10 +108,10 @@ def test_a_lease_taken_while_a_dead_one_is_removed_is_put_back(tmp_path):
     path = path_of(tmp_path / "out")
     late = Lease(path)
     foreign(path, token="dead")
-    dead = lease_file.read(path)
+    dead = lease.read(path)
     foreign(path, token="quick")  # another process was quicker
     late._remove_dead(dead)
-    assert lease_file.read(path).token == "quick"
+    assert lease.read(path).token == "quick"
 
 
 def test_two_commands_of_the_user_write_one_after_the_other(tmp_path):

@@ -15,7 +15,7 @@ import pytest
 
 from fernn.cli import main
 from labrun.spool import Spool, read_events
-from labrun.tracking.offsets import load
+from labrun.tracking.memory import load
 from labrun.tracking.sync import Syncer
 
 # MLflow's dependencies, not ours.

@@ -15,7 +15,7 @@ from statistics import median
 
 import torch
 
-from fernn.allocator import keep_freed_memory
+from fernn.devices import keep_freed_memory
 
 STATUS = Path("/proc/self/status")
 Times = dict[str, list[float]]

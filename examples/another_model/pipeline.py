@@ -9,10 +9,10 @@ from labrun import project, runs
 from labrun.command_line import command
 from labrun.errors import UserError
 from labrun.lineage import stamp
-from labrun.packing import pack, unpack
+from labrun.rolling_states import pack, unpack
 from labrun.storage import read_json, write_bytes, write_json
 from labrun.tracking.sync import Syncer
-from labrun.tuning.choice import choose
+from labrun.tuning.batch import choose
 from labrun.tuning.study import Search, report, tune
 
 HERE = Path(__file__).parent

@@ -12,7 +12,7 @@ from torch import nn
 from fernn import models
 from labrun.errors import Damaged, UserError, shown
 from labrun.lineage import sha256
-from labrun.packing import pack, unpack
+from labrun.rolling_states import pack, unpack
 from labrun.storage import read_json, write_bytes, write_json
 
 # What Python and torch raise where a specification builds nothing, or something else.

@@ -1,7 +1,14 @@
-"""Where models run, and in pieces of what size."""
+"""Where models run, in pieces of what size, and whether freed memory is kept.
+
+A training step allocates and frees the same tensors over and over. The C library hands
+large ones back to the system, which fills every page with zeros when it is asked for
+again: 7 to 25 % of a step's time on a processor. With freed memory kept, the highest
+use grows by a few percent, since the heap seldom reuses aligned memory as it was.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections.abc import Callable
@@ -53,3 +60,22 @@ def within_memory(
         torch.cuda.empty_cache()
         line = f"out of device memory: {what} in pieces of {size} from now on"
         print(line, file=sys.stderr, flush=True)
+
+
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # options of glibc's mallopt
+# Bytes that still come from its own heap; older versions take no more than the second.
+LARGEST = 2**30, 2**25
+NEVER = 2**31 - 1
+
+
+def keep_freed_memory() -> bool:
+    """Keep it, where the C library is glibc.
+
+    Returns:
+        Whether it does from now on.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    kept = any(mallopt(MMAP_THRESHOLD, size) for size in LARGEST)
+    return bool(mallopt(TRIM_THRESHOLD, NEVER)) and kept

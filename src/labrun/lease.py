@@ -1,11 +1,13 @@
-"""Leases: who makes an output now, so that two jobs never make the same one.
+"""Leases: which process makes an output, so that two jobs never make the same one.
 
-A killed workflow leaves jobs behind that go on; their successors wait for them. The
-holder touches its lease; one whose holder is gone, or silent for long, is free.
+A killed workflow leaves jobs that continue; their successors wait for them. The holder
+touches the file of its lease; one whose holder has ended, or is silent for long, is
+free. Times are the file system's, so the clocks of the machines need not agree.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
@@ -14,11 +16,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from labrun import lease_file, processes
+from labrun import processes
 from labrun.errors import ContinueMe
-from labrun.lease_file import EXPIRE, Holder, holder, path_of
 
 __all__ = ["Holder", "Lease", "LeaseLost", "hold", "holder", "path_of", "require_held"]
 
@@ -58,11 +60,11 @@ class Lease:
 
     def take(self) -> bool:
         """Take the lease if it is free; then it is kept until `release`."""
-        if not lease_file.create(self.path, self.about):
+        if not create(self.path, self.about):
             if holder(self.path) is not None:
                 return False
-            self._remove_dead(lease_file.read(self.path))
-            if not lease_file.create(self.path, self.about):
+            self._remove_dead(read(self.path))
+            if not create(self.path, self.about):
                 return False
         threading.Thread(target=self._keep, daemon=True).start()
         _held.append(self)
@@ -79,7 +81,7 @@ class Lease:
     @property
     def is_ours(self) -> bool:
         """Whether nobody took it over."""
-        found = lease_file.read(self.path)
+        found = read(self.path)
         return found is not None and found.token == self.about.token
 
     def _remove_dead(self, seen: Holder | None) -> None:
@@ -89,9 +91,9 @@ class Lease:
             self.path.rename(aside)
         except FileNotFoundError:
             return
-        moved = lease_file.read(aside)
+        moved = read(aside)
         if moved is not None and (seen is None or moved.token != seen.token):
-            lease_file.create(self.path, moved)
+            create(self.path, moved)
         aside.unlink(missing_ok=True)
 
     def _keep(self) -> None:
@@ -138,5 +140,89 @@ def require_held() -> None:
         if not lease.is_ours:
             raise LeaseLost(
                 f"{lease.path}: this process showed no sign of life for more than"
-                f" {EXPIRE:.0f} s and another took over ({lease_file.read(lease.path)})"
+                f" {EXPIRE:.0f} s and another took over ({read(lease.path)})"
             )
+
+
+EXPIRE = 120.0  # seconds without a sign; network file systems show them a minute late
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lease: a process on a machine, and its Slurm job if it is one."""
+
+    place: str
+    host: str
+    pid: int
+    started: str
+    job: str
+    command: str
+    token: str
+    since: float
+
+    def __str__(self) -> str:
+        job = f" (Slurm job {self.job})" if self.job else ""
+        return f"{self.host} pid {self.pid}{job}"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its process number means something on this machine."""
+        return self.place == processes.place()
+
+
+def path_of(output: Path | str) -> Path:
+    """The file of an output's lease."""
+    output = Path(output)
+    return output.with_name(f".{output.name}.lease")
+
+
+def holder(path: Path) -> Holder | None:
+    """Who holds the lease with this file and lives; None if it is free."""
+    found, age = read(path), _age(path)
+    if age is None:
+        return None
+    if found is None:  # being written, or its writer died before a word
+        return None if age > EXPIRE else _unknown(path)
+    if found.is_here:
+        return found if processes.is_alive(found.pid, found.started) else None
+    return found if age <= EXPIRE else None
+
+
+def create(path: Path, about: Holder) -> bool:
+    """Make the file, if there is none, with one exclusive call."""
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    except FileExistsError:
+        return False
+    try:
+        os.write(file, json.dumps(asdict(about)).encode())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(file)
+    return True
+
+
+def read(path: Path) -> Holder | None:
+    """What the file tells, or None."""
+    try:
+        return Holder(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _age(path: Path) -> float | None:
+    """Seconds since the last sign of life, by the file system's clock."""
+    probe = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    try:
+        probe.touch()
+        return probe.stat().st_mtime - path.stat().st_mtime
+    except FileNotFoundError:
+        return None
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def _unknown(path: Path) -> Holder:
+    return Holder("", "?", 0, "", "", "", f"{path.stat().st_mtime_ns}", 0.0)

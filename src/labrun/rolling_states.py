@@ -1,14 +1,22 @@
-"""Rolling training states: two kept, each checked by its SHA-256 before use."""
+"""Rolling training states: two kept, each checked by its SHA-256 before use.
+
+Reading one never runs code that is in it.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
+import pickle
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labrun.lineage import fingerprint, sha256
-from labrun.packing import pack, unpack
 from labrun.storage import write_bytes, write_text
+
+if TYPE_CHECKING:
+    import torch
 
 KEPT = 2
 
@@ -105,3 +113,22 @@ def _whole(path: Path) -> bool:
 def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
     _sidecar(path).unlink(missing_ok=True)
+
+
+def pack(content: Any) -> tuple[bytes, str]:
+    """The bytes of a file, and the SHA-256 of what is meant to be written."""
+    import torch  # commands that only know of it start without
+
+    file = io.BytesIO()
+    torch.save(content, file)
+    return file.getvalue(), hashlib.sha256(file.getbuffer()).hexdigest()
+
+
+def unpack(path: Path, device: torch.device | str = "cpu") -> Any:
+    """What was packed; None if the file holds code, which is not run."""
+    import torch
+
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except pickle.UnpicklingError:
+        return None

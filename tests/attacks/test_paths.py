@@ -13,14 +13,13 @@ from fernn.cli import _items, main
 from fernn.tables._reproduction import path_of
 from labrun.errors import UserError
 from labrun.spool import NAME, Spool
-from labrun.tracking import offsets
-from labrun.tracking.folder import Folder
-from labrun.tracking.places import Refused, as_folder, file_inside, inside
+from labrun.tracking import memory
+from labrun.tracking.folder import Folder, Refused, as_folder, file_inside, inside
 
 # MLflow's dependencies, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 OWN = ["mlflow", "mlflow/lock", "mlflow/artifacts", "mlflow/mlflow.db"]
-OWN += ["mlflow/offsets.json", ".results-id"]
+OWN += ["mlflow/memory.json", ".results-id"]
 
 
 @pytest.fixture(autouse=True)
@@ -149,16 +148,16 @@ STRANGE = [
 
 @pytest.mark.parametrize("text", STRANGE)
 def test_strange_offsets_are_as_good_as_none(tmp_path, text):
-    path = tmp_path / "offsets.json"
+    path = tmp_path / "memory.json"
     path.write_text(text)
-    assert offsets.load(path, "a") == {}
+    assert memory.load(path, "a") == {}
 
 
 def test_offsets_come_back(tmp_path):
-    arrived = {"a": offsets.Arrived("b", 3, 2, "KILLED", 5, {"/x": "y"})}
-    offsets.save(tmp_path / "offsets.json", "a", arrived)
-    assert offsets.load(tmp_path / "offsets.json", "a") == arrived
-    assert offsets.load(tmp_path / "offsets.json", "b") == {}
+    arrived = {"a": memory.Arrived("b", 3, 2, "KILLED", 5, {"/x": "y"})}
+    memory.save(tmp_path / "memory.json", "a", arrived)
+    assert memory.load(tmp_path / "memory.json", "a") == arrived
+    assert memory.load(tmp_path / "memory.json", "b") == {}
 
 
 def test_what_is_inside_is_told_from_what_is_not(place):

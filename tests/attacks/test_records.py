@@ -11,8 +11,7 @@ from fernn import checkpoint
 from fernn.cli import main
 from fernn.training.settings import settings as settings_of
 from labrun.errors import Damaged, UserError
-from labrun.packing import pack
-from labrun.rolling_states import RollingStates
+from labrun.rolling_states import RollingStates, pack
 from labrun.storage import read_json, write_bytes, write_json
 
 RECORD = {"params": {"learning_rate": 0.01}, "slot": 3, "trials": [1.5, "nan", None]}

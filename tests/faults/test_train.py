@@ -11,7 +11,7 @@ import pytest
 from faults.commands import EPOCH, EPOCHS, end, hit, last_step, run, saved, start
 from faults.damage import cut, fill, flip, small_disk
 from fernn import checkpoint
-from labrun.lease_file import EXPIRE, path_of
+from labrun.lease import EXPIRE, path_of
 
 STEPS = EPOCH * EPOCHS
 minutes = pytest.mark.minutes

@@ -97,9 +97,8 @@ def prepare(args: argparse.Namespace, seed: int) -> tuple:
     import torch
 
     from fernn import checkpoint, models
-    from fernn.allocator import keep_freed_memory
     from fernn.config.options import require
-    from fernn.devices import device
+    from fernn.devices import device, keep_freed_memory
     from fernn.training import strategies
     from fernn.training.settings import settings
     from fernn.videos.recipes import open_sequences

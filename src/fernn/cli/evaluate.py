@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
 
     import xarray as xr
 
-    from fernn.allocator import keep_freed_memory
+    from fernn.devices import keep_freed_memory
     from labrun.lineage import stamp
     from labrun.storage import write_dataset
 

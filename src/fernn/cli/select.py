@@ -27,6 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the best parameters and all trials."""
     from labrun.storage import write_json
-    from labrun.tuning.choice import choose
+    from labrun.tuning.batch import choose
 
     write_json(choose(args.results, args.trials), args.output)

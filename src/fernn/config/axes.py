@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 from fernn.config import options
+from fernn.config.budgets import out_of_range, sized
 from fernn.config.problems import Problem
 from fernn.config.recipes import SPLITS
 from fernn.config.schema import Axis, AxisSizes, Budget, Config, Experiment
-from fernn.config.sizes import out_of_range, sized
 from fernn.data import Draw
 
 GIVEN = ("atlas", "split", "pool", "draw", "seed", "sequences", "frames", "frame_size")

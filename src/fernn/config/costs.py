@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fernn.config import options
+from fernn.config.budgets import sized
 from fernn.config.learners import options_of
 from fernn.config.operations import Step, count, countable
 from fernn.config.problems import Problem
 from fernn.config.schema import Budget, Config, Experiment
-from fernn.config.sizes import sized
 
 APART = 2.0  # a written cost may be so far from what operations tell
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from fernn import needs
 from fernn.config import axes, options, protocols
+from fernn.config.budgets import FORECAST, options_of_sizes, task, task_of
 from fernn.config.options import each_known, unknown, unknown_kind
 from fernn.config.problems import Problem
 from fernn.config.schema import Config
-from fernn.config.sizes import FORECAST, options_of_sizes, task, task_of
 from labrun.errors import nearest
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from fernn.config import options
+from fernn.config.budgets import sized
 from fernn.config.problems import Problem
 from fernn.config.schema import Config
-from fernn.config.sizes import sized
 
 
 def problems(config: Config) -> Iterator[Problem]:

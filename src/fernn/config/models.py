@@ -7,9 +7,9 @@ from typing import Any
 
 from fernn.cells.flow_equivariant import mixing_objection
 from fernn.config import axes, options, protocols
+from fernn.config.budgets import out_of_range
 from fernn.config.problems import Problem
 from fernn.config.schema import Model
-from fernn.config.sizes import out_of_range
 
 OF_DEFAULT_CELL = (  # options of a model, if it has no `cell`
     "kernel",

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from fernn.config import options
+from fernn.config.budgets import sized
 from fernn.config.costs import costs
 from fernn.config.learners import epochs_of, options_of, trained
 from fernn.config.recipes import axis_of, recipes
 from fernn.config.schema import Budget, Config, Experiment, Published
 from fernn.config.shown import GROUPS, items
-from fernn.config.sizes import sized
 
 
 def plan(config: Config) -> dict[str, Any]:

@@ -17,11 +17,11 @@ from fernn.config import (
     protocols,
     tuning,
 )
+from fernn.config.budgets import options_of_sizes
 from fernn.config.options import each_known, unknown, unknown_kind
 from fernn.config.problems import Problem
 from fernn.config.schema import Config, Sizes
 from fernn.config.shown import ALL, properties
-from fernn.config.sizes import options_of_sizes
 
 
 def problems(config: Config) -> Iterator[Problem]:

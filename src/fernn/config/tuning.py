@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from fernn.config import models, options, protocols
+from fernn.config.budgets import options_of_sizes, sized
 from fernn.config.fields import same
 from fernn.config.learners import TRAINING, value_of, with_defaults
 from fernn.config.problems import Problem, of_field
 from fernn.config.schema import Config, Protocol, Range, Search
-from fernn.config.sizes import options_of_sizes, sized
 from fernn.training.settings import dotted, specs_of, with_options
 from labrun.errors import nearest
 

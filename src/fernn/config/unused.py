@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fernn.config import options
+from fernn.config.budgets import FORECAST, task
 from fernn.config.options import unknown
 from fernn.config.problems import Problem
 from fernn.config.schema import Config
-from fernn.config.sizes import FORECAST, task
 
 TAKEN = ("decoder_layers", "digits", "hidden")  # sizes that are options of kinds
 AHEAD = ("horizon", "long_horizon")  # sizes that forecasts alone have

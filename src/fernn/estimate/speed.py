@@ -87,8 +87,7 @@ def measure(network: Network, batch: int) -> float:
     """
     import torch
 
-    from fernn.allocator import keep_freed_memory
-    from fernn.devices import device
+    from fernn.devices import device, keep_freed_memory
     from fernn.estimate import flop
     from labrun.errors import UserError
 

@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from labrun import lease, lease_file, processes
+from labrun import lease, processes
 from labrun.controller import jobs, locks
 from labrun.errors import UserError
-from labrun.lease_file import Holder
+from labrun.lease import Holder
 
 Tell = Callable[[str], None]
 
@@ -39,7 +39,7 @@ def begin(results: Path, budget: str, pid: int, tell: Tell) -> str:
         UserError: a living head runs the budget, or its folder cannot be written.
     """
     path = path_of(results, budget)
-    before = lease_file.read(path)
+    before = lease.read(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         taken = _take(path, budget, pid, tell)
@@ -109,7 +109,7 @@ def kept(path: Path, pid: int) -> Iterator[None]:
         path: the head's lease; another head's is left alone.
         pid: of the head.
     """
-    mine = lease_file.read(path)
+    mine = lease.read(path)
     if mine is None or not mine.is_here or mine.pid != pid:
         yield
         return
@@ -118,7 +118,7 @@ def kept(path: Path, pid: int) -> Iterator[None]:
     def touch() -> None:
         while not done.wait(lease.TOUCH):
             with suppress(OSError):
-                if lease_file.read(path) == mine:
+                if lease.read(path) == mine:
                     os.utime(path)
 
     threading.Thread(target=touch, daemon=True).start()
@@ -126,7 +126,7 @@ def kept(path: Path, pid: int) -> Iterator[None]:
         yield
     finally:
         done.set()
-        if lease_file.read(path) == mine and not processes.is_alive(pid, mine.started):
+        if lease.read(path) == mine and not processes.is_alive(pid, mine.started):
             os.utime(path, (0, 0))
 
 

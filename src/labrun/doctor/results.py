@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from labrun import lease_file
+from labrun import lease
 from labrun.controller import jobs, locks, record
 from labrun.doctor.place import FAIL, NOTE, OK, Finding, Place, nearest, try_to_write
 from labrun.tracking.client import public
@@ -38,7 +38,7 @@ def _budgets(place: Place) -> list[str]:
 
 def _head_of(place: Place, budget: str) -> Iterator[Finding]:
     path = record.path_of(place.results, budget)
-    found = lease_file.holder(path)
+    found = lease.holder(path)
     if found is not None:
         yield Finding(NOTE, "head", record.living(budget, found))
         return
@@ -62,7 +62,7 @@ def _head_of(place: Place, budget: str) -> Iterator[Finding]:
 
 def _left(place: Place, budget: str, path: Path) -> str:
     """What there is of a dead head; nothing if there is nothing."""
-    dead, files = lease_file.read(path), locks.of(place.results, budget)
+    dead, files = lease.read(path), locks.of(place.results, budget)
     parts = [f"the head {dead} died"] if dead else []
     parts += [f"{len(files)} lock(s) of a dead head"] if files else []
     return ", ".join(parts)
@@ -71,7 +71,7 @@ def _left(place: Place, budget: str, path: Path) -> str:
 def _alive(place: Place, budget: str) -> Iterator[str]:
     """Processes and Slurm jobs of a dead head that still run."""
     for path in sorted((place.results / budget).rglob(".*.lease")):
-        if found := lease_file.holder(path):
+        if found := lease.holder(path):
             yield f"{found} making {path.parent / path.name[1:].removesuffix('.lease')}"
     for job in jobs.living(jobs.prefix(place.results, budget)) or []:
         yield f"Slurm job {job}"
@@ -80,7 +80,7 @@ def _alive(place: Place, budget: str) -> Iterator[str]:
 def leases(place: Place) -> Iterator[Finding]:
     """Who makes something below the results folder; nothing is removed."""
     paths = sorted(place.results.rglob(".*.lease"))
-    found = [lease_file.holder(path) for path in paths if path.name != ".head.lease"]
+    found = [lease.holder(path) for path in paths if path.name != ".head.lease"]
     alive = [str(each) for each in found if each]
     dead = len(found) - len(alive)
     if alive:

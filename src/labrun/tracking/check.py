@@ -12,7 +12,7 @@ from labrun import storage
 from labrun.tracking import describe
 from labrun.tracking.events import Run, stretches
 from labrun.tracking.fold import Fold
-from labrun.tracking.refusals import Refusals
+from labrun.tracking.memory import Refusals
 from labrun.tracking.spools import Head
 from labrun.tracking.view import View, stored
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labrun.tracking.events import LONGEST, Run, Unreadable, parse
-from labrun.tracking.folder import Folder
-from labrun.tracking.places import Refused, file_inside
+from labrun.tracking.folder import Folder, Refused, file_inside
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from labrun import storage
 from labrun.project import project
-from labrun.tracking import client, database
+from labrun.tracking import client
 from labrun.tracking.client import own_tag
-from labrun.tracking.folder import Folder
-from labrun.tracking.places import Refused, as_folder, inside, own_faults
+from labrun.tracking.folder import Folder, Refused, as_folder, inside, own_faults
 
 METRICS, PARAMS, TAGS = 1000, 100, 100  # MLflow's limits for one call
 CHARACTERS = 80_000  # of values in one call: at most a megabyte as JSON
@@ -28,7 +27,7 @@ class View:
     """
 
     def __init__(self, folder: Folder) -> None:
-        uri = database.address(folder) if folder.is_own else folder.uri
+        uri = client.address(folder) if folder.is_own else folder.uri
         self._client = client.connect(uri)
         self._folder = folder
         self._results = folder.identity()

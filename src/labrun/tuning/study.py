@@ -18,7 +18,7 @@ from labrun.lineage import fingerprint
 from labrun.stopping import stoppable
 from labrun.tuning import journal, samplers
 from labrun.tuning.journal import NAME
-from labrun.tuning.space import distributions, suggest
+from labrun.tuning.samplers import distributions, suggest
 
 Objective = Callable[[Trial, dict[str, Any]], float]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -32,7 +32,7 @@ class Search:
     Attributes:
         trials: how many; a slot is one place in this number.
         points: hyperparameters of the first slots: trial 0 is the published one.
-        ranges: by name, for the other slots; see `labrun.tuning.space`.
+        ranges: by name, for the other slots; see `labrun.tuning.samplers`.
         seed: of the study; each slot has a sampler of its own.
     """
 
@@ -75,7 +75,7 @@ def tune(
         objective: gets the trial and its hyperparameters.
 
     Returns:
-        What `labrun.tuning.choice.choose` reads: the journal, lineage and slots.
+        What `labrun.tuning.batch.choose` reads: the journal, lineage and slots.
 
     Raises:
         ContinueMe: a trial was asked to stop; its slot is free again.
