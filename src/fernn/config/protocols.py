@@ -59,10 +59,10 @@ def kind_problems(key: str, spec: Any, path: tuple) -> Iterator[Problem]:
     if spec is None:
         return
     given = modules.named(spec)
-    if key == "optimiser":
+    package, kind = PACKAGES[key], str(given.get("kind"))
+    if key == "optimiser" and not options.exists(package, kind):
         yield from _optimiser(given, path)
         return
-    package, kind = PACKAGES[key], str(given.get("kind"))
     if not options.exists(package, kind):
         where = path if isinstance(spec, str) else (*path, "kind")
         yield from options.unknown_kind(key, package, kind, where)
@@ -73,19 +73,29 @@ def kind_problems(key: str, spec: Any, path: tuple) -> Iterator[Problem]:
 
 
 def _optimiser(spec: dict[str, Any], path: tuple) -> Iterator[Problem]:
-    """Its own signature decides, and what it says to the values."""
-    from torch import nn, zeros
+    """Of torch: its own signature decides, and what it says to values and kernels."""
+    from torch import nn, zeros, zeros_like
 
     from fernn.training import optimisers
 
+    weights = [nn.Parameter(zeros(shape)) for shape in ((1,), (1, 1, 1, 1))]
+    for weight in weights:
+        weight.grad = zeros_like(weight)
     try:
-        optimisers.build(spec, [nn.Parameter(zeros(1, 1))], learning_rate=1e-3)
+        optimisers.build(spec, weights, learning_rate=1e-3).step()
+    except RuntimeError as error:
+        problem = f"{spec['kind']} does not train convolutions: {error}"
+        yield Problem(path, problem.splitlines()[0])
     except UserError as error:
         yield Problem(path, str(error))
 
 
 def declared(key: str, kind: str) -> dict[str, Any]:
-    """The options of a kind, with their defaults; none of one that there is not."""
+    """The options of a kind that can be tuned, with their defaults.
+
+    One that names another model is not: that model is trained before the search. There
+    are none of a kind that there is not.
+    """
     from fernn.training import optimisers
 
     try:
@@ -95,7 +105,8 @@ def declared(key: str, kind: str) -> dict[str, Any]:
             known = modules.keywords(_entry(key, kind))
     except UserError:  # a problem of its own, with its place
         return {}
-    return {name: argument.default for name, argument in known.items()}
+    models = options.constant(PACKAGES[key], kind, "NEEDS") or ()
+    return {k: each.default for k, each in known.items() if k not in models}
 
 
 def needs(spec: Any) -> dict[str, str]:

@@ -12,6 +12,7 @@ from fernn.training.fabric import Fabric
 from fernn.training.settings import Settings
 from fernn.training.strategies import Strategy
 from fernn.videos.recipes import Sequences
+from labrun.errors import UserError
 from labrun.modules import configured
 
 LOSSES = "fernn.training.losses"
@@ -38,6 +39,9 @@ class Objective:
             network: called with what the task gives.
             place: the first sequence and their number.
             step: of the optimiser.
+
+        Raises:
+            UserError: it is not one number.
         """
         settings, strategy = self.settings, self.strategy
         split, task = strategy.source(step, self.split, tasks.of(self.split))
@@ -47,7 +51,13 @@ class Objective:
         output = strategy.call(network, seen, target)
         loss = configured(LOSSES, settings.loss or task.LOSS, "loss")
         penalty = strategy.penalty(network, seen, output, target)
-        return loss(output, target) + penalty
+        value = loss(output, target) + penalty
+        if value.ndim:
+            raise UserError(
+                "a loss and a penalty are one number, the mean over the samples; got"
+                f" the shape {tuple(value.shape)}"
+            )
+        return value
 
 
 def accumulate(
