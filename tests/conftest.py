@@ -1,6 +1,7 @@
 """Tiny data and models that several test files use."""
 
 import os
+import signal
 import subprocess
 
 import jaxtyping
@@ -12,6 +13,8 @@ import xarray as xr
 import fernn  # noqa: F401 (declares the project for tests that import labrun alone)
 
 torch.set_num_threads(1)
+# A shell in the background ignores Ctrl-C, and all that it starts would, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["TRITON_INTERPRET"] = "1"  # kernels run as Python; before the first import
 
 RECIPE = {

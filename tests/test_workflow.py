@@ -157,7 +157,7 @@ def test_a_second_run_does_nothing(project):
     [
         ("figures/training_speed", {"figure training_speed"}),
         ("drawing/style", SHOW - {"table forecasting_error"}),  # what they share
-        ("tables/_verdict", {"table forecasting_error"}),
+        ("tables/_write", {"table forecasting_error"}),
     ],
 )
 def test_a_source_makes_anew_what_draws_on_it(project, name, jobs):
