@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from fernn import models
+from fernn.config import options
+from fernn.config.protocols import declared, kind_problems
 from fernn.models import rollouts
 from fernn.training import losses, optimisers, schedules, strategies
 from fernn.training.loop import train, validation_error
@@ -239,6 +241,39 @@ def test_optimisers_are_those_of_torch_with_their_arguments():
 def test_a_wrong_optimiser_is_refused(run, spec, message):
     with pytest.raises(UserError, match=message):
         run(None, optimiser=spec)
+
+
+@pytest.mark.parametrize(
+    ("key", "spec", "message"),
+    [
+        ("optimiser", "adamw", "did you mean 'AdamW'"),  # not Adam, which is nearer
+        ("optimiser", "Muon", "Muon only supports 2D"),  # kernels have four
+        ("optimiser", "SparseAdam", "does not train convolutions"),
+        ("optimiser", {"kind": "signs", "scale": "wide"}, "must be a number"),
+        ("optimiser", {"kind": "signs", "scale": 2.0}, None),
+        ("optimiser", {"kind": "AdamW", "weight_decay": 0.1}, None),
+    ],
+)
+def test_a_configuration_refuses_what_a_job_would(key, spec, message):
+    found = [problem.message for problem in kind_problems(key, spec, (key,))]
+    assert len(found) == (message is not None)
+    assert message is None or message in found[0]
+
+
+def test_the_model_that_a_strategy_needs_is_not_tuned():
+    assert declared("strategy", "distil").keys() == {"weight"}
+    assert "teacher" in options.names("training/strategies", "distil")
+
+
+def test_a_loss_of_each_sample_is_refused(run, monkeypatch):
+    module = modules.load("fernn.training.losses", "mse")
+
+    def each(output, target):
+        return (output - target).square().mean((1, 2, 3, 4))
+
+    monkeypatch.setattr(module, "loss", each)
+    with pytest.raises(UserError, match=r"one number, .* got the shape \(4,\)"):
+        run(None, loss="mse")
 
 
 def test_the_optimiser_trains_and_its_state_is_continued(run):
