@@ -20,7 +20,7 @@ report: $(VENV)/installed ## make results/$(BUDGET)/report.html from finished re
 	@echo "report: results/$(BUDGET)/report.html    tracker: make ui"
 
 test: $(VENV)/installed ## make the environment and pass the tests
-	OMP_NUM_THREADS=1 python -m pytest --numprocesses $(CORES) --dist loadfile
+	OMP_NUM_THREADS=1 python -m pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 test-slurm: $(VENV)/installed ## the smoke budget through a real Slurm, made for it; Debian, root
 	tests/slurm/smoke.sh

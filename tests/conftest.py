@@ -17,6 +17,9 @@ torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["TRITON_INTERPRET"] = "1"  # kernels run as Python; before the first import
 
+# Files that run whole workflows begin first, so that no core waits for one at the end.
+LONG = ("test_workflow", "test_another_model", "test_extension", "test_tuning_batch")
+
 RECIPE = {
     "split": "train",
     "pool": "train",
@@ -28,6 +31,10 @@ RECIPE = {
     "digits": 2,
     "max_speed": 2,
 }
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.stem not in LONG)
 
 
 @pytest.fixture
