@@ -19,7 +19,7 @@ from labrun.tracking.folder import Folder, Refused, as_folder, file_inside, insi
 # MLflow's dependencies, not ours.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 OWN = ["mlflow", "mlflow/lock", "mlflow/artifacts", "mlflow/mlflow.db"]
-OWN += ["mlflow/memory.json", ".results-id"]
+OWN += ["mlflow/offsets.json", ".results-id"]
 
 
 @pytest.fixture(autouse=True)
@@ -148,16 +148,16 @@ STRANGE = [
 
 @pytest.mark.parametrize("text", STRANGE)
 def test_strange_offsets_are_as_good_as_none(tmp_path, text):
-    path = tmp_path / "memory.json"
+    path = tmp_path / "offsets.json"
     path.write_text(text)
     assert memory.load(path, "a") == {}
 
 
 def test_offsets_come_back(tmp_path):
     arrived = {"a": memory.Arrived("b", 3, 2, "KILLED", 5, {"/x": "y"})}
-    memory.save(tmp_path / "memory.json", "a", arrived)
-    assert memory.load(tmp_path / "memory.json", "a") == arrived
-    assert memory.load(tmp_path / "memory.json", "b") == {}
+    memory.save(tmp_path / "offsets.json", "a", arrived)
+    assert memory.load(tmp_path / "offsets.json", "a") == arrived
+    assert memory.load(tmp_path / "offsets.json", "b") == {}
 
 
 def test_what_is_inside_is_told_from_what_is_not(place):
