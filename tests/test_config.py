@@ -338,6 +338,20 @@ def test_a_command_imports_no_library_that_it_does_not_use(command, heavy):
     assert run.stdout.endswith("set()\n"), run
 
 
+def test_an_optimiser_of_torch_is_checked_in_one_line(tmp_path):
+    """To make one imports triton, which reports at its end what nobody collects."""
+    pytest.importorskip("triton")
+    own = tmp_path / "own.yaml"
+    own.write_text("protocols: { exact: { optimiser: { kind: AdamW } } }\n")
+    command = [sys.executable, "-m", "fernn", "config", "config.yaml", str(own)]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert run.stderr == "" and run.stdout.count("\n") == 1
+    code = "import torch; print(torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))]))"
+    code += "; import sys; print('triton' in sys.modules)"
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert made.stdout.endswith("True\n")
+
+
 def test_the_schema_is_up_to_date(capsys):
     jsonschema = pytest.importorskip("jsonschema")
     main(["config", "--schema"])

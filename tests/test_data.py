@@ -90,6 +90,9 @@ def test_a_grid_holds_every_velocity_equally_often_with_the_same_digits(recipe):
     assert len(table.sample) == 49 * 4 and len(counted) == 49
     assert (table.velocity_rows[:, 0] == table.velocity_rows[:, 1]).all()
     np.testing.assert_array_equal(table.digit_index[:4], table.digit_index[-4:])
+    listed = recipe(draw="grid", grid_speed=3, flows=[[0, 3], [-1, 2]], sequences=1)
+    assert listed.velocity_rows[:, 0].values.tolist() == [0, -1]
+    assert listed.velocity_columns[:, 0].values.tolist() == [3, 2]
 
 
 def test_a_flowed_sequence_is_the_sequence_flowed(atlas, recipe):

@@ -51,6 +51,8 @@ def test_velocities_are_multiples_of_the_step(sequences):
     assert grid.velocity_degrees.values[::2, 0].tolist() == [*range(-135, 136, 45)]
     assert (grid.velocity_degrees[:, 0] == grid.velocity_degrees[:, 1]).all()
     assert len(np.unique(grid.digit_index[::2])) <= 2  # the same digits for all
+    listed = sequences(draw="grid", grid_speed=3, flows=[[4], [-1]], sequences=1).recipe
+    assert listed.velocity_degrees.values[:, 0].tolist() == [180, -45]
 
 
 def test_a_flow_turns_every_frame(sequences):

@@ -15,9 +15,9 @@ from jaxtyping import Float, UInt8
 
 from fernn.velocities import square
 from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of
-from fernn.videos.draws import Numbers, Rows, draw_recipe, given
+from fernn.videos.draws import Numbers, Rows, draw_recipe, given, per_digit
 from labrun.errors import UserError
-from labrun.random_words import below, words
+from labrun.random_words import below
 
 
 def synthesize(
@@ -89,11 +89,8 @@ def _drawn(
     spec: Mapping[str, Any], pool: np.ndarray, epoch: int, first: int, count: int
 ) -> Rows:
     """Every digit with its own velocity, uniform in the square of the data's speeds."""
-    digits, speed, size = spec["digits"], spec["max_speed"], spec["frame_size"]
-    drawn = words(spec["seed"], spec["split"], epoch, first, count, 5 * digits)
-    which, row, column, down, across = np.moveaxis(
-        drawn.reshape(count, digits, 5), -1, 0
-    )
+    speed, size = spec["max_speed"], spec["frame_size"]
+    which, row, column, down, across = per_digit(spec, epoch, first, count, 5)
     return {
         "digit_index": pool[below(which, len(pool))],
         "offset_rows": below(row, size),

@@ -15,9 +15,9 @@ import xarray as xr
 from jaxtyping import Float, UInt8
 
 from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of
-from fernn.videos.draws import Numbers, Rows, Velocity, draw_recipe, given
+from fernn.videos.draws import Numbers, Rows, Velocity, draw_recipe, given, per_digit
 from labrun.errors import UserError
-from labrun.random_words import below, words
+from labrun.random_words import below
 
 
 def synthesize(
@@ -102,11 +102,8 @@ def _drawn(
     spec: Mapping[str, Any], pool: np.ndarray, epoch: int, first: int, count: int
 ) -> Rows:
     """Every digit with its own angle, and a velocity uniform among the data's."""
-    digits, speed, reach = spec["digits"], spec["max_speed"], spec["max_offset"]
-    drawn = words(spec["seed"], spec["split"], epoch, first, count, 5 * digits)
-    which, angle, turn, down, across = np.moveaxis(
-        drawn.reshape(count, digits, 5), -1, 0
-    )
+    speed, reach = spec["max_speed"], spec["max_offset"]
+    which, angle, turn, down, across = per_digit(spec, epoch, first, count, 5)
     return {
         "digit_index": pool[below(which, len(pool))],
         "angle": below(angle, 360),

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from labrun.errors import UserError, nearest
+from labrun.random_words import words
 
 Rows = dict[str, np.ndarray]  # columns of a recipe by name, samples first
 Velocity = tuple[int, ...]
@@ -109,6 +110,19 @@ def moved(
         copies.append(copy)
     joined = xr.concat(copies, "sample", combine_attrs="override")
     return joined.assign_coords(sample=np.arange(joined.sizes["sample"]))
+
+
+def per_digit(
+    spec: Mapping[str, Any], epoch: int, first: int, count: int, numbers: int
+) -> np.ndarray:
+    """So many random 32-bit words of every digit of samples ``first … first + count``.
+
+    Returns:
+        Words of shape ``numbers × sample × digit``.
+    """
+    digits = spec["digits"]
+    drawn = words(spec["seed"], spec["split"], epoch, first, count, numbers * digits)
+    return np.moveaxis(drawn.reshape(count, digits, numbers), -1, 0)
 
 
 def given(spec: Mapping[str, Any]) -> list[Velocity]:
