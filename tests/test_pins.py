@@ -7,13 +7,15 @@ import sys
 import pytest
 
 import pins
+from copied import environment
 
 BUDGETS = ("demo", "mnist-small", "paper", "smoke")
 
 
 def plan(budget):
     command = [sys.executable, "-m", "fernn", "config", "--print", "--budget", budget]
-    made = subprocess.run(command, cwd=pins.ROOT, capture_output=True, check=True)
+    where = {"cwd": pins.ROOT, "env": environment(pins.ROOT / "src")}
+    made = subprocess.run(command, **where, capture_output=True, check=True)
     return json.loads(made.stdout)
 
 
