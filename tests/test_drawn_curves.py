@@ -79,6 +79,9 @@ def test_length_marks_the_trained_horizon_and_the_longest_roll_out():
         assert drawn.upright(axes) == [2, 3]
         notes = {text.get_text(): text.xy[0] for text in axes.texts}
         assert notes == {"trained\nhorizon": 2, "longest\nin training": 3}
+    beyond = length(long_horizon=5)  # the last frame that is drawn is 4
+    for axes in length_generalization.draw([beyond]).axes:
+        assert drawn.upright(axes) == [2] and len(axes.texts) == 1
 
 
 def test_length_an_exact_baseline_is_in_the_legend_only():

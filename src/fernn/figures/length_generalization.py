@@ -98,10 +98,11 @@ def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
     row[0].set_title(parts.title(cube))
     row[1].set_title("median")
     horizon, longest = int(cube.attrs["horizon"]), int(cube.attrs["long_horizon"])
+    last = int(cube["frame"].max())
     for axes in row:
-        axes.set(xlabel="predicted frame", xlim=(0, int(cube["frame"].max()) + 1))
+        axes.set(xlabel="predicted frame", xlim=(0, last + 1))
         parts.mark(axes, horizon, "trained\nhorizon")
-        if longest > horizon:
+        if horizon < longest <= last:
             parts.mark(axes, longest, "longest\nin training")
 
 
