@@ -60,6 +60,7 @@ def test_what_the_signature_admits_is_right(toy):
         ({"hidden": True}, "hidden", "must be a whole number, got True"),
         ({"sizes": [1, "x"]}, "sizes.1", "must be a whole number, got 'x'"),
         ({"path": {"kind": "colide"}}, "path.kind", "no 'colide' in motions; did you"),
+        ({"path": "glide"}, "path", "must be a mapping, such as { kind: glide }"),
         ({"path": {"kind": "glide", "reach": 1}}, "path.reach", "glide has no option"),
     ],
 )

@@ -168,6 +168,9 @@ def check(
 
 
 def _value(option: Option, value: Any, path: tuple) -> Iterator[Problem]:
+    if option.nested and isinstance(value, str):
+        yield Problem(path, f"must be a mapping, such as {{ kind: {value} }}")
+        return
     if option.nested and isinstance(value, dict):
         inner = str(value.get("kind"))
         known = _options(option.nested, inner) if exists(option.nested, inner) else {}
