@@ -3,4 +3,3 @@
 from typing import Literal
 
 Draw = Literal["sampled", "grid", "flowed"]  # how the velocities of a set are chosen
-Redraw = Literal["epoch", "never"]  # when the draws of a training sequence are renewed

@@ -13,10 +13,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
-from fernn.data import Redraw
 from fernn.velocities import square
 from fernn.videos.base import Device, Tensor, Videos, pairs
-from fernn.videos.draws import Numbers, Rows, Velocity, draw_recipe, given
+from fernn.videos.draws import Numbers, Redraw, Rows, Velocity, draw_recipe, given
 from labrun.errors import UserError, nearest
 from labrun.random_words import below, words
 
@@ -108,7 +107,7 @@ def synthesize(
         "stride": stride,
         "mirror": int(mirror and split == "train"),
         "boundary": boundary,
-        "redraw": redraw,
+        "camera": redraw,  # of the camera alone; the rest is redrawn in any case
     }
     clips = _long_enough(spec, atlas)
     recipe = draw_recipe(draw, NUMBERS, {**spec, "flows": flows}, clips)
@@ -146,7 +145,7 @@ def _drawn(
     for turn in np.unique(turns).tolist():
         there = turns == turn
         shown[there] = _order(where, turn, len(pool))[places[there]]
-        if epoch and spec["redraw"] == "never":
+        if epoch and spec["camera"] == "never":
             moved[there] = _first_moved((*where[:2], 0), turn, len(pool))[shown[there]]
     which, starts = pool[shown].T
     speed, speeds = spec["max_speed"], 2 * spec["max_speed"] + 1
