@@ -35,7 +35,7 @@ def cube(values, moves, axis="in_distribution", models=("fernn_v2",), **about):
     return made
 
 
-def test_table_1_is_of_unclipped_errors_and_generalization_of_clipped_ones():
+def test_table_1_is_of_raw_errors_and_generalization_of_both():
     # seeds have the medians 0, 0 and 9 over samples: 0; samples over seeds 0, 9, 9: 9
     values = np.array([[0, 0, 9], [0, 9, 0], [9, 9, 9]])[..., None]
     made = cube(values, [(0, 0)] * 3, horizon=1)
@@ -43,11 +43,17 @@ def test_table_1_is_of_unclipped_errors_and_generalization_of_clipped_ones():
     assert row["mse_median"] == 0 and row["mse_mean"] == pytest.approx(50)
     # seeds 30, 30 and 90: deviations -20, -20 and 40, variance 2400 / 2
     assert row["mse_std"] == pytest.approx(1200**0.5)
-    assert generalization.tabulate([made]).iloc[0]["in_distribution"] == 5
+    both = generalization.tabulate([made]).iloc[0]
+    assert both["in_distribution"] == 5 and both["raw_in_distribution"] == 50
     far = made.assign_attrs(axis="length", horizon=1)
-    (number,) = length_generalization.numbers([far])
+    raw, clipped = length_generalization.numbers([far])
+    assert raw.quantity == "test MSE, frames 1 to 1" and raw.mean == pytest.approx(50)
     # the same seeds, clipped
-    assert number.mean == pytest.approx(5) and number.std == pytest.approx(12**0.5)
+    assert clipped.quantity == f"clipped {raw.quantity}"
+    assert (clipped.mean, clipped.std) == pytest.approx((5, 12**0.5))
+    longer = cube([[[1, 2]]], [(0, 0)], "length", horizon=1)
+    row = generalization.tabulate([longer]).iloc[0]
+    assert (row["length_1x"], row["raw_length_1x"]) == (1, 10)
 
 
 def test_to_a_baseline_every_unseen_velocity_is_one_class():
@@ -58,6 +64,8 @@ def test_to_a_baseline_every_unseen_velocity_is_one_class():
     columns = [f"velocity_{name}" for name in errors.CLASSES]
     np.testing.assert_array_equal(table.loc["copy last frame", columns], [1, 5, np.nan])
     np.testing.assert_array_equal(table.loc["FERNN-V2", columns], [1, 2, 8])
+    columns = [f"raw_{column}" for column in columns]
+    np.testing.assert_array_equal(table.loc["FERNN-V2", columns], [10, 20, 80])
 
 
 def camera() -> xr.Dataset:
@@ -144,8 +152,8 @@ def mixing(copies=1) -> xr.Dataset:
         ("wide", (2, 4, 16)),
         ("mixed", (1, 2, 8)),
     ):
-        samples = np.outer(means, [0.5, 1.5, 0, 0]) + [0, 0, 1, 3]
-        samples = np.tile(samples, copies)[..., None]
+        changing = np.outer(means, [0.5, 1.5, 0, 0])
+        samples = np.tile(changing + np.array([0, 0, 1, 3]), copies)[..., None]
         made["clamped_squared_error"].loc[{"model": name}] = samples
         made["squared_error"].loc[{"model": name}] = 10 * samples
     return made
@@ -155,7 +163,7 @@ def mixing(copies=1) -> xr.Dataset:
 def test_mixing_compares_models_whatever_the_number_of_sequences(copies):
     """Wide over small is 2, 4 and 8: logarithms of mean 2 ln 2 and s = ln 2.
 
-    Mixed over small is 1, 2 and 4, half as much; the sign of a logarithm of 0 is any, so
+    Mixed over small is 1, 2 and 4, half as much; a logarithm of 0 has either sign, so
     that twice as many choices are as far from zero. Mixed over wide is always 1/2.
     """
     table = velocity_mixing.tabulate([mixing(copies)])
@@ -203,6 +211,14 @@ def test_training_ends_with_its_last_epoch():
     made["validation_error"].loc[{"model": "fernn_v2", "epoch": 10}] = [1.0, 2, 6]
     found = {n.model: (n.mean, n.std) for n in training_speed.numbers([made])}
     assert found["FERNN-V2"] == (3, pytest.approx(7**0.5))
+
+
+def test_a_validation_error_tells_its_frames_and_whether_they_are_the_papers():
+    first, *_ = training_speed.numbers([mock_cubes.curves()])
+    words = "validation MSE after training, frames 1 to 20"
+    assert first.quantity.startswith(f"{words} (published: ")
+    first, *_ = training_speed.numbers([mock_cubes.curves(long_horizon=5)])
+    assert first.quantity == "validation MSE after training, frames 1 to 5"
 
 
 def test_a_published_number_is_missing_until_its_model_is_measured(tmp_path):

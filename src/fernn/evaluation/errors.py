@@ -30,6 +30,7 @@ def clipped(cube: xr.Dataset, model: str) -> xr.DataArray:
 
 Measure = Callable[[xr.Dataset, str], xr.DataArray]
 QUANTITIES: dict[str, Measure] = {"test MSE": raw, "clipped test MSE": clipped}
+COLUMNS: dict[str, Measure] = {"": clipped, "raw_": raw}  # how names in tables begin
 
 
 def last_frames(

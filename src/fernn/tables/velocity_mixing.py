@@ -23,7 +23,7 @@ import pandas as pd
 import xarray as xr
 
 from fernn.evaluation import aggregate, significance
-from fernn.evaluation.errors import QUANTITIES, Measure, clipped, last_frames, raw
+from fernn.evaluation.errors import COLUMNS, QUANTITIES, Measure, clipped, last_frames
 from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {
@@ -41,7 +41,6 @@ SHOWS = {
     },
 }
 MULTIPLES = (2, 4)  # of the trained horizon
-MEASURES: dict[str, Measure] = {"": clipped, "raw_": raw}  # what columns begin with
 KINDS = {
     "mse": "",
     "steady": ", sequences without a change",
@@ -107,7 +106,7 @@ def _empty(cube: xr.Dataset, called: str, about: dict) -> dict:
     lengths = [f"length_{multiple}x" for multiple in MULTIPLES]
     errors = ("mse_mean", "mse_std", "steady", "changing", *lengths)
     tests = ("ratio", "low", "high", "p", "least_p")
-    first, second = ([f"{begin}{name}" for name in errors] for begin in MEASURES)
+    first, second = ([f"{begin}{name}" for name in errors] for begin in COLUMNS)
     return head | dict.fromkeys((*first, *tests, *second), math.nan)
 
 
@@ -132,7 +131,7 @@ def _kinds(cube: xr.Dataset, name: str, measure: Measure) -> dict[str, xr.DataAr
 
 def _in_distribution(cube: xr.Dataset, name: str, about: dict) -> dict:
     found = {}
-    for begin, measure in MEASURES.items():
+    for begin, measure in COLUMNS.items():
         kinds = _kinds(cube, name, measure)
         seeds = kinds.pop("mse").mean("sample")
         mean, std = aggregate.mean_and_std(seeds, about["role"] == "baseline")
@@ -144,7 +143,7 @@ def _in_distribution(cube: xr.Dataset, name: str, about: dict) -> dict:
 def _length(cube: xr.Dataset, name: str, about: dict) -> dict:
     return {
         f"{begin}length_{multiple}x": float(error.mean())
-        for begin, measure in MEASURES.items()
+        for begin, measure in COLUMNS.items()
         for multiple, error in last_frames(cube, name, MULTIPLES, measure)
     }
 
