@@ -20,8 +20,10 @@ from fernn.figures import (
     camera_speed,
     cost_of_velocities,
     length_generalization,
+    sample_efficiency,
     training_speed,
 )
+from labrun.errors import UserError
 
 # Of three seeds: mean 10/3, geometric mean 2, median 1. The logarithms have a standard
 # error of ln 2, so that the 95 % interval of Student's t (2 degrees of freedom) is:
@@ -125,6 +127,57 @@ def test_length_a_panel_pair_of_each_cube():
     for axes, factor in zip(panels[1::3], (1, 2), strict=True):
         (_, first), *_ = drawn.points(drawn.bold(axes)["Red net"])
         assert first == pytest.approx(0.006 * factor)
+
+
+def few(sequences: int, factor: float, **changes) -> xr.Dataset:
+    """`length` of so many training sequences, with errors in proportion to a factor."""
+    about = {"redraw": "never", "sequences": sequences, "protocol": "p"} | changes
+    cube = length(**about).isel(frame=slice(0, 2))
+    return xr.Dataset(
+        {name: factor * cube[name] for name in cube.data_vars}, attrs=cube.attrs
+    )
+
+
+def test_efficiency_lines_are_geometric_means_over_the_numbers_of_sequences():
+    figure = sample_efficiency.draw([few(64, 1), few(16, 2)])
+    (axes,) = figure.axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert axes.get_xlabel() == "training sequences"
+    assert axes.get_title() == "protocol p (small)"
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["16", "64"]
+    assert drawn.colors(figure) == COLORS
+    mean = 7 * 3 * 1.5  # of unclipped errors, over samples and both frames
+    for label, color in NETS.items():
+        level = mean * LEVELS[label]
+        line = drawn.bold(axes)[label]
+        drawn.assert_points(line, [16, 64], [2 * 2 * level, 2 * level])
+        first, second = drawn.thin(axes, color)
+        drawn.assert_points(first, [16] * 3, 2 * SEEDS * level)
+        drawn.assert_points(second, [64] * 3, SEEDS * level)
+    flat = 7 * 3 * LEVELS["Grey copy"]
+    drawn.assert_points(drawn.bold(axes)["Grey copy"], [16, 64], [2 * flat, flat])
+    assert not drawn.thin(axes, GREY)
+
+
+def test_efficiency_a_panel_of_each_protocol_and_of_a_number_that_comes_twice():
+    cubes = [few(16, 1), few(64, 1), few(16, 1, protocol="q"), few(16, 3)]
+    panels = sample_efficiency.draw(cubes).axes
+    titles = [axes.get_title()[:10] for axes in panels]
+    assert titles == ["protocol p", "protocol q", "protocol p"]
+    counts = [len(drawn.points(drawn.bold(axes)["Red net"])) for axes in panels]
+    assert counts == [2, 1, 1]
+
+
+def test_efficiency_numbers_are_means_over_sequences_of_each_seed():
+    found = [*sample_efficiency.numbers([few(16, 2)])]
+    assert [number.model for number in found] == [*NETS]
+    assert found[0].quantity == "test MSE, 16 training sequences"
+    assert found[0].mean == pytest.approx(2 * 7 * 3 * 1.5 * SEEDS.mean() * 0.001)
+
+
+def test_efficiency_sequences_that_are_redrawn_are_refused():
+    with pytest.raises(UserError, match=r"redraw epoch.*redraw never"):
+        sample_efficiency.draw([few(16, 1, redraw="epoch")])
 
 
 TURNS = np.array([-90, -45, 0, 45, 90])
