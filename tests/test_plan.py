@@ -97,6 +97,18 @@ def test_a_mode_of_tuning_changes_no_science_and_no_study(resolved):
     assert one == other and one["trials"] == 4
 
 
+def test_the_published_protocol_is_trained_as_it_stands_and_others_are_tuned(resolved):
+    made = resolved("paper")["experiments"]
+    for experiment, model, trials in (
+        ("translation_published", "fernn_v2", 0),
+        ("translation", "fernn_v2", 12),
+    ):
+        entry = made[experiment]["models"][model]
+        assert entry["tuning"]["trials"] == trials
+        assert bool(entry["tuning"]["ranges"]) == bool(trials)
+        assert entry["training"]["learning_rate"] == 0.001
+
+
 def test_how_much_a_job_measures_changes_nothing_else(resolved):
     def change(raw):
         raw["budgets"]["demo"]["evaluate"] = "model"
