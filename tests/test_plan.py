@@ -14,7 +14,7 @@ BUDGETS = list(SHIPPED.content["budgets"])
 ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10, 11), "table": (1, 2, 4)}
 SIZES = {
     "attrs": {"budget", "context", "digits", "epochs", "frame_size", "horizon"}
-    | {"long_horizon", "published_size", "step"},
+    | {"long_horizon", "published_size", "sequences", "step"},
     "axes": {"batch", "context", "horizon"},
     "baselines": set(),
     "models": {"batch", "context", "decoder_layers", "epochs", "frame_size"}
@@ -97,13 +97,32 @@ def test_a_mode_of_tuning_changes_no_science_and_no_study(resolved):
     assert one == other and one["trials"] == 4
 
 
+def test_the_published_protocol_is_trained_as_it_stands_and_others_are_tuned(resolved):
+    made = resolved("paper")["experiments"]
+    for experiment, model, trials in (
+        ("translation_published", "fernn_v2", 0),
+        ("translation", "fernn_v2", 12),
+    ):
+        entry = made[experiment]["models"][model]
+        assert entry["tuning"]["trials"] == trials
+        assert bool(entry["tuning"]["ranges"]) == bool(trials)
+        assert entry["training"]["learning_rate"] == 0.001
+
+
 def test_how_much_a_job_measures_changes_nothing_else(resolved):
     def change(raw):
         raw["budgets"]["demo"]["evaluate"] = "model"
 
     one, other = resolved("demo"), resolved("demo", change)
     name = "translation_slow"
-    order = ["grnn", "fernn_v1", "fernn_v2", "copy_last", "copy_moved"]
+    order = [
+        "grnn",
+        "fernn_v1",
+        "fernn_v2",
+        "copy_last",
+        "copy_estimated",
+        "copy_moved",
+    ]
     together, apart = (p["experiments"][name]["parts"] for p in (one, other))
     assert together == {"all": order}
     assert list(apart.items()) == [(model, [model]) for model in order]

@@ -23,7 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="of the run: see seed_draws"
     )
-    parser.add_argument("--best", type=Path, help="tuned hyperparameters, from select")
+    parser.add_argument(
+        "--best",
+        nargs="?",
+        type=Path,
+        help="tuned hyperparameters, from select; without a file none are",
+    )
     parser.add_argument(
         "--devices", type=int, default=1, help="of this machine, which share a batch"
     )

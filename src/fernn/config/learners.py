@@ -55,6 +55,7 @@ def trained(
     model = options_of(config, budget, experiment, name)
     for option in search.ranges.keys() & {*options.names("models", model["kind"])}:
         model.setdefault(option, options.default("models", model["kind"], option))
+    searched = _searched(search, {**model, **training, **dotted(training)})
     epochs = epochs_of(budget, cost, budget.epochs)
     trial_epochs = epochs_of(budget, cost, budget.tuning.epochs)
     return {
@@ -65,8 +66,8 @@ def trained(
         "trial": {**training, "epochs": trial_epochs, "seed_draws": "all"},
         **({"needs": needs} if needs else {}),
         "tuning": {
-            **_searched(search, {**model, **training, **dotted(training)}),
-            "trials": budget.tuning.trials,
+            **searched,
+            "trials": budget.tuning.trials if searched["ranges"] else 0,
         },
     }
 

@@ -131,7 +131,9 @@ class Range(Strict):
 class Search(Strict):
     """What is tuned. Trial 0 is the protocol as it stands."""
 
-    ranges: dict[str, Range] = Field(description="of options of protocols and models")
+    ranges: dict[str, Range] = Field(
+        description="of options of protocols and models; without any, nothing is tuned"
+    )
     first: list[dict[str, Scalar]] = Field(
         [], description="trials 1, 2, …; what one leaves out is as in trial 0"
     )

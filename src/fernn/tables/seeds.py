@@ -2,9 +2,9 @@
 
 A seed is a training: its weights, its training stream and its validation sequences, as
 the protocol says; models of one seed saw the same data, so that they can be compared
-seed by seed. All seeds have the same test sequences. The column *mse* is the mean
-squared error of raw predictions, as in training; the others are of predictions clipped
-to [0, 1], each explained at the table of generalization. A baseline has no seed.
+seed by seed. All seeds have the same test sequences. Columns are those of the table of
+generalization: errors of predictions clipped to [0, 1], then raw. A baseline has no
+seed.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ import pandas as pd
 import xarray as xr
 
 from fernn.evaluation import aggregate
-from fernn.evaluation.errors import COLUMNS, of_seeds
+from fernn.evaluation.errors import COLUMNS, NAMES, of_seeds
 from fernn.tables.generalization import SHOWS
 
 __all__ = ["SHOWS", "tabulate"]
 NOTE = (
-    "One row a seed. mse: mean squared error of raw predictions, as in training; all"
-    " other columns are of predictions clipped to [0, 1], as in the table of"
-    " generalization. Models of one seed and experiment are trained on the same data."
+    "One row a seed; models of one seed and experiment are trained on the same data."
+    " Mean squared error of predictions clipped to [0, 1]; raw: of predictions as they"
+    " are. The columns are explained at the table of generalization."
 )
+BLANK = {f"{begin}{name}": math.nan for begin in COLUMNS for name in NAMES}
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
@@ -39,8 +40,7 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
         for seed, name, values in _measured(cube):
             label = aggregate.models(cube)[name]["label"]
             empty = {"experiment": called, "seed": seed, "model": label}
-            empty |= dict.fromkeys(("mse", *COLUMNS), math.nan)
-            rows.setdefault((called, seed, name), empty).update(values)
+            rows.setdefault((called, seed, name), empty | BLANK).update(values)
     table = pd.DataFrame(rows.values())
     table.attrs["notes"] = [NOTE]
     return table
@@ -49,11 +49,14 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
 def _measured(cube: xr.Dataset) -> Iterator[tuple[str, str, dict[str, float]]]:
     """Seed, model and errors; a baseline, which has one value, with the first seed."""
     role, models = aggregate.role(cube, SHOWS), aggregate.models(cube)
-    found = {name: of_seeds(cube, role, name, models[name]) for name in models}
-    if role == "in_distribution":
-        for name, values in found.items():
-            error = aggregate.worst(cube["squared_error"].sel(model=name))
-            values["mse"] = error.mean(("sample", "frame")).values
+    found = {
+        name: {
+            f"{begin}{column}": values
+            for begin, measure in COLUMNS.items()
+            for column, values in of_seeds(cube, role, name, about, measure).items()
+        }
+        for name, about in models.items()
+    }
     for index in range(cube.sizes["seed"]):
         seed = str(cube["seed"].values[index]) if "seed" in cube.coords else str(index)
         for name, values in found.items():

@@ -41,7 +41,7 @@ class Settings:
 
     Attributes:
         batch: sequences in an optimiser step.
-        sequences: fresh sequences in an epoch.
+        sequences: in an epoch; the data say whether each epoch draws others.
         epochs: how many.
         context: observed frames.
         horizon: predicted frames.
