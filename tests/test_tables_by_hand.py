@@ -17,6 +17,7 @@ from fernn.tables import (
     forecasting_error,
     generalization,
     moving_mnist,
+    seeds,
     velocity_mixing,
 )
 
@@ -66,6 +67,39 @@ def test_to_a_baseline_every_unseen_velocity_is_one_class():
     np.testing.assert_array_equal(table.loc["FERNN-V2", columns], [1, 2, 8])
     columns = [f"raw_{column}" for column in columns]
     np.testing.assert_array_equal(table.loc["FERNN-V2", columns], [10, 20, 80])
+
+
+def test_every_seed_is_shown_and_its_geometric_mean_beside_the_mean():
+    """Seeds 1, 4 and 16 times (2 + 4) / 2 = 3: mean 21, geometric mean 12."""
+    values = np.array([1, 4, 16])[:, None, None] * [[2.0], [4.0]]
+    names = ("grnn", "fernn_v2", "copy_last")
+    made = cube(values, [(0, 0), (0, 1)], models=names, horizon=1, max_speed=0)
+    made = made.assign_coords(seed=[0, 3, 7])
+    grid = made.assign_attrs(axis="velocity", draw="grid")
+    row = generalization.tabulate([made, grid]).set_index("model").loc["FERNN-V2"]
+    assert row["seeds"] == 3 and row["in_distribution"] == 21
+    assert row["in_distribution_geometric"] == pytest.approx(12)
+    seen, unseen = row["velocity_seen_geometric"], row["velocity_unseen_geometric"]
+    assert (seen, unseen) == (pytest.approx(8), pytest.approx(16))
+    assert (row["velocity_seen"], row["velocity_unseen"]) == (14, 28)
+    assert np.isnan(row["velocity_outside_geometric"])
+    table = seeds.tabulate([made, grid])
+    found = table[["seed", "model"]].agg(" ".join, axis=1).tolist()
+    nets = ("G-RNN", "FERNN-V2")
+    trained = [f"{seed} {label}" for seed in (0, 3, 7) for label in nets]
+    assert found == [*trained[:2], "– copy last frame", *trained[2:]]
+    own = table[table["model"] == "FERNN-V2"]
+    assert own["in_distribution"].tolist() == [3, 12, 48]
+    assert own["raw_in_distribution"].tolist() == [30, 120, 480]
+    assert own["velocity_unseen"].tolist() == [4, 16, 64]
+
+
+def test_a_diverged_seed_is_seen_and_moves_no_other():
+    values = np.array([1.0, np.nan, 4.0])[:, None, None]
+    made = cube(values, [(0, 0)], horizon=1)
+    row = generalization.tabulate([made]).iloc[0]
+    assert row["in_distribution"] == row["in_distribution_geometric"] == np.inf
+    assert seeds.tabulate([made])["in_distribution"].tolist() == [1, np.inf, 4]
 
 
 def camera() -> xr.Dataset:
@@ -128,10 +162,11 @@ def test_moving_mnist_stands_above_the_published_numbers():
     own = rows.loc["FERNN-V2"]
     assert (own["mse_mean"], own["mse_std"]) == (6, pytest.approx(28**0.5))
     assert rows.loc["G-RNN"]["mse_mean"] == np.inf
-    assert own["source"] == "ours, demo size"
+    assert own["source"] == "ours, 3 seeds, demo size"
     assert own[["mae", "ssim", "psnr"]].tolist() == [5, 0.5, 5]
     assert (own["millions"], own["epochs"]) == (1305 / 1e6, 10)
     still = rows.loc["copy last frame"]
+    assert still["source"] == "ours, demo size"
     assert still["mse_mean"] == 4 and np.isnan(still["mse_std"])  # it has no seeds
     theirs = table.iloc[-1]
     assert [theirs["model"], theirs["source"], theirs["epochs"]] == [
@@ -141,7 +176,7 @@ def test_moving_mnist_stands_above_the_published_numbers():
     ]
     assert theirs["mse_mean"] == 32.15 and theirs["mse_2000_epochs"] == 21.15
     large = moving_mnist.tabulate([made.assign_attrs(published_size=1)])
-    assert large["source"].iloc[0] == "ours"
+    assert large["source"].iloc[0] == "ours, 3 seeds"
     other = made.assign_attrs(experiment="another", title="Another")
     both = moving_mnist.tabulate([made, other])["source"]
     assert both.iloc[0] != both.iloc[len(mock_cubes.MODELS)]
