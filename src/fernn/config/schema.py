@@ -152,7 +152,7 @@ class Protocol(Strict):
     loss: Kind = LOSS
     optimiser: Kind = OPTIMISER
     strategy: Kinds = STRATEGY
-    clip: Amount
+    clip: Amount | None = Field(description="largest norm of a gradient; null: any")
     extend_horizon: bool = False
     as_published: bool = Field(
         False, description="training is that of the published numbers"

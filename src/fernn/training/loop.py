@@ -87,8 +87,9 @@ def train(
                 group["lr"] = settings.rate(run["step"])
             loss = mean_over_devices(fabric, _gradient(fabric, network, objective, run))
             _require_finite("loss", loss, run, settings)
+            limit = math.inf if settings.clip is None else settings.clip
             norm = fabric.clip_gradients(
-                network, stepper, max_norm=settings.clip, error_if_nonfinite=False
+                network, stepper, max_norm=limit, error_if_nonfinite=False
             )
             assert norm is not None  # it is one of a norm that was limited
             _require_finite("gradient", norm.item(), run, settings)
