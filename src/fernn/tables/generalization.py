@@ -26,6 +26,7 @@ from fernn.evaluation.errors import (
     by_class,
     last_frames,
 )
+from fernn.tables import _controls
 
 SHOWS = {
     "in_distribution": {
@@ -36,6 +37,7 @@ SHOWS = {
     "length": {"statistic": "squared_error", "draw": "sampled", "longer": True},
     "velocity": {"statistic": "squared_error", "draw": "grid"},
 }
+COMPARED = ("in_distribution", *(f"length_{k}x" for k in MULTIPLES), "velocity_seen")
 NOTE = (
     "Mean squared error of predictions clipped to [0, 1]; raw: of predictions as they"
     " are, the paper's. 1x, 4x, 7x: the last frames, as many as the trained horizon, of"
@@ -58,15 +60,18 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
         "velocity": _velocity,
     }
     rows: dict[tuple[str, str], dict] = {}
+    described: dict[tuple[str, str], dict] = {}
     for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True):
         measure = columns[aggregate.role(cube, SHOWS)]
         for name, about in aggregate.models(cube).items():
             row = rows.setdefault((called, name), _empty(cube, called, about))
+            described[called, name] = about
             for begin, error in COLUMNS.items():
                 found = measure(cube, name, about, error)
                 row |= {f"{begin}{column}": value for column, value in found.items()}
     table = pd.DataFrame(rows.values())
-    table.attrs["notes"] = [NOTE]
+    told = [(key[0], about, rows[key]) for key, about in described.items()]
+    table.attrs["notes"] = [NOTE, *_controls.note(told, COMPARED, COLUMNS)]
     return table
 
 
