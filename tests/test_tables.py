@@ -85,6 +85,7 @@ def test_table_1_by_hand():
     assert row["mse_mean"] == pytest.approx(3e-3)
     assert row["mse_std"] == pytest.approx(2**0.5 * 1e-3)
     assert row["mse_median"] == pytest.approx(3e-3)
+    assert row["mse_geometric"] == pytest.approx(8**0.5 * 1e-3)
     assert row["ratio"] == pytest.approx(20)
     assert row["verdict"] == "not comparable: demo size"
     assert (row["seeds"], row["frames"]) == (2, 2)

@@ -18,6 +18,7 @@ from fernn.tables import (
     forecasting_error,
     generalization,
     moving_mnist,
+    seeds,
     velocity_mixing,
 )
 
@@ -115,6 +116,39 @@ def test_every_table_of_errors_has_this_sentence(table, axis, column):
     assert "oracle" not in sentence
 
 
+def test_every_seed_is_shown_and_its_geometric_mean_beside_the_mean():
+    """Seeds 1, 4 and 16 times (2 + 4) / 2 = 3: mean 21, geometric mean 12."""
+    values = np.array([1, 4, 16])[:, None, None] * [[2.0], [4.0]]
+    names = ("grnn", "fernn_v2", "copy_last")
+    made = cube(values, [(0, 0), (0, 1)], models=names, horizon=1, max_speed=0)
+    made = made.assign_coords(seed=[0, 3, 7])
+    grid = made.assign_attrs(axis="velocity", draw="grid")
+    row = generalization.tabulate([made, grid]).set_index("model").loc["FERNN-V2"]
+    assert row["seeds"] == 3 and row["in_distribution"] == 21
+    assert row["in_distribution_geometric"] == pytest.approx(12)
+    seen, unseen = row["velocity_seen_geometric"], row["velocity_unseen_geometric"]
+    assert (seen, unseen) == (pytest.approx(8), pytest.approx(16))
+    assert (row["velocity_seen"], row["velocity_unseen"]) == (14, 28)
+    assert np.isnan(row["velocity_outside_geometric"])
+    table = seeds.tabulate([made, grid])
+    found = table[["seed", "model"]].agg(" ".join, axis=1).tolist()
+    nets = ("G-RNN", "FERNN-V2")
+    trained = [f"{seed} {label}" for seed in (0, 3, 7) for label in nets]
+    assert found == [*trained[:2], "– copy last frame", *trained[2:]]
+    own = table[table["model"] == "FERNN-V2"]
+    assert own["in_distribution"].tolist() == [3, 12, 48]
+    assert own["raw_in_distribution"].tolist() == [30, 120, 480]
+    assert own["velocity_unseen"].tolist() == [4, 16, 64]
+
+
+def test_a_diverged_seed_is_seen_and_moves_no_other():
+    values = np.array([1.0, np.nan, 4.0])[:, None, None]
+    made = cube(values, [(0, 0)], horizon=1)
+    row = generalization.tabulate([made]).iloc[0]
+    assert row["in_distribution"] == row["in_distribution_geometric"] == np.inf
+    assert seeds.tabulate([made])["in_distribution"].tolist() == [1, np.inf, 4]
+
+
 def camera() -> xr.Dataset:
     """FERNN-V1 and FERNN-V2 name the clips of the first of five persons alone.
 
@@ -157,16 +191,30 @@ def test_accuracies_and_their_tests():
 def test_moving_mnist_stands_above_the_published_numbers():
     made = mock_cubes.image_quality()
     made["mse"].loc[{"model": "fernn_v2"}] = np.array([1.0, 2, 6])[:, None, None]
+    made["mse"].loc[{"model": "copy_last"}] = 4.0
+    # The last of five frames six times as large: their mean doubles.
+    made["mse"].loc[{"model": "fernn_v2", "frame": 5}] *= 6
+    made["mse"].loc[{"model": "grnn", "seed": 0}] = np.nan  # it diverged
+    means = {"mae": [3, 3, 9], "ssim": [1, 0, 0.5], "psnr": [9, 6, 0]}
+    for name, values in means.items():
+        made[name].loc[{"model": "fernn_v2"}] = np.array(values)[:, None, None]
     others = {"SimVP": {"millions": 58.0, "mse_mean": 32.15, "mse_2000_epochs": 21.15}}
     known = {"name": "OpenSTL", "source": ["Published: there."], "others": others}
     made = made.assign_attrs(published=json.dumps(known))
     table = moving_mnist.tabulate([made])
+    assert table.attrs["notes"][0].startswith("Ours are not the field's files")
     assert "Published: there." in table.attrs["notes"]
     rows = table.set_index("model")
-    # of 1, 2 and 6: mean 3, variance (4 + 1 + 9) / 2
+    # of 1, 2 and 6: mean 3, variance (4 + 1 + 9) / 2; doubled
     own = rows.loc["FERNN-V2"]
-    assert (own["mse_mean"], own["mse_std"]) == (3, pytest.approx(7**0.5))
-    assert own["source"] == "ours, demo size"
+    assert (own["mse_mean"], own["mse_std"]) == (6, pytest.approx(28**0.5))
+    assert rows.loc["G-RNN"]["mse_mean"] == np.inf
+    assert own["source"] == "ours, 3 seeds, demo size"
+    assert own[["mae", "ssim", "psnr"]].tolist() == [5, 0.5, 5]
+    assert (own["millions"], own["epochs"]) == (1305 / 1e6, 10)
+    still = rows.loc["copy last frame"]
+    assert still["source"] == "ours, demo size"
+    assert still["mse_mean"] == 4 and np.isnan(still["mse_std"])  # it has no seeds
     theirs = table.iloc[-1]
     assert [theirs["model"], theirs["source"], theirs["epochs"]] == [
         "SimVP",
@@ -175,7 +223,11 @@ def test_moving_mnist_stands_above_the_published_numbers():
     ]
     assert theirs["mse_mean"] == 32.15 and theirs["mse_2000_epochs"] == 21.15
     large = moving_mnist.tabulate([made.assign_attrs(published_size=1)])
-    assert large["source"].iloc[0] == "ours"
+    assert large["source"].iloc[0] == "ours, 3 seeds"
+    other = made.assign_attrs(experiment="another", title="Another")
+    both = moving_mnist.tabulate([made, other])["source"]
+    assert both.iloc[0] != both.iloc[len(mock_cubes.MODELS)]
+    assert both.iloc[0].endswith(", demo size") and both.iloc[0].startswith("ours, ")
 
 
 def mixing(copies=1) -> xr.Dataset:
