@@ -168,6 +168,20 @@ def test_baselines_are_measured_where_they_have_something_to_show(resolved):
     assert without == {"hidden_state", "equivariance"} < axes.keys()
 
 
+def test_a_baseline_that_is_told_the_velocity_is_an_oracle_whatever_its_name(resolved):
+    def oracles(change=lambda raw: None):
+        made = resolved("demo", change)["experiments"]["translation"]["attrs"]
+        return [name for name, about in made["models"].items() if about["oracle"]]
+
+    assert oracles() == ["copy_moved"]
+
+    def turn(raw):
+        raw["models"]["copy_moved"]["motion"] = "still"
+        raw["models"]["copy_last"]["motion"] = "oracle"
+
+    assert oracles(turn) == ["copy_last"]
+
+
 def test_equal_epochs_do_not(resolved):
     models = resolved("paper")["experiments"]["translation"]["models"]
     assert {entry["training"]["epochs"] for entry in models.values()} == {50}
