@@ -228,6 +228,7 @@ def test_an_experiment_that_no_list_names_is_shown_wherever_it_fits(resolved):
         "velocity_generalization": ["everywhere"],
         "forecasting_error": ["as_trained"],
         "generalization": ["as_trained", "far", "everywhere"],
+        "seeds": ["as_trained", "far", "everywhere"],
     }
     assert shown(resolved("demo", own)) == expected
     figures = resolved("demo", own)["figures"]
@@ -257,6 +258,7 @@ def test_an_experiment_that_no_list_names_is_shown_wherever_it_fits(resolved):
     assert shown(resolved("demo", changing)).keys() == {
         "forecasting_error",
         "generalization",
+        "seeds",
         "velocity_mixing",
     }
 
