@@ -29,7 +29,7 @@ from fernn.config.fields import (
     same,
 )
 from fernn.data import Draw
-from fernn.training.settings import Precision
+from fernn.training.settings import Precision, SelectBy
 
 
 class Experiment(Strict):
@@ -154,6 +154,10 @@ class Protocol(Strict):
     strategy: Kinds = STRATEGY
     clip: Amount
     extend_horizon: bool = False
+    select_by: SelectBy = Field(
+        "error",
+        description="what of the validation decides which epoch and trial is best",
+    )
     as_published: bool = Field(
         False, description="training is that of the published numbers"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from labrun.errors import UserError, nearest, require_known
 from labrun.modules import configured, named
@@ -12,6 +12,7 @@ from labrun.modules import configured, named
 SCHEDULES = "fernn.training.schedules"
 KINDS = {"loss", "optimiser", "schedule", "strategy"}  # settings that name kinds
 Precision = Literal["float32", "tf32", "bfloat16"]
+SelectBy = Literal["error", "accuracy"]
 PRECISIONS: dict[Precision, Any] = {  # and what Lightning calls them
     "float32": "32-true",
     "tf32": "32-true",
@@ -50,6 +51,9 @@ class Settings:
         precision: ``float32``; ``tf32``, which rounds the factors of products to 10
             bits where a GPU can; or ``bfloat16``, which keeps states with 8 bits, and
             weights, norms and losses in single precision.
+        select_by: what of the validation decides which epoch, and which trial of a
+            search, is best: the task's ``error``, or the ``accuracy`` of a task that
+            has one; of equal ones the first.
         seed: of the weights and of the horizons.
         loss: see `fernn.training.losses`; None for that of the task.
         optimiser: see `fernn.training.optimisers`; None for Adam.
@@ -67,6 +71,7 @@ class Settings:
     schedule: Spec = "constant"
     clip: float = 1.0
     precision: Precision = "float32"
+    select_by: SelectBy = "error"
     seed: int = 0
     loss: Spec | None = None
     optimiser: Spec | None = None
@@ -94,6 +99,12 @@ class Settings:
         fail at once beyond it.
         """
         return self.long_horizon if self.extend_horizon else self.horizon
+
+    def decisive(self, record: dict[str, float]) -> float:
+        """What is least in the best epoch: the error, or the share of wrong answers."""
+        if self.select_by == "accuracy":
+            return 1 - record["validation_accuracy"]
+        return record["validation_error"]
 
     def rate(self, step: int) -> float:
         """The learning rate of an optimiser step."""
@@ -167,6 +178,7 @@ def settings(spec: dict[str, Any], seed: int) -> Settings:
     _require_numbers(made)
     configured(SCHEDULES, made.schedule, "factor")
     require_known("precision", made.precision, PRECISIONS)
+    require_known("select_by", made.select_by, get_args(SelectBy))
     if made.steps < 1:
         raise UserError(
             f"{made.sequences} sequences in {made.epochs} epochs give no step of"
