@@ -61,6 +61,8 @@ def train_briefly(
     That is the lowest validation error or, if the accuracy selects, the lowest share of
     wrong answers; see `Settings.decisive`.
 
+    Its seed is none that a final training may have.
+
     Args:
         args: of the command.
         slot: which trial.
@@ -77,9 +79,10 @@ def train_briefly(
     """
     from fernn.training import tasks
     from fernn.training.listeners import best_of
+    from fernn.training.settings import TUNING_SEED
 
     args = _run.tuned(args, params)
-    model, strategy, *splits, settings = _run.prepare(args, 0)
+    model, strategy, *splits, settings = _run.prepare(args, TUNING_SEED)
     name = f"trial-{slot:02d}"
     place, folder = args.key.rpartition("/")[0], args.study / "trials" / name
     params = {**args.model, **settings.given()}

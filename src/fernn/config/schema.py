@@ -29,7 +29,7 @@ from fernn.config.fields import (
     same,
 )
 from fernn.data import Draw
-from fernn.training.settings import Precision, SelectBy
+from fernn.training.settings import Precision, SeedDraws, SelectBy
 
 
 class Experiment(Strict):
@@ -153,6 +153,9 @@ class Protocol(Strict):
     optimiser: Kind = OPTIMISER
     strategy: Kinds = STRATEGY
     clip: Amount
+    seed_draws: SeedDraws = Field(
+        "all", description="what a seed draws: weights and data, or weights alone"
+    )
     extend_horizon: bool = False
     select_by: SelectBy = Field(
         "error",
@@ -275,7 +278,7 @@ class Config(Strict):
     """The whole file."""
 
     budget: str
-    seed: Seed = Field(description="of the data")
+    seed: Seed = Field(description="of the data; a run adds its own, see seed_draws")
     sources: dict[Name, Options] = Field(
         description="`kind` of fernn.data.sources, options"
     )

@@ -13,6 +13,10 @@ SCHEDULES = "fernn.training.schedules"
 KINDS = {"loss", "optimiser", "schedule", "strategy"}  # settings that name kinds
 Precision = Literal["float32", "tf32", "bfloat16"]
 SelectBy = Literal["error", "accuracy"]
+SeedDraws = Literal["all", "weights"]
+# The seed of all trials. A processor's generator of torch takes the lowest 32 bits of a
+# seed: this one is the largest, and a configuration may give lower ones only.
+TUNING_SEED = 2**32 - 1
 PRECISIONS: dict[Precision, Any] = {  # and what Lightning calls them
     "float32": "32-true",
     "tf32": "32-true",
@@ -38,7 +42,7 @@ class Settings:
 
     Attributes:
         batch: sequences in an optimiser step.
-        sequences: fresh sequences in an epoch.
+        sequences: in an epoch; the data say whether each epoch draws others.
         epochs: how many.
         context: observed frames.
         horizon: predicted frames.
@@ -54,7 +58,9 @@ class Settings:
         select_by: what of the validation decides which epoch, and which trial of a
             search, is best: the task's ``error``, or the ``accuracy`` of a task that
             has one; of equal ones the first.
-        seed: of the weights and of the horizons.
+        seed: of the run: its weights, its horizons and what `seed_draws` says.
+        seed_draws: ``all``, the run's own training stream and validation sequences; or
+            ``weights``, and the data are the same for all seeds.
         loss: see `fernn.training.losses`; None for that of the task.
         optimiser: see `fernn.training.optimisers`; None for Adam.
         strategy: one, or a list, see `fernn.training.strategies`; None for none.
@@ -73,6 +79,7 @@ class Settings:
     precision: Precision = "float32"
     select_by: SelectBy = "error"
     seed: int = 0
+    seed_draws: SeedDraws = "all"
     loss: Spec | None = None
     optimiser: Spec | None = None
     strategy: Spec | list[Spec] | None = None
@@ -179,6 +186,7 @@ def settings(spec: dict[str, Any], seed: int) -> Settings:
     configured(SCHEDULES, made.schedule, "factor")
     require_known("precision", made.precision, PRECISIONS)
     require_known("select_by", made.select_by, get_args(SelectBy))
+    require_known("seed_draws", made.seed_draws, get_args(SeedDraws))
     if made.steps < 1:
         raise UserError(
             f"{made.sequences} sequences in {made.epochs} epochs give no step of"
