@@ -105,7 +105,7 @@ def test_moving_mnist_stands_above_the_published_numbers():
     # of 1, 2 and 6: mean 3, variance (4 + 1 + 9) / 2
     own = rows.loc["FERNN-V2"]
     assert (own["mse_mean"], own["mse_std"]) == (3, pytest.approx(7**0.5))
-    assert own["source"] == "ours, demo size"
+    assert own["source"] == "ours"
     theirs = table.iloc[-1]
     assert [theirs["model"], theirs["source"], theirs["epochs"]] == [
         "SimVP",
@@ -113,8 +113,11 @@ def test_moving_mnist_stands_above_the_published_numbers():
         200,
     ]
     assert theirs["mse_mean"] == 32.15 and theirs["mse_2000_epochs"] == 21.15
-    large = moving_mnist.tabulate([made.assign_attrs(published_size=1)])
-    assert large["source"].iloc[0] == "ours"
+    models = json.loads(made.attrs["models"])
+    models["grnn"]["differs"] = [["test.frame_size", 12, 64]]
+    small = moving_mnist.tabulate([made.assign_attrs(models=json.dumps(models))])
+    words = "ours, not comparable: test.frame_size 12 ≠ 64"
+    assert small["source"].tolist()[:2] == [words, "ours"]
 
 
 def test_mixed_models_are_corrected_for_their_number():
@@ -173,6 +176,6 @@ def test_a_published_number_is_missing_until_its_model_is_measured(tmp_path):
     path.parent.mkdir(parents=True)
     write_dataset(mock_cubes.in_distribution(**known), path)
     found = _reproduction.collect(plan, tmp_path)["table_1"]
-    assert [n.model for n in found] == ["G-RNN", "FERNN-V1", "FERNN-V2"]
+    assert [n.model for n in found] == ["G-RNN", "FERNN-V1", "FERNN-V2"]  # no claim
     assert [n.published_mean for n in found][2] == 1.5e-4
     assert {n.seeds for n in found} == {3}

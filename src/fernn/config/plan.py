@@ -11,9 +11,13 @@ from fernn.config import options
 from fernn.config.budgets import sized
 from fernn.config.costs import costs
 from fernn.config.learners import epochs_of, options_of, trained
+from fernn.config.published import differing, facts
 from fernn.config.recipes import axis_of, recipes
 from fernn.config.schema import Budget, Config, Experiment, Published
 from fernn.config.shown import GROUPS, items
+
+# What a plan and its cubes tell of an entry of `published`.
+OF_ENTRY = {"source", "deviations", "scale", "margin", "seeds", "against"}
 
 
 def plan(config: Config) -> dict[str, Any]:
@@ -45,6 +49,7 @@ def plan(config: Config) -> dict[str, Any]:
             }
             for item, shown in config.paper.items()
         },
+        "missing": config.missing,
     }
 
 
@@ -101,9 +106,12 @@ def _published(config: Config) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "shown": entry.shown,
-            "source": entry.source,
+            **entry.model_dump(include=OF_ENTRY),
             "values": {
-                model: {"label": config.models[model].label, **value.model_dump()}
+                model: {
+                    "label": config.models[model].label,
+                    **value.model_dump(exclude={"settings"}),
+                }
                 for model, value in entry.values.items()
             },
         }
@@ -123,6 +131,7 @@ def _attrs(
     data = options.names("data", experiment.dataset["kind"])
     longest = budget.long_horizon if protocol.extend_horizon else budget.horizon
     published = config.published.get(experiment.published or "")
+    differs = _differs(config, budget, name, published)
     return {
         "experiment": name,
         "title": experiment.title,
@@ -134,18 +143,16 @@ def _attrs(
         "frame_size": budget.frame_size,
         "max_speed": experiment.dataset.get("max_speed"),
         "step": {**experiment.dataset, **budget.options}.get("step"),
-        "published_size": int(_published_size(budget, published)),
         "protocol": experiment.protocol,
-        "published_protocol": int(protocol.as_published),
         "published": published
         and {
             "name": experiment.published,
-            "source": published.source,
-            "others": published.others,
+            **published.model_dump(include={*OF_ENTRY, "others"}),
         },
         "rollout": protocol.rollout,
         "models": {
             model: _about(config, experiment, model, published)
+            | {"differs": differs.get(model, [])}
             | {
                 "cost": cost.get(model, 1.0),  # a baseline is not trained
                 "epochs": epochs_of(budget, cost[model], budget.epochs)
@@ -157,11 +164,16 @@ def _attrs(
     }
 
 
-def _published_size(budget: Budget, published: Published | None) -> bool:
-    """Whether numbers at these sizes can be compared with the published ones."""
-    if published is None or not published.sizes:
-        return budget.published_size
-    return all(getattr(budget, key) == size for key, size in published.sizes.items())
+def _differs(
+    config: Config, budget: Budget, name: str, published: Published | None
+) -> dict[str, list[list[Any]]]:
+    """Of each model, the settings that are not those of the published numbers."""
+    if published is None:
+        return {}
+    return {
+        model: differing(published, model, found)
+        for model, found in facts(config, budget, name).items()
+    }
 
 
 def _about(
@@ -177,5 +189,5 @@ def _about(
         "role": "baseline" if name in experiment.baselines else "model",
         "reference": name == experiment.reference,
         "drawn": model.drawn,
-        "published": value and value.model_dump(),
+        "published": value and value.model_dump(exclude={"settings"}),
     }

@@ -16,6 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from fernn.evaluation import aggregate
+from fernn.evaluation.comparison import differences, not_comparable
 from fernn.evaluation.numbers import published, sources
 
 SHOWS = {"image_quality": {"statistic": "image_quality"}}
@@ -45,7 +46,8 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
 
 def _row(cube: xr.Dataset, called: str, name: str, about: dict) -> dict:
     own = cube.sel(model=name)
-    size = "" if cube.attrs["published_size"] else f"{cube.attrs['budget']} size"
+    differs = differences(about)
+    size = not_comparable(differs) if differs else ""
     error = aggregate.worst(own["mse"]).mean(("sample", "frame"))
     mean, std = aggregate.mean_and_std(error, about["role"] == "baseline")
     means = {key: float(own[key].mean()) for key in ("mae", "ssim", "psnr")}
