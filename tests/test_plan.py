@@ -14,7 +14,7 @@ BUDGETS = list(SHIPPED.content["budgets"])
 ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10, 11), "table": (1, 2, 4)}
 SIZES = {
     "attrs": {"budget", "context", "digits", "epochs", "frame_size", "horizon"}
-    | {"long_horizon", "differs", "step"},
+    | {"long_horizon", "differs", "sequences", "step"},
     "axes": {"batch", "context", "horizon"},
     "baselines": set(),
     "models": {"batch", "context", "decoder_layers", "epochs", "frame_size"}
@@ -115,7 +115,14 @@ def test_how_much_a_job_measures_changes_nothing_else(resolved):
 
     one, other = resolved("demo"), resolved("demo", change)
     name = "translation_slow"
-    order = ["grnn", "fernn_v1", "fernn_v2", "copy_last", "copy_moved"]
+    order = [
+        "grnn",
+        "fernn_v1",
+        "fernn_v2",
+        "copy_last",
+        "copy_estimated",
+        "copy_moved",
+    ]
     together, apart = (p["experiments"][name]["parts"] for p in (one, other))
     assert together == {"all": order}
     assert list(apart.items()) == [(model, [model]) for model in order]

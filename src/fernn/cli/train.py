@@ -20,7 +20,9 @@ from labrun.errors import UserError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     _run.add_data_arguments(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the weights")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the run: see seed_draws"
+    )
     parser.add_argument(
         "--best",
         nargs="?",

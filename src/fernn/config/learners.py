@@ -46,6 +46,7 @@ def trained(
         "learning_rate": protocol.learning_rates.get(name, protocol.learning_rate),
         "clip": protocol.clip,
         "extend_horizon": protocol.extend_horizon,
+        "seed_draws": protocol.seed_draws,
     }
     search = protocol.tuning or config.tuning
     decided = protocols.decided(protocol, config.models[name])
@@ -61,7 +62,8 @@ def trained(
         "model": model,
         "frame_size": budget.frame_size,
         "training": {**training, "epochs": epochs},
-        "trial": {**training, "epochs": trial_epochs},
+        # Whatever final seeds draw: trials have data and weights that none of them has.
+        "trial": {**training, "epochs": trial_epochs, "seed_draws": "all"},
         **({"needs": needs} if needs else {}),
         "tuning": {
             **searched,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from fernn.cells.flow_equivariant import mixing_objection
+from fernn.cells.flow_equivariant import mixing_objection, order_objection
 from fernn.config import axes, options, protocols
 from fernn.config.budgets import out_of_range
 from fernn.config.problems import Problem
@@ -15,6 +15,7 @@ OF_DEFAULT_CELL = (  # options of a model, if it has no `cell`
     "kernel",
     "activation",
     "initial",
+    "order",
     "execution",
     "mixing",
     "mixing_radius",
@@ -52,11 +53,14 @@ def _beside_cell(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
 
 
 def _mixing(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
-    """Mixed slots have the plain execution alone."""
-    mixing, execution = own.get("mixing", "none"), own.get("execution", "auto")
-    message = mixing_objection(mixing, execution)
-    if message:
-        yield Problem((*path, "execution"), message)
+    """Mixed slots, and steps that move first, have the plain execution alone."""
+    execution = own.get("execution", "auto")
+    for message in (
+        mixing_objection(own.get("mixing", "none"), execution),
+        order_objection(own.get("order", "convolve_first"), execution),
+    ):
+        if message:
+            yield Problem((*path, "execution"), message)
     radius = own.get("mixing_radius", 1)
     if isinstance(radius, int) and radius < 1:
         yield Problem((*path, "mixing_radius"), f"must be positive, got {radius}")

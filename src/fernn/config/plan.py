@@ -12,7 +12,7 @@ from fernn.config.budgets import sized
 from fernn.config.costs import costs
 from fernn.config.learners import epochs_of, options_of, trained
 from fernn.config.published import differing, facts
-from fernn.config.recipes import axis_of, recipes
+from fernn.config.recipes import axis_of, recipes, redraw_of
 from fernn.config.schema import Budget, Config, Experiment, Published
 from fernn.config.shown import GROUPS, items
 
@@ -142,6 +142,8 @@ def _attrs(
         "digits": budget.digits if "digits" in data else None,
         "frame_size": budget.frame_size,
         "max_speed": experiment.dataset.get("max_speed"),
+        "sequences": budget.sequences,
+        "redraw": redraw_of(experiment),
         "step": {**experiment.dataset, **budget.options}.get("step"),
         "protocol": experiment.protocol,
         "published": published

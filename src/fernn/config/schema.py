@@ -30,7 +30,7 @@ from fernn.config.fields import (
 )
 from fernn.data import Draw
 from fernn.evaluation.equivalence import Scale
-from fernn.training.settings import Precision
+from fernn.training.settings import Precision, SeedDraws
 
 
 class Experiment(Strict):
@@ -154,6 +154,9 @@ class Protocol(Strict):
     optimiser: Kind = OPTIMISER
     strategy: Kinds = STRATEGY
     clip: Amount
+    seed_draws: SeedDraws = Field(
+        "all", description="what a seed draws: weights and data, or weights alone"
+    )
     extend_horizon: bool = False
     tuning: Search | None = Field(None, description="in place of the general one")
 
@@ -286,7 +289,7 @@ class Config(Strict):
     """The whole file."""
 
     budget: str
-    seed: Seed = Field(description="of the data")
+    seed: Seed = Field(description="of the data; a run adds its own, see seed_draws")
     sources: dict[Name, Options] = Field(
         description="`kind` of fernn.data.sources, options"
     )

@@ -1,9 +1,13 @@
-"""The errors of one model: clipped, at the end of long roll-outs, by velocity."""
+"""The errors of one model: raw, clipped, at the end of long roll-outs, by velocity.
+
+The paper's errors are raw. Those of predictions clipped to [0, 1] cannot exceed 1: they
+hide how far a roll-out diverges, and let means be read where some do.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import xarray as xr
@@ -14,26 +18,40 @@ MULTIPLES = (1, 4, 7)  # of the trained horizon, at whose end errors are compare
 CLASSES = ("seen", "unseen", "outside")  # of velocities
 
 
+def raw(cube: xr.Dataset, model: str) -> xr.DataArray:
+    """The error of predictions as they are, (seed, sample, frame)."""
+    return aggregate.worst(cube["squared_error"].sel(model=model))
+
+
 def clipped(cube: xr.Dataset, model: str) -> xr.DataArray:
     """The error of predictions clipped to [0, 1], (seed, sample, frame)."""
     return aggregate.worst(cube["clamped_squared_error"].sel(model=model))
 
 
+Measure = Callable[[xr.Dataset, str], xr.DataArray]
+QUANTITIES: dict[str, Measure] = {"test MSE": raw, "clipped test MSE": clipped}
+COLUMNS: dict[str, Measure] = {"": clipped, "raw_": raw}  # how names in tables begin
+
+
 def last_frames(
-    cube: xr.Dataset, model: str, multiples: Sequence[int] = MULTIPLES
+    cube: xr.Dataset,
+    model: str,
+    multiples: Sequence[int] = MULTIPLES,
+    measure: Measure = clipped,
 ) -> Iterator[tuple[int, xr.DataArray]]:
-    """The clipped error at the end of roll-outs of several trained horizons.
+    """The error at the end of roll-outs of several trained horizons.
 
     Args:
         cube: of an axis whose roll-outs are long.
         model: its name.
         multiples: k, of the trained horizon; those beyond the cube are left out.
+        measure: `raw` or `clipped`.
 
     Yields:
         k, and the error, (seed, sample, frame), of the last frames, as many as the
         trained horizon, of a roll-out of k horizons.
     """
-    error, horizon = clipped(cube, model), int(cube.attrs["horizon"])
+    error, horizon = measure(cube, model), int(cube.attrs["horizon"])
     for multiple in multiples:
         end = multiple * horizon
         if end <= int(error["frame"].max()):

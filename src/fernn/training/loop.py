@@ -49,7 +49,7 @@ def train(
 
     Args:
         model: called with what the task gives; see `fernn.training.tasks`.
-        train_split: fresh sequences in every epoch.
+        train_split: redrawn in every epoch, or never, as its recipe says.
         validation_split: fixed; its error decides which epoch's weights are kept.
         settings: see `Settings`.
         states: where to save and continue; None neither saves nor continues.
