@@ -143,7 +143,7 @@ def test_the_page_tells_what_is_missing_and_what_is_there(written):
     assert row in page
     assert "| Figure 3 | translation | – | 0 | not run |" in page
     assert "* Table 5: what it shows could not be found" in page
-    words = "The settings of `paper` are the published ones in `translation_published`."
+    words = "The settings of `paper` are the published ones in `translation_published`"
     assert words in page
     assert "`snakemake table_1 --cores 2 --config budget=smoke`" in page
     assert "reproduced |" not in page

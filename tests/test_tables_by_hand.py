@@ -110,16 +110,29 @@ def test_accuracies_and_their_tests():
 def test_moving_mnist_stands_above_the_published_numbers():
     made = mock_cubes.image_quality()
     made["mse"].loc[{"model": "fernn_v2"}] = np.array([1.0, 2, 6])[:, None, None]
+    made["mse"].loc[{"model": "copy_last"}] = 4.0
+    # The last of five frames six times as large: their mean doubles.
+    made["mse"].loc[{"model": "fernn_v2", "frame": 5}] *= 6
+    made["mse"].loc[{"model": "grnn", "seed": 0}] = np.nan  # it diverged
+    means = {"mae": [3, 3, 9], "ssim": [1, 0, 0.5], "psnr": [9, 6, 0]}
+    for name, values in means.items():
+        made[name].loc[{"model": "fernn_v2"}] = np.array(values)[:, None, None]
     others = {"SimVP": {"millions": 58.0, "mse_mean": 32.15, "mse_2000_epochs": 21.15}}
     known = {"name": "OpenSTL", "source": ["Published: there."], "others": others}
     made = made.assign_attrs(published=json.dumps(known))
     table = moving_mnist.tabulate([made])
+    assert table.attrs["notes"][0].startswith("Ours are not the field's files")
     assert "Published: there." in table.attrs["notes"]
     rows = table.set_index("model")
-    # of 1, 2 and 6: mean 3, variance (4 + 1 + 9) / 2
+    # of 1, 2 and 6: mean 3, variance (4 + 1 + 9) / 2; doubled
     own = rows.loc["FERNN-V2"]
-    assert (own["mse_mean"], own["mse_std"]) == (3, pytest.approx(7**0.5))
+    assert (own["mse_mean"], own["mse_std"]) == (6, pytest.approx(28**0.5))
+    assert rows.loc["G-RNN"]["mse_mean"] == np.inf
     assert own["source"] == "ours"
+    assert own[["mae", "ssim", "psnr"]].tolist() == [5, 0.5, 5]
+    assert (own["millions"], own["epochs"]) == (1305 / 1e6, 10)
+    still = rows.loc["copy last frame"]
+    assert still["mse_mean"] == 4 and np.isnan(still["mse_std"])  # it has no seeds
     theirs = table.iloc[-1]
     assert [theirs["model"], theirs["source"], theirs["epochs"]] == [
         "SimVP",
@@ -132,6 +145,10 @@ def test_moving_mnist_stands_above_the_published_numbers():
     small = moving_mnist.tabulate([made.assign_attrs(models=json.dumps(models))])
     words = "ours, not comparable: test.frame_size 12 ≠ 64"
     assert small["source"].tolist()[:2] == [words, "ours"]
+    other = made.assign_attrs(experiment="another", title="Another")
+    both = moving_mnist.tabulate([made, other])["source"]
+    assert both.iloc[0] != both.iloc[len(mock_cubes.MODELS)]
+    assert both.iloc[0].startswith("ours, ")
 
 
 def mixing(copies=1) -> xr.Dataset:

@@ -35,12 +35,11 @@ def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Prob
     last = own.get("last", 1)
     if isinstance(last, int) and last < 1:
         yield Problem((*path, "last"), f"must be at least 1, got {last}")
-    kernel = own.get("kernel", 1)
-    if isinstance(kernel, int) and (kernel < 1 or kernel % 2 == 0):
-        yield Problem((*path, "kernel"), f"must be odd and positive, got {kernel}")
     if isinstance(own.get("flow"), dict):
         yield from _flow(own["flow"], (*path, "flow"), sizes)
-    yield from _mixing(own, path)
+    yield from _cell(own, path)
+    if isinstance(own.get("cell"), dict):
+        yield from _cell(own["cell"], (*path, "cell"))
     if "cell" in own:
         yield from _beside_cell(own, path)
 
@@ -50,6 +49,14 @@ def _beside_cell(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
     for name in own:
         if name in OF_DEFAULT_CELL:
             yield Problem((*path, name), "is of the default cell; give it in cell")
+
+
+def _cell(given: dict[str, Any], path: tuple) -> Iterator[Problem]:
+    """Of the default cell, whose options are the model's, or of another."""
+    kernel = given.get("kernel", 1)
+    if isinstance(kernel, int) and (kernel < 1 or kernel % 2 == 0):
+        yield Problem((*path, "kernel"), f"must be odd and positive, got {kernel}")
+    yield from _mixing(given, path)
 
 
 def _mixing(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
