@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -32,13 +33,13 @@ def verdict(ours, published=PUBLISHED, margin=1.5) -> str:
 
 
 def test_an_interval_by_hand():
-    """Logarithms 1, 2, 3 beside a mean 0.5 with squared error 1/6 of 2 seeds.
+    """Logarithms 1, 2, 3 beside a mean 0.5 with squared error 2/3 of 2 seeds.
 
-    The mean is 2, its squared error 1/3 with 2 degrees of freedom. Together 1/2, with
-    (1/2)² / ((1/3)²/2 + (1/6)²/1) = 0.25 / (1/18 + 1/36) = 3: t is 3.18245.
+    The mean is 2, its squared error 1/3 with 2 degrees of freedom. Together 1, with
+    1² / ((1/3)²/2 + (2/3)²/1) = 1 / (1/18 + 8/18) = 2: t is 4.302653.
     """
-    ours, theirs = of_seeds(np.exp([1.0, 2, 3]), "ratio"), Estimate(0.5, ((1 / 6, 1),))
-    half = 3.182446 * 0.5**0.5
+    ours, theirs = of_seeds(np.exp([1.0, 2, 3]), "ratio"), Estimate(0.5, ((2 / 3, 1),))
+    half = 4.302653
     expected = (1.5, 1.5 - half, 1.5 + half)
     np.testing.assert_allclose((ours - theirs).interval(), expected, rtol=1e-6)
     plain = of_seeds([1.0, 2, 3], "difference") - theirs
@@ -154,6 +155,10 @@ def test_differing_settings_are_named_and_nothing_is_compared():
     words = "not comparable: model.a 1 ≠ 2, model.b 1 ≠ 2, model.c 1 ≠ 2, 2 more"
     for claim in comparison.claims(cube, seeds, "MSE", {}):
         assert claim.verdict == words and math.isnan(claim.apart)
+    models = json.loads(cube.attrs["models"])
+    models["fernn_v2"]["differs"] = []  # the model that it is compared with still does
+    one = cube.assign_attrs(models=json.dumps(models))
+    assert [c.verdict for c in comparison.claims(one, seeds, "MSE", {})] == [words]
     note = comparison.notes([cube])[-1]
     assert all(f"model.{key} 1 ≠ 2" in note for key in "abcde")
 

@@ -37,6 +37,9 @@ def test_the_published_settings_are_those_of_paper_with_the_published_protocol()
     small = differs("mnist-small")
     assert small["model.hidden"] == (8, 128) and small["source.shrink"] == (2, 1)
     assert "model.rollout" not in small
+    other = differs("demo", "translation")  # what a source has not is not as published
+    assert other["source.kind"] == ("handwritten", "idx")
+    assert other["source.shrink"] == (None, 1)
 
 
 def test_every_change_of_a_size_is_named():
