@@ -217,8 +217,11 @@ def test_angular_lines_are_geometric_means_and_full_dots_are_in_v(place, factor,
         (0.0001, BLUE, [True, False, True, True, False]),
     ):
         means = 2 * factor * level * np.arange(1, 6)
-        (line,) = (each for each in axes.lines if to_hex(each.get_color()) == color)
+        lines = drawn.bold(axes).values()
+        (line,) = (each for each in lines if to_hex(each.get_color()) == color)
         drawn.assert_points(line, TURNS, means)
+        for thin, seed in zip(drawn.thin(axes, color), SEEDS, strict=True):
+            drawn.assert_points(thin, TURNS, seed * means / 2)
         expected = zip(TURNS, means, inside, strict=True)
         for found, dot in zip(drawn.dots(axes, color), expected, strict=True):
             assert found == pytest.approx(dot)
@@ -245,7 +248,7 @@ def test_angular_a_diverged_seed_leaves_a_gap():
     cube["clamped_squared_error"].loc[{"model": "m", "seed": 1, "sample": 2}] = np.nan
     cube = cube.transpose("model", "sample", "seed", "frame", ...)
     _, axes = angular_generalization.draw([cube]).axes
-    (line,) = (each for each in axes.lines if to_hex(each.get_color()) == RED)
+    line = drawn.bold(axes)["Red net"]
     gap = np.isnan(np.asarray(line.get_ydata())).tolist()
     assert gap == [False, False, False, False, True]  # sample 2 turns by 90
 

@@ -42,6 +42,21 @@ def test_the_published_settings_are_those_of_paper_with_the_published_protocol()
     assert other["source.shrink"] == (None, 1)
 
 
+def test_rotation_is_reduced_and_kth_is_not():
+    reduced = {"model.hidden": (8, 32), "training.sequences": (10000, 54000)}
+    for model in ("grnn_turn_published", "fernn_turn_v4_published"):
+        assert differs("paper", "rotation_published", model=model) == reduced
+    for model in ("conv3d", "grnn_kth", "grnn_plus", "fernn_kth_v1", "fernn_kth_v2"):
+        assert differs("paper", "kth", model=model) == {}
+
+    def change(raw):
+        raw["experiments"]["kth"]["dataset"]["redraw"] = "epoch"
+        raw["protocols"]["kth"]["select_by"] = "error"
+
+    keys = {"train.redraw", "training.select_by"}
+    assert differs("paper", "kth", model="conv3d", change=change).keys() == keys
+
+
 def test_every_change_of_a_size_is_named():
     """Of the names nothing changes: the budget is `paper`, its protocol `published`."""
 

@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import mock_builders
 import mock_cubes
 from fernn.evaluation import errors
 from fernn.figures import camera_speed, length_generalization, training_speed
 from fernn.tables import (
+    _controls,
     _reproduction,
     action_recognition,
     forecasting_error,
     generalization,
     moving_mnist,
+    seeds,
     velocity_mixing,
 )
 
@@ -66,6 +69,85 @@ def test_to_a_baseline_every_unseen_velocity_is_one_class():
     np.testing.assert_array_equal(table.loc["FERNN-V2", columns], [1, 2, 8])
     columns = [f"raw_{column}" for column in columns]
     np.testing.assert_array_equal(table.loc["FERNN-V2", columns], [10, 20, 80])
+
+
+def told(**errors) -> list[str]:
+    """The sentence on errors of a model, a copy and an oracle."""
+    models = {
+        "m": mock_cubes.model("oracle net", 2, 1.0),
+        "n": mock_cubes.model("other net", 2, 1.0),
+        "copy": mock_cubes.baseline("copy"),
+        "told": mock_cubes.baseline("moved", oracle=True),
+    }
+    rows = [("e", models[name], {"mse_mean": error}) for name, error in errors.items()]
+    return _controls.note(rows, ["mse", "absent"])
+
+
+def test_a_table_says_where_the_best_control_is_not_beaten():
+    """By the best model; an oracle, which is told the answer, does not count."""
+    assert told(m=3.0, n=1.0, copy=2.0, told=0.0) == []
+    (sentence,) = told(m=3.0, n=4.0, copy=2.0, told=0.0)
+    assert sentence.endswith(": e, mse (oracle net 3.00, copy 2.00).")
+    assert told(m=2.0, copy=2.0) and told(m=np.inf, copy=2.0)
+    assert told(m=2.0, told=0.0) == told(m=2.0, copy=np.nan) == told(copy=1.0) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "axis", "column"),
+    [
+        (forecasting_error, "in_distribution", "mse"),
+        (generalization, "in_distribution", "in distribution"),
+        (generalization, "length", "length 7x"),
+        (generalization, "velocity", "velocity seen"),
+        (velocity_mixing, "in_distribution", "mse"),
+        (velocity_mixing, "length", "length 4x"),
+        (moving_mnist, "image_quality", "mse"),
+    ],
+)
+def test_every_table_of_errors_has_this_sentence(table, axis, column):
+    made = mock_builders.BUILDERS[axis]()
+    words = "No model has a smaller error"
+    assert words not in " ".join(table.tabulate([made]).attrs["notes"])
+    for name in ("squared_error", "mse"):  # as raw errors of a roll-out that diverged
+        if name in made:
+            made[name].loc[{"model": [*mock_cubes.TRAINED]}] = 1e9
+    (sentence,) = (n for n in table.tabulate([made]).attrs["notes"] if words in n)
+    both = table in (generalization, velocity_mixing)
+    assert f", {'raw ' if both else ''}{column} (" in sentence
+    assert "oracle" not in sentence
+
+
+def test_every_seed_is_shown_and_its_geometric_mean_beside_the_mean():
+    """Seeds 1, 4 and 16 times (2 + 4) / 2 = 3: mean 21, geometric mean 12."""
+    values = np.array([1, 4, 16])[:, None, None] * [[2.0], [4.0]]
+    names = ("grnn", "fernn_v2", "copy_last")
+    made = cube(values, [(0, 0), (0, 1)], models=names, horizon=1, max_speed=0)
+    made = made.assign_coords(seed=[0, 3, 7])
+    grid = made.assign_attrs(axis="velocity", draw="grid")
+    row = generalization.tabulate([made, grid]).set_index("model").loc["FERNN-V2"]
+    assert row["seeds"] == 3 and row["in_distribution"] == 21
+    assert row["in_distribution_geometric"] == pytest.approx(12)
+    seen, unseen = row["velocity_seen_geometric"], row["velocity_unseen_geometric"]
+    assert (seen, unseen) == (pytest.approx(8), pytest.approx(16))
+    assert (row["velocity_seen"], row["velocity_unseen"]) == (14, 28)
+    assert np.isnan(row["velocity_outside_geometric"])
+    table = seeds.tabulate([made, grid])
+    found = table[["seed", "model"]].agg(" ".join, axis=1).tolist()
+    nets = ("G-RNN", "FERNN-V2")
+    trained = [f"{seed} {label}" for seed in (0, 3, 7) for label in nets]
+    assert found == [*trained[:2], "– copy last frame", *trained[2:]]
+    own = table[table["model"] == "FERNN-V2"]
+    assert own["in_distribution"].tolist() == [3, 12, 48]
+    assert own["raw_in_distribution"].tolist() == [30, 120, 480]
+    assert own["velocity_unseen"].tolist() == [4, 16, 64]
+
+
+def test_a_diverged_seed_is_seen_and_moves_no_other():
+    values = np.array([1.0, np.nan, 4.0])[:, None, None]
+    made = cube(values, [(0, 0)], horizon=1)
+    row = generalization.tabulate([made]).iloc[0]
+    assert row["in_distribution"] == row["in_distribution_geometric"] == np.inf
+    assert seeds.tabulate([made])["in_distribution"].tolist() == [1, np.inf, 4]
 
 
 def camera() -> xr.Dataset:
@@ -128,10 +210,11 @@ def test_moving_mnist_stands_above_the_published_numbers():
     own = rows.loc["FERNN-V2"]
     assert (own["mse_mean"], own["mse_std"]) == (6, pytest.approx(28**0.5))
     assert rows.loc["G-RNN"]["mse_mean"] == np.inf
-    assert own["source"] == "ours"
+    assert own["source"] == "ours, 3 seeds"
     assert own[["mae", "ssim", "psnr"]].tolist() == [5, 0.5, 5]
     assert (own["millions"], own["epochs"]) == (1305 / 1e6, 10)
     still = rows.loc["copy last frame"]
+    assert still["source"] == "ours"
     assert still["mse_mean"] == 4 and np.isnan(still["mse_std"])  # it has no seeds
     theirs = table.iloc[-1]
     assert [theirs["model"], theirs["source"], theirs["epochs"]] == [
@@ -143,8 +226,8 @@ def test_moving_mnist_stands_above_the_published_numbers():
     models = json.loads(made.attrs["models"])
     models["grnn"]["differs"] = [["test.frame_size", 12, 64]]
     small = moving_mnist.tabulate([made.assign_attrs(models=json.dumps(models))])
-    words = "ours, not comparable: test.frame_size 12 ≠ 64"
-    assert small["source"].tolist()[:2] == [words, "ours"]
+    words = "ours, 3 seeds, not comparable: test.frame_size 12 ≠ 64"
+    assert small["source"].tolist()[:2] == [words, "ours, 3 seeds"]
     other = made.assign_attrs(experiment="another", title="Another")
     both = moving_mnist.tabulate([made, other])["source"]
     assert both.iloc[0] != both.iloc[len(mock_cubes.MODELS)]

@@ -12,8 +12,8 @@ BLOCK = 4  # words of one Philox counter
 def derived(seed: int, *names: object) -> int:
     """A seed of its own for a named use of another one, below 2^62.
 
-    It is the beginning of a SHA-256 of both, so that the streams of two names, or of two
-    seeds, have nothing to do with each other.
+    It begins a SHA-256 of both, so that the streams of two names, or of two seeds,
+    have nothing to do with each other.
     """
     text = "/".join(map(str, (seed, *names)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 2

@@ -30,7 +30,7 @@ from fernn.config.fields import (
 )
 from fernn.data import Draw
 from fernn.evaluation.equivalence import Scale
-from fernn.training.settings import Precision, SeedDraws
+from fernn.training.settings import Precision, SeedDraws, SelectBy
 
 
 class Experiment(Strict):
@@ -153,11 +153,15 @@ class Protocol(Strict):
     loss: Kind = LOSS
     optimiser: Kind = OPTIMISER
     strategy: Kinds = STRATEGY
-    clip: Amount
+    clip: Amount | None = Field(description="largest norm of a gradient; null: any")
     seed_draws: SeedDraws = Field(
         "all", description="what a seed draws: weights and data, or weights alone"
     )
     extend_horizon: bool = False
+    select_by: SelectBy = Field(
+        "error",
+        description="what of the validation decides which epoch and trial is best",
+    )
     tuning: Search | None = Field(None, description="in place of the general one")
 
 

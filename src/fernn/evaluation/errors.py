@@ -16,6 +16,11 @@ from fernn.evaluation import aggregate, velocities
 
 MULTIPLES = (1, 4, 7)  # of the trained horizon, at whose end errors are compared
 CLASSES = ("seen", "unseen", "outside")  # of velocities
+NAMES = (  # of a model's errors
+    "in_distribution",
+    *(f"length_{multiple}x" for multiple in MULTIPLES),
+    *(f"velocity_{name}" for name in CLASSES),
+)
 
 
 def raw(cube: xr.Dataset, model: str) -> xr.DataArray:
@@ -56,6 +61,33 @@ def last_frames(
         end = multiple * horizon
         if end <= int(error["frame"].max()):
             yield multiple, error.sel(frame=slice(end - horizon + 1, end))
+
+
+def of_seeds(
+    cube: xr.Dataset, role: str, model: str, about: dict, measure: Measure
+) -> dict[str, np.ndarray]:
+    """A model's errors of every seed, by those of the `NAMES` that a role gives.
+
+    Args:
+        cube: of the role.
+        role: ``in_distribution``, ``length`` or ``velocity``.
+        model: its name.
+        about: the model, as `aggregate.models` describes it.
+        measure: `raw` or `clipped`.
+
+    Returns:
+        Means over sequences and frames, (seed); of velocities over those of a class.
+    """
+    if role == "length":
+        return {
+            f"length_{multiple}x": error.mean(("sample", "frame")).values
+            for multiple, error in last_frames(cube, model, measure=measure)
+        }
+    if role == "velocity":
+        near = measure(aggregate.trained_frames(cube), model).mean("frame")
+        classes = by_class(cube, near.transpose("seed", "sample"), about)
+        return {f"velocity_{name}": error for name, error in classes.items()}
+    return {"in_distribution": measure(cube, model).mean(("sample", "frame")).values}
 
 
 def by_class(

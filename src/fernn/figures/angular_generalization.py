@@ -5,10 +5,10 @@ open markers: others. Grey band: the velocities of the training data. A model
 generalises to velocities that it never saw where full markers outside the band are as
 low as those inside. The error is the mean squared error over sequences and the frames
 of the trained horizon: above as in the paper, below of predictions clipped to [0, 1].
-Lines are geometric means over seeds, bands the 95 % interval of the logarithm
-(Student's t). Rotations by other than quarter turns interpolate the picture. A line has
-a gap where a seed diverged, and where the error is 0, which a logarithmic axis cannot
-show.
+Thin lines are seeds, bold ones their geometric mean, bands the 95 % interval of the
+logarithm (Student's t). Rotations by other than quarter turns interpolate the picture.
+A line has a gap where a seed diverged, and where the error is 0, which a logarithmic
+axis cannot show.
 """
 
 from __future__ import annotations
@@ -89,8 +89,11 @@ def _line(
     mean = aggregate.geometric_mean(error).values
     mean = np.where(mean > 0, mean, np.nan)  # the logarithm of an exact copy has none
     face = [look.color if isin else "white" for isin in inside]
-    axes.plot(degrees, mean, color=look.color, linestyle=look.linestyle)
+    line: dict[str, Any] = {"color": look.color, "linestyle": look.linestyle}
+    axes.plot(degrees, mean, **line, label=look.label)
     if not look.baseline:
+        for seed in error.where(error > 0).values:
+            axes.plot(degrees, seed, color=look.color, linewidth=0.5, alpha=0.5)
         low, high = (bound.values for bound in aggregate.geometric_interval(error))
         axes.fill_between(degrees, low, high, color=look.color, alpha=0.15, lw=0)
         edge: dict[str, Any] = {"edgecolors": look.color, "facecolors": face}

@@ -8,6 +8,8 @@ are as light as those inside the white one. Below a map: means over the velociti
 *seen* in training, those *unseen* but in V, and those *outside* both, and in brackets
 the same of predictions clipped to [0, 1]. The mark beside the colour bar is the error
 of the baseline in the legend, averaged over all velocities of the first row's test set.
+The rows' titles tell how models were trained: by the paper's protocol, *published*, or
+ours, *exact*.
 """
 
 from __future__ import annotations
@@ -62,7 +64,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     looks = looks_of(cubes, baselines=False)
     label, level = _baseline(cubes[0], grids[0])
     norm = _norm(grids, looks, level)
-    figure = Figure(figsize=(PAGE, 0.5 + 2.0 * len(cubes)))
+    figure = Figure(figsize=(PAGE, 0.7 + 2.0 * len(cubes)))
     panels = figure.subplots(len(cubes), len(looks), squeeze=False)
     for row, cube, grid in zip(panels, cubes, grids, strict=True):
         shown = aggregate.models(cube, baselines=False)

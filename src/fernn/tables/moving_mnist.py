@@ -18,6 +18,7 @@ import xarray as xr
 from fernn.evaluation import aggregate
 from fernn.evaluation.comparison import differences, not_comparable
 from fernn.evaluation.numbers import published, sources
+from fernn.tables import _controls
 
 SHOWS = {"image_quality": {"statistic": "image_quality"}}
 NOTE = (
@@ -35,12 +36,13 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     """
     aggregate.require(cubes, SHOWS)
     rows = [
-        _row(cube, called if len(cubes) > 1 else "", name, about)
+        (called, about, _row(cube, called if len(cubes) > 1 else "", name, about))
         for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True)
         for name, about in aggregate.models(cube).items()
     ]
-    table = pd.DataFrame([*rows, *_published(cubes)])
-    table.attrs["notes"] = [NOTE, *sources(cubes)]
+    table = pd.DataFrame([*(row for *_, row in rows), *_published(cubes)])
+    beaten = _controls.note(rows, ["mse"])
+    table.attrs["notes"] = [NOTE, *beaten, *sources(cubes)]
     return table
 
 
@@ -48,12 +50,14 @@ def _row(cube: xr.Dataset, called: str, name: str, about: dict) -> dict:
     own = cube.sel(model=name)
     differs = differences(about)
     size = not_comparable(differs) if differs else ""
+    count, baseline = cube.sizes["seed"], about["role"] == "baseline"
+    seeds = "" if baseline else f"{count} seed{'' if count == 1 else 's'}"
     error = aggregate.worst(own["mse"]).mean(("sample", "frame"))
-    mean, std = aggregate.mean_and_std(error, about["role"] == "baseline")
+    mean, std = aggregate.mean_and_std(error, baseline)
     means = {key: float(own[key].mean()) for key in ("mae", "ssim", "psnr")}
     return {
         "model": about["label"],
-        "source": ", ".join(filter(None, ("ours", called, size))),
+        "source": ", ".join(filter(None, ("ours", called, seeds, size))),
         "millions": about["parameters"] / 1e6,
         "epochs": about["epochs"],
         "mse_mean": mean,
