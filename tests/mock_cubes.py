@@ -49,7 +49,7 @@ def model(label: str, speed: int, cost: float, **changes) -> dict:
     about = {"label": label, "kind": "forecaster"}
     about |= {"role": "model", "reference": False, "drawn": False, "published": None}
     about |= {"velocities": square(speed), "parameters": 1305, "cost": cost}
-    about |= {"role": "model", "reference": False, "drawn": False}
+    about |= {"oracle": False}
     return about | {"epochs": 10} | changes
 
 
@@ -63,7 +63,7 @@ MODELS = {
     "fernn_v1": model("FERNN-V1", 1, 0.62, epochs=16),
     "fernn_v2": model("FERNN-V2", 2, 1.0),
     "copy_last": baseline("copy last frame", drawn=True),
-    "copy_moved": baseline("copy moved (oracle)"),
+    "copy_moved": baseline("copy moved (oracle)", oracle=True),
 }
 TRAINED = [name for name, about in MODELS.items() if about["role"] == "model"]
 

@@ -60,6 +60,14 @@ def same(one, other):
     return True
 
 
+def test_without_a_limit_gradients_stay_as_they_are(run):
+    found = {}
+    for name, clip in (("none", None), ("never", 1e9), ("often", 1e-4)):
+        found[name] = run(epochs=1, clip=clip)
+    assert same(found["none"], found["never"])
+    assert found["none"][0] != found["often"][0]
+
+
 @pytest.fixture
 def undisturbed(run, tmp_path):
     result = run()

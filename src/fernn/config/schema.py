@@ -152,7 +152,7 @@ class Protocol(Strict):
     loss: Kind = LOSS
     optimiser: Kind = OPTIMISER
     strategy: Kinds = STRATEGY
-    clip: Amount
+    clip: Amount | None = Field(description="largest norm of a gradient; null: any")
     seed_draws: SeedDraws = Field(
         "all", description="what a seed draws: weights and data, or weights alone"
     )

@@ -62,7 +62,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     looks = looks_of(cubes, baselines=False)
     label, level = _baseline(cubes[0], grids[0])
     norm = _norm(grids, looks, level)
-    figure = Figure(figsize=(PAGE, 0.5 + 2.0 * len(cubes)))
+    figure = Figure(figsize=(PAGE, 0.7 + 2.0 * len(cubes)))
     panels = figure.subplots(len(cubes), len(looks), squeeze=False)
     for row, cube, grid in zip(panels, cubes, grids, strict=True):
         shown = aggregate.models(cube, baselines=False)

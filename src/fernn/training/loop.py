@@ -155,8 +155,9 @@ class _Run:
         loss = _gradient(fabric, self.network, self.objective, at)
         loss = mean_over_devices(fabric, loss)
         _require_finite("loss", loss, at, settings)
+        limit = math.inf if settings.clip is None else settings.clip
         norm = fabric.clip_gradients(
-            self.network, self.stepper, max_norm=settings.clip, error_if_nonfinite=False
+            self.network, self.stepper, max_norm=limit, error_if_nonfinite=False
         )
         assert norm is not None  # it is one of a norm that was limited
         _require_finite("gradient", norm.item(), at, settings)

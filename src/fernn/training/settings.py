@@ -50,7 +50,7 @@ class Settings:
             ``horizon … long_horizon``.
         learning_rate: at the peak of the schedule.
         schedule: see `fernn.training.schedules`.
-        clip: the gradient's largest norm.
+        clip: the gradient's largest norm; None for any.
         precision: ``float32``; ``tf32``, which rounds the factors of products to 10
             bits where a GPU can; or ``bfloat16``, which keeps states with 8 bits, and
             weights, norms and losses in single precision.
@@ -71,7 +71,7 @@ class Settings:
     extend_horizon: bool = False
     learning_rate: float = 1e-3
     schedule: Spec = "constant"
-    clip: float = 1.0
+    clip: float | None = 1.0
     precision: Precision = "float32"
     seed: int = 0
     seed_draws: SeedDraws = "all"
@@ -195,8 +195,10 @@ def _require_numbers(made: Settings) -> None:
             raise UserError(
                 f"{name} must be a whole number from {least} to {MOST}, got {value!r}"
             )
-    for name in ("learning_rate", "clip"):
-        value = getattr(made, name)
+    amounts = {"learning_rate": made.learning_rate}
+    if made.clip is not None:
+        amounts["clip"] = made.clip
+    for name, value in amounts.items():
         if type(value) not in (int, float) or not 0 < value < math.inf:
             raise UserError(f"{name} must be a number above 0, got {value!r}")
     if made.context + max(made.horizon, made.long_horizon) > FRAMES:
