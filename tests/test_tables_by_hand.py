@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import mock_builders
 import mock_cubes
 from fernn.evaluation import errors
 from fernn.figures import camera_speed, length_generalization, training_speed
@@ -104,7 +105,7 @@ def test_a_table_says_where_the_best_control_is_not_beaten():
     ],
 )
 def test_every_table_of_errors_has_this_sentence(table, axis, column):
-    made = mock_cubes.BUILDERS[axis]()
+    made = mock_builders.BUILDERS[axis]()
     words = "No model has a smaller error"
     assert words not in " ".join(table.tabulate([made]).attrs["notes"])
     for name in ("squared_error", "mse"):  # as raw errors of a roll-out that diverged

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.training.loop import Diverged, train, validation_error
+from fernn.training.loop import Diverged, train, validate
 from fernn.training.settings import settings
 from labrun.errors import UserError
 from labrun.rolling_states import RollingStates
@@ -166,7 +166,8 @@ def test_the_best_epoch_is_kept_not_the_last(run, sequences):
     model = models.build(MODEL, size=7)
     model.load_state_dict(weights)
     split = sequences(split="val", pool="val")
-    assert validation_error(model, split, settings(SPEC, 0)) == min(errors)
+    found = validate(model, split, settings(SPEC, 0))
+    assert found == {"validation_error": min(errors)}
 
 
 def test_training_reads_only_its_splits(run, monkeypatch):

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     """Train, and write the checkpoint, its sidecar and the history."""
     from fernn.models import parameters
     from fernn.training import tasks
-    from fernn.training.listeners import listeners
+    from fernn.training.listeners import best_of, listeners
     from fernn.training.loop import Diverged, train
     from labrun.lineage import stamp
     from labrun.storage import read_json
@@ -67,8 +67,8 @@ def run(args: argparse.Namespace) -> None:
             records, weights = work(on_epoch=on_epoch, on_step=on_step)
             spec, weights = strategy.kept(args.model, weights)
             _write(args.output, records, spec, weights, splits[0].size, lineage)
-            best = min(record["validation_error"] for record in records)
-            opened.spool.metrics(settings.steps, {f"val/best_{error}": best})
+            best = min(settings.decisive(record) for record in records)
+            opened.spool.metrics(settings.steps, best_of(settings, error, best))
     except Diverged as reason:
         raise UserError(f"{args.key}: {reason}; lower the learning_rate") from None
 

@@ -46,6 +46,7 @@ def trained(
         "learning_rate": protocol.learning_rates.get(name, protocol.learning_rate),
         "clip": protocol.clip,
         "extend_horizon": protocol.extend_horizon,
+        "select_by": protocol.select_by,
         "seed_draws": protocol.seed_draws,
     }
     search = protocol.tuning or config.tuning

@@ -29,7 +29,7 @@ from fernn.config.fields import (
     same,
 )
 from fernn.data import Draw
-from fernn.training.settings import Precision, SeedDraws
+from fernn.training.settings import Precision, SeedDraws, SelectBy
 
 
 class Experiment(Strict):
@@ -157,6 +157,10 @@ class Protocol(Strict):
         "all", description="what a seed draws: weights and data, or weights alone"
     )
     extend_horizon: bool = False
+    select_by: SelectBy = Field(
+        "error",
+        description="what of the validation decides which epoch and trial is best",
+    )
     as_published: bool = Field(
         False, description="training is that of the published numbers"
     )
