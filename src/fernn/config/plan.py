@@ -14,6 +14,7 @@ from fernn.config.learners import epochs_of, options_of, trained
 from fernn.config.recipes import axis_of, recipes, redraw_of
 from fernn.config.schema import Budget, Config, Experiment, Model, Published
 from fernn.config.shown import GROUPS, items
+from fernn.training.settings import TUNING_SEED
 
 
 def plan(config: Config) -> dict[str, Any]:
@@ -31,6 +32,7 @@ def plan(config: Config) -> dict[str, Any]:
         "atlases": {name: own.source for name, own in sizes.items()},
         "workers": budget.tuning.workers,
         "tuning_mode": budget.tuning.mode,
+        "tuning_seed": TUNING_SEED,
         "trials": max(own.tuning.trials for own in sizes.values()),
         "devices": budget.devices,
         "quick": budget.quick,
