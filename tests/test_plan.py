@@ -19,7 +19,7 @@ SIZES = {
     "baselines": set(),
     "models": {"batch", "context", "decoder_layers", "epochs", "frame_size"}
     | {"hidden", "horizon", "long_horizon", "sequences", "trials"}
-    | {"orientations", "step"},
+    | {"orientations", "step", "ranges", "first", "validation_horizon"},
     "recipes": {"digits", "frame_size", "frames", "grid_speed", "max_offset"}
     | {"sequences", "step"},
 }
@@ -59,6 +59,10 @@ def test_a_budget_changes_sizes_only(resolved, budget):
         assert one[name].keys() == other[name].keys() == {"seeds", "parts", *SIZES}
         for part, sizes in SIZES.items():
             assert science(one[name][part], sizes) == science(other[name][part], sizes)
+        searched = [made[name]["models"].values() for made in (one, other)]
+        for mine, its in zip(*searched, strict=True):  # fewer ranges, but the same
+            pairs = mine["tuning"]["ranges"], its["tuning"]["ranges"]
+            assert all(pairs[0][k] == pairs[1][k] for k in pairs[0].keys() & pairs[1])
 
 
 def test_what_is_no_size_is_noticed(resolved):
@@ -129,7 +133,9 @@ def test_a_models_own_entry_wins_over_budget_and_protocol(resolved):
     def change(raw):
         raw["models"]["grnn"].update(hidden=3, rollout="shifted")
 
-    models = resolved("demo", change)["experiments"]["translation"]["models"]
+    models = resolved("mnist-small", change)["experiments"]["translation"]["models"]
+    assert "rollout" not in models["grnn"]["tuning"]["ranges"]
+    assert "rollout" in models["fernn_v1"]["tuning"]["ranges"]
     assert models["grnn"]["model"]["hidden"] == 3
     assert models["grnn"]["model"]["rollout"] == "shifted"
     assert models["fernn_v1"]["model"]["hidden"] == 8

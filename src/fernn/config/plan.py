@@ -10,7 +10,7 @@ from typing import Any
 from fernn.config import options
 from fernn.config.budgets import sized
 from fernn.config.costs import costs
-from fernn.config.learners import epochs_of, options_of, trained
+from fernn.config.learners import epochs_of, longest, options_of, trained, validated
 from fernn.config.recipes import axis_of, recipes
 from fernn.config.schema import Budget, Config, Experiment, Published
 from fernn.config.shown import GROUPS, items
@@ -53,8 +53,8 @@ def _experiment(
 ) -> dict[str, Any]:
     cost = costs(config, budget, experiment)
     attrs = _attrs(config, budget, name, experiment, cost)
-    longest = attrs["long_horizon"]
-    axes = {axis: axis_of(config, budget, axis, longest) for axis in experiment.axes}
+    frames = validated(config, budget, experiment)
+    axes = {axis: axis_of(config, budget, axis, frames) for axis in experiment.axes}
     return {
         "seeds": budget.seeds,
         "recipes": recipes(config, budget, experiment, axes),
@@ -121,7 +121,6 @@ def _attrs(
     """What every cube of the experiment tells about itself."""
     protocol = config.protocols[experiment.protocol]
     data = options.names("data", experiment.dataset["kind"])
-    longest = budget.long_horizon if protocol.extend_horizon else budget.horizon
     published = config.published.get(experiment.published or "")
     return {
         "experiment": name,
@@ -129,7 +128,7 @@ def _attrs(
         "budget": config.budget,
         "context": budget.context,
         "horizon": budget.horizon,
-        "long_horizon": longest,
+        "long_horizon": longest(config, budget, experiment),
         "digits": budget.digits if "digits" in data else None,
         "frame_size": budget.frame_size,
         "max_speed": experiment.dataset.get("max_speed"),

@@ -152,6 +152,11 @@ class Protocol(Strict):
     strategy: Kinds = STRATEGY
     clip: Amount
     extend_horizon: bool = False
+    validation_horizon: Literal["horizon", "long_horizon"] | None = Field(
+        None,
+        description="of the budget, on which all selection is done; default: the"
+        " longest that is trained",
+    )
     as_published: bool = Field(
         False, description="training is that of the published numbers"
     )
@@ -163,6 +168,9 @@ class Trials(Strict):
 
     trials: Count
     epochs: Count
+    ranges: Names | None = Field(
+        None, description="of those of the protocol's search; default: all"
+    )
     workers: Count = Field(1, description="of a study; mode batch: trials in a round")
     mode: Literal["workers", "batch"] = Field(
         "workers",
