@@ -1,11 +1,16 @@
 """Clips are carried by the camera and told apart by person; recipes are integers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import mock_clips
 from fernn.data.sources import synthetic_actions
+from fernn.data.sources._actions import ACTIONS
+from fernn.data.sources._figures import Body, draw
+from fernn.models.bag import Bag
 from fernn.videos.recipes import Labelled
 from labrun.errors import UserError
 from mock_clips import sequences
@@ -119,20 +124,44 @@ def test_synthetic_actions_are_balanced_and_labelled_as_such():
     assert [split.count(name) for name in ("train", "val", "test")] == [768, 192, 240]
     assert np.unique(atlas.label, return_counts=True)[1].tolist() == [200] * 6
     assert atlas.attrs["source"].startswith("synthetic actions")
-    again = synthetic_actions._clip(0, 25, 5, 4, 2, 12, 2)
-    assert np.array_equal(atlas.image.values[-2:], again)
-    assert not np.array_equal(again, synthetic_actions._clip(1, 25, 5, 4, 2, 12, 2))
+    again, other = (synthetic_actions.fetch(12, 2, seed) for seed in (0, 1))
+    assert np.array_equal(atlas.image, again.image)
+    assert not np.array_equal(atlas.image, other.image)
     with pytest.raises(UserError, match="size must be at least 12"):
         synthetic_actions.fetch(size=8)
 
 
-def test_a_figure_moves_with_its_phase_and_its_place():
-    body = synthetic_actions.Body(
-        np.full(3, 11.0), 1.0, 0.05, (1.0, 0.9, 0.8, 0.7), 1, 1.0
-    )
+@pytest.mark.parametrize("action", [a for set_ in ACTIONS.values() for a in set_[::2]])
+def test_a_figure_moves_with_its_phase_and_its_place(action):
+    body = Body(np.full(3, 11.0), 1.0, 0.05, (1.0, 0.9, 0.8, 0.7), 1, 1.0)
     phase, place = np.array([0.3, 0.3, 2.0]), np.array([[8.0, 8], [8, 11], [8, 8]])
-    for action in synthetic_actions.GAITS:
-        first, moved, later = synthetic_actions.draw(action, body, phase, place, 16)
-        np.testing.assert_allclose(np.roll(first, 3, axis=1), moved, atol=1e-12)
-        assert np.abs(first - later).max() > 0.3, action
-        assert 0 <= first.min() and 0.9 < first.max() <= 1
+    scaled = replace(body, height=body.height * action.scale(phase))
+    first, moved, later = draw(action.pose(phase, 1.0), scaled, place, 16)
+    np.testing.assert_allclose(np.roll(first, 3, axis=1), moved, atol=1e-12)
+    assert np.abs(first - later).max() > 0.3
+    assert 0 <= first.min() and 0.9 < first.max() <= 1
+
+
+def performances(actions):
+    """Frames by person, class, scenario × take and time."""
+    atlas = synthetic_actions.fetch(size=12, length=8, actions=actions)
+    return atlas.image.values.reshape(25, 6, 8, 8, 12, 12)
+
+
+def test_ordered_actions_come_in_pairs_of_equal_frames_in_reversed_order():
+    clips = performances("ordered")
+    assert np.array_equal(clips[:, ::2], clips[:, 1::2, :, ::-1])
+    assert not (clips == clips[:, :, :, ::-1]).all((3, 4, 5)).any()
+    assert not np.array_equal(clips[:, 0], clips[:, 2])
+    other = performances("kth")
+    assert not (other[:, ::2] == other[:, 1::2, :, ::-1]).all((3, 4, 5)).any()
+
+
+def test_a_bag_of_frames_cannot_tell_the_classes_of_a_pair_a_bag_of_differences_can():
+    torch.manual_seed(0)
+    clips = torch.as_tensor(performances("ordered")[:2, :2, 0] / 255)[..., None, :, :]
+    one, other = clips.transpose(0, 1)
+    for of, same in (("frames", True), ("differences", False)):
+        bag = Bag(of).double().eval()
+        apart = (bag(one) - bag(other)).abs().amax(1)
+        assert (apart < 1e-12).all() if same else (apart > 1e-4).all(), of

@@ -67,7 +67,14 @@ def test_the_jobs_are_those_of_the_workflow(tmp_path, budget):
 def test_a_job_that_measures_all_models_computes_what_they_compute():
     apart, together = (jobs(resolved(evaluate=by)) for by in ("model", "experiment"))
     every = together["evaluate", "translation", "all"]
-    models = ("grnn", "fernn_v1", "fernn_v2", "copy_last", "copy_moved")
+    models = (
+        "grnn",
+        "fernn_v1",
+        "fernn_v2",
+        "copy_last",
+        "copy_estimated",
+        "copy_moved",
+    )
     alone = [apart["evaluate", "translation", model] for model in models]
     assert every.works == sum((job.works for job in alone), ())
     assert {*every.after} == {key for job in alone for key in job.after}

@@ -107,7 +107,14 @@ def test_how_much_a_job_measures_changes_nothing_else(resolved):
 
     one, other = resolved("demo"), resolved("demo", change)
     name = "translation_slow"
-    order = ["grnn", "fernn_v1", "fernn_v2", "copy_last", "copy_moved"]
+    order = [
+        "grnn",
+        "fernn_v1",
+        "fernn_v2",
+        "copy_last",
+        "copy_estimated",
+        "copy_moved",
+    ]
     together, apart = (p["experiments"][name]["parts"] for p in (one, other))
     assert together == {"all": order}
     assert list(apart.items()) == [(model, [model]) for model in order]

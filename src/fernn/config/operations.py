@@ -159,7 +159,16 @@ def _conv3d(spec: dict[str, Any], step: Step) -> float:
     return float(total)
 
 
+def _bag(spec: dict[str, Any], step: Step) -> float:
+    """One layer of filters on each frame, or on each difference, and two for a clip."""
+    frames = step.observed - (spec["of"] == "differences")
+    filters = spec["filters"]
+    named = INNER * filters * (filters + spec["classes"]) / step.size**2
+    return FIRST * frames * filters * (spec["patch"] / spec["stride"]) ** 2 + named
+
+
 MODELS: dict[str, Callable[[dict[str, Any], Step], float]] = {
+    "bag": _bag,
     "classifier": _classifier,
     "conv3d": _conv3d,
     "forecaster": _forecaster,

@@ -15,15 +15,17 @@ from fernn.models._options import check_horizon
 from labrun.errors import UserError, require_known
 
 TRAINED = False  # it has no weights
-Motion = Literal["still", "oracle"]
+Motion = Literal["still", "estimated", "oracle"]
 
 
 class Persistence(nn.Module):
-    """The last observed frame, as it is or moved on by a true velocity.
+    """The last observed frame, as it is or moved on by one velocity.
 
     Args:
-        motion: ``still`` repeats the frame. ``oracle`` moves the whole frame by the
-            true velocity of its first digit, which is exact when all digits share one.
+        motion: ``still`` repeats the frame (Eulerian persistence). ``estimated`` moves
+            the whole frame by the shift between the last two frames (Lagrangian
+            persistence). ``oracle`` moves it by the true velocity of its first digit,
+            which is exact when all digits share one.
 
     Raises:
         UserError: an unknown motion.
@@ -44,14 +46,39 @@ class Persistence(nn.Module):
 
         Raises:
             UserError: an oracle is asked about a velocity that is no translation; or
-                the video has other axes, or no frame is observed or asked for.
+                a shift is to be estimated from one frame; or the video has other
+                axes, or no frame is observed or asked for.
         """
         check_video(video)
         if self.motion == "oracle" and velocity.shape[-1] != 2:
             raise UserError("motion 'oracle' moves by whole pixels; use motion 'still'")
+        if self.motion == "estimated" and video.shape[1] < 2:
+            raise UserError("motion 'estimated' needs two observed frames, not 1")
         last = video[:, -1]
+        shift = estimate(video[:, -2], last) if self.motion == "estimated" else None
+        shift = velocity[:, 0] if self.motion == "oracle" else shift
         for ahead in range(1, check_horizon(horizon) + 1):
-            yield last if self.motion == "still" else roll(last, ahead * velocity[:, 0])
+            yield last if shift is None else roll(last, ahead * shift)
+
+
+def estimate(
+    before: Float[Tensor, "batch channel height width"],
+    after: Float[Tensor, "batch channel height width"],
+) -> Int[Tensor, "batch 2"]:
+    """The circular shift (rows, columns) between two frames, by phase correlation.
+
+    It is where the inverse transform of the normalised cross spectrum
+    ``conj(B) A / |conj(B) A|`` is largest, summed over channels (C. D. Kuglin,
+    D. C. Hines, 1975). The shift is exact if all content moves as one; 0 for empty
+    frames. Shifts are between 0 and the frame's size, as a torus makes -1 and
+    ``size - 1`` equal.
+    """
+    cross = torch.fft.rfft2(before.double()).conj() * torch.fft.rfft2(after.double())
+    cross = cross.sum(1)
+    phase = cross / cross.abs().clamp_min(1e-12)
+    peak = torch.fft.irfft2(phase, s=before.shape[-2:]).flatten(1).argmax(1)
+    width = before.shape[-1]
+    return torch.stack([peak // width, peak % width], dim=1)
 
 
 def roll(

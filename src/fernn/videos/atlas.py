@@ -126,6 +126,7 @@ def of_clips(
     source: str,
     citation: str,
     sha256: Mapping[str, str],
+    classes: Sequence[str] = CLASSES,
 ) -> xr.Dataset:
     """The atlas: the frames of all clips in a row, and where each clip begins.
 
@@ -135,6 +136,7 @@ def of_clips(
         source: what figures call these clips.
         citation: whom to cite, under which licence.
         sha256: of what was read, by name.
+        classes: the names that labels count.
 
     Raises:
         UserError: there is no clip.
@@ -161,6 +163,6 @@ def of_clips(
             "source": source,
             "citation": citation,
             "sha256": json.dumps(dict(sha256)),
-            "classes": json.dumps(CLASSES),
+            "classes": json.dumps(list(classes)),
         },
     )
