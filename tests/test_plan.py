@@ -14,7 +14,8 @@ BUDGETS = list(SHIPPED.content["budgets"])
 ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10, 11), "table": (1, 2, 4)}
 SIZES = {
     "attrs": {"budget", "context", "digits", "epochs", "frame_size", "horizon"}
-    | {"long_horizon", "published_size", "step"},
+    | {"long_horizon", "published_size", "step", "match", "trials"}
+    | {"validation_horizon"},
     "axes": {"batch", "context", "horizon"},
     "baselines": set(),
     "models": {"batch", "context", "decoder_layers", "epochs", "frame_size"}

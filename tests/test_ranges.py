@@ -12,6 +12,7 @@ from fernn.cli import main
 from fernn.config.check import checked
 from fernn.config.plan import plan
 from fernn.config.positions import merge, read
+from fernn.evaluation.cubes import combine
 from fernn.training.settings import settings
 from labrun.errors import UserError
 from labrun.storage import read_dataset, write_dataset
@@ -202,9 +203,10 @@ def fernn(tmp_path, monkeypatch, atlas, recipe):
     for split in ("train", "val"):
         write_dataset(recipe(split=split, pool=split), f"{split}.nc")
     training = {"batch": 4, "sequences": 12, "epochs": 1, "context": 3, "horizon": 2}
-    training |= {"learning_rate": 0.01}
+    training |= {"learning_rate": 0.01, "extend_horizon": False, "long_horizon": 3}
+    training |= {"validation_horizon": 3}
     model = {"kind": "forecaster", "flow": {"kind": "translation", "max_speed": 1}}
-    model |= {"hidden": 2, "decoder_layers": 0, "activation": "relu"}
+    model |= {"hidden": 2, "decoder_layers": 0, "activation": "relu", "rollout": "free"}
     data = ["--train", "train.nc", "--val", "val.nc", "--atlas", "atlas.nc"]
     data += ["--model", json.dumps(model), "--training", json.dumps(training)]
     jaxtyping.config.update("jaxtyping_disable", True)
@@ -218,9 +220,11 @@ def fernn(tmp_path, monkeypatch, atlas, recipe):
 RANGES = {
     "hidden": {"low": 3, "high": 6, "integer": True, "log": True},
     "activation": {"choices": ["relu", "tanh"]},
+    "rollout": {"choices": ["free", "repeat"]},
+    "extend_horizon": {"choices": [False, True]},
     "learning_rate": {"low": 0.01, "high": 0.1},
 }
-FIRST = [{"hidden": 5, "activation": "tanh"}]
+FIRST = [{"hidden": 5, "activation": "tanh", "rollout": "repeat"}]
 
 
 def searched(trials):
@@ -229,6 +233,7 @@ def searched(trials):
 
 
 def in_the_ranges(params):
+    assert params["rollout"] in ("free", "repeat")
     assert type(params["hidden"]) is int and 2 <= params["hidden"] <= 6
     assert params["activation"] in ("relu", "tanh")
     assert 0.01 <= params["learning_rate"] <= 0.1
@@ -241,14 +246,17 @@ def test_the_chosen_options_are_trained_and_evaluated(fernn, tmp_path):
     assert fernn("select", *chosen) == 0
     best = json.loads((tmp_path / "best.json").read_text())
     points = [trial["params"] for trial in best["trials"]]
-    assert points[0] == {"activation": "relu", "hidden": 2, "learning_rate": 0.01}
-    assert points[1] == {"activation": "tanh", "hidden": 5, "learning_rate": 0.01}
+    given = {"activation": "relu", "hidden": 2, "learning_rate": 0.01}
+    given |= {"rollout": "free", "extend_horizon": False}
+    assert points[0] == given and points[1] == {**given, **FIRST[0]}
     assert len({json.dumps(each) for each in points}) > 3
     for params in points:
         in_the_ranges(params)
     # Trial 1, which is not as given, whatever was the best.
     del best["checksum"]
-    (tmp_path / "best.json").write_text(json.dumps({**best, "params": points[1]}))
+    edge = {"learning_rate": {"value": 0.01, "low": 0.01, "high": 0.1, "side": "lower"}}
+    search = {"params": points[1], "edges": edge}
+    (tmp_path / "best.json").write_text(json.dumps({**best, **search}))
     run = ("--best", "best.json", "--output", "model.pt")
     assert fernn("train", *run) == 0
     model: Any = checkpoint.load("model.pt")
@@ -262,7 +270,11 @@ def test_the_chosen_options_are_trained_and_evaluated(fernn, tmp_path):
     told = ("--atlas", "atlas.nc", "--seeds", 0, "--output", "shard.nc")
     assert fernn("evaluate", "--model", "m", "model.pt", *axes, *told) == 0
     # Lifting, recurrence and decoder with 3×3 kernels and 5 channels.
-    assert read_dataset("shard.nc", "test/m").parameters == 9 * (5 + 5 * 5 + 5)
+    shard = read_dataset("shard.nc", "test/m")
+    assert shard.parameters == 9 * (5 + 5 * 5 + 5)
+    about = json.loads(combine([shard], {}).attrs["models"])["m"]
+    assert about["rollout"] == "repeat" and about["search"] == search
+    assert type(model.rollout).__name__ == "Repeat"
 
 
 def test_a_round_asks_for_options_too(fernn, tmp_path):

@@ -143,6 +143,9 @@ def _attrs(
             "others": published.others,
         },
         "rollout": protocol.rollout,
+        "match": budget.match,
+        "trials": budget.tuning.trials,
+        "validation_horizon": validated(config, budget, experiment),
         "models": {
             model: _about(config, experiment, model, published)
             | {

@@ -21,6 +21,7 @@ from fernn.evaluation.numbers import (
     of_row,
     sources,
 )
+from fernn.tables import _fairness
 
 SHOWS = {
     "in_distribution": {
@@ -45,7 +46,7 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
         for name, about in aggregate.models(cube).items()
     ]
     table = pd.DataFrame(rows)
-    table.attrs["notes"] = sources(cubes)
+    table.attrs["notes"] = sources(cubes) + _fairness.notes(cubes)
     return table
 
 
@@ -67,7 +68,7 @@ def _row(cube: xr.Dataset, called: str, name: str, about: dict) -> dict:
     return {
         "experiment": called,
         "model": about["label"],
-        "rollout": None if baseline else cube.attrs["rollout"],
+        "rollout": _fairness.rollout(cube, about),
         "seeds": seeds.size,
         "frames": error.sizes["frame"],
         "mse_mean": mean,

@@ -24,6 +24,7 @@ from fernn.evaluation.errors import (
     clipped,
     last_frames,
 )
+from fernn.tables import _fairness
 
 SHOWS = {
     "in_distribution": {
@@ -61,7 +62,7 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
             row = rows.setdefault((called, name), _empty(cube, called, about))
             row |= measure(cube, name, about)
     table = pd.DataFrame(rows.values())
-    table.attrs["notes"] = [NOTE]
+    table.attrs["notes"] = [NOTE, *_fairness.notes(cubes)]
     return table
 
 
@@ -71,8 +72,7 @@ def _empty(cube: xr.Dataset, called: str, about: dict) -> dict:
         names += [f"length_{multiple}x", f"length_{multiple}x_median"]
     names += [f"velocity_{name}" for name in CLASSES]
     head = {"experiment": called, "model": about["label"]}
-    rollout = None if about["role"] == "baseline" else cube.attrs["rollout"]
-    head |= {"rollout": rollout, "seeds": cube.sizes["seed"]}
+    head |= {"rollout": _fairness.rollout(cube, about), "seeds": cube.sizes["seed"]}
     return head | dict.fromkeys(names, math.nan)
 
 

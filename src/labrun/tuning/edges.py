@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.trial import FrozenTrial
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 NEAR = 0.05  # of a range, on its logarithmic scale if it has one
 
@@ -36,24 +31,24 @@ def edges(trial: FrozenTrial) -> dict[str, dict[str, Any]]:
 def words(name: str, edge: dict[str, Any]) -> str:
     """An edge as a sentence."""
     ends = f"{edge['low']:g} … {edge['high']:g}"
-    return f"{name} {edge['value']:.3g} is at the {edge['side']} edge of its range {ends}"
+    return (
+        f"{name} {edge['value']:.3g} is at the {edge['side']} edge of its range {ends}"
+    )
 
 
-def _edge(space: BaseDistribution, value: Any) -> dict[str, Any]:
-    if isinstance(space, CategoricalDistribution):
-        numbers = [each for each in space.choices if type(each) in (int, float)]
-        ordered = len(numbers) == len(space.choices) >= 3
-        if not ordered:
-            return {}
-        low, high = min(numbers), max(numbers)
-        share = 0.5 if low < value < high else float(value == high)
-    else:
-        assert isinstance(space, FloatDistribution | IntDistribution)
+def _edge(space: Any, value: Any) -> dict[str, Any]:
+    """The nearer end of a distribution of optuna, if it is near."""
+    choices = getattr(space, "choices", None)
+    if choices is None:
         low, high = space.low, space.high
         scale = math.log if space.log else float
         width = scale(high) - scale(low)
         share = (scale(value) - scale(low)) / width if width else 0.5
+    elif len(choices) < 3 or not all(type(each) in (int, float) for each in choices):
+        return {}
+    else:
+        low, high = min(choices), max(choices)
+        share = 0.5 if low < value < high else float(value == high)
     if NEAR < share < 1 - NEAR:
         return {}
-    side = "upper" if share > 0.5 else "lower"
-    return {"low": low, "high": high, "side": side}
+    return {"low": low, "high": high, "side": "upper" if share > 0.5 else "lower"}

@@ -1,0 +1,71 @@
+"""Footnotes on what the models of an experiment shared, and what each chose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import xarray as xr
+
+from fernn.evaluation import aggregate
+from labrun.tuning.edges import words
+
+SHARED = {
+    "epochs": "Models share the number of epochs",
+    "parameters": "Models share epochs and, by their width, the number of parameters",
+    "compute": (
+        "Models share compute: epochs are divided by the cost of a training step, as"
+        " configured or counted for the form that a model is run in"
+    ),
+}
+
+
+def rollout(cube: xr.Dataset, about: dict[str, Any]) -> str | None:
+    """The roll-out of a model: its own, or that of the protocol; None of a baseline."""
+    if about["role"] == "baseline":
+        return None
+    return about.get("rollout") or cube.attrs.get("rollout")
+
+
+def notes(cubes: Sequence[xr.Dataset]) -> list[str]:
+    """A footnote for each experiment on its match, and on its search if it has one."""
+    found = {}
+    for cube in cubes:  # an experiment may have several
+        name = cube.attrs["experiment"]
+        found[name] = [f"{name}: {text}" for text in _of(cube)]
+    return [note for several in found.values() for note in several]
+
+
+def _of(cube: xr.Dataset) -> Iterator[str]:
+    models = aggregate.models(cube, baselines=False).values()
+    match = cube.attrs.get("match")
+    if match in SHARED:
+        told = {"compute": _cost, "parameters": _parameters}.get(match)
+        each = f": {', '.join(map(told, models))}" if told else ""
+        yield f"{SHARED[match]}{each}."
+    searched = [about for about in models if about.get("search", {}).get("params")]
+    if searched:
+        frames, trials = cube.attrs["validation_horizon"], cube.attrs["trials"]
+        each = "; ".join(f"{about['label']} {_chosen(about)}" for about in searched)
+        yield f"Best of {trials} trials by the error over {frames} frames: {each}."
+    for about in searched:
+        for name, edge in about["search"]["edges"].items():
+            told = words(name, edge)
+            yield f"{about['label']}: {told}; a better value may lie beyond."
+
+
+def _cost(about: dict[str, Any]) -> str:
+    return f"{about['label']} {about['cost']:g} ({about.get('form') or 'plain'})"
+
+
+def _parameters(about: dict[str, Any]) -> str:
+    return f"{about['label']} {about['parameters']}"
+
+
+def _chosen(about: dict[str, Any]) -> str:
+    params = about["search"]["params"].items()
+    return ", ".join(f"{name} {_value(value)}" for name, value in params)
+
+
+def _value(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value).lower()
