@@ -1,5 +1,6 @@
 """The science is in the configuration once; a budget changes sizes only."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from fernn.config.positions import merge, read
 from fernn.config.resolve import resolve_and_tell
 
 SHIPPED = read(Path(__file__).parents[1] / "config.yaml")
-BUDGETS = list(SHIPPED.content["budgets"])
+BUDGETS = [name for name in SHIPPED.content["budgets"] if name != "ablation"]
 ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10, 11), "table": (1, 2, 4)}
 SIZES = {
     "attrs": {"budget", "context", "digits", "epochs", "frame_size", "horizon"}
@@ -311,7 +312,7 @@ def test_a_test_set_may_be_renamed(resolved):
                 names = ["longer" if a == "length" else a for a in experiment["axes"]]
                 experiment["axes"] = names
         for budget in raw["budgets"].values():
-            for sizes in (budget, *budget["sizes"].values()):
+            for sizes in (budget, *budget.get("sizes", {}).values()):
                 if "length" in sizes.get("axes", {}):
                     sizes["axes"] = sizes["axes"] | {"longer": sizes["axes"]["length"]}
                     del sizes["axes"]["length"]
@@ -335,3 +336,25 @@ def test_every_item_of_the_paper_is_there(resolved):
         assert set(items) <= paper.keys()
         bare = {name for name, s in paper.items() if not (s["figures"] or s["tables"])}
         assert bare == ({"table_4"} if budget == "smoke" else set())
+
+
+def test_the_cells_of_the_ablation_differ_in_the_recipe_alone(resolved):
+    made = resolved("ablation")
+    ways, rest = set(), set()
+    for name, experiment in made["experiments"].items():
+        about = experiment["attrs"]
+        way = ("rollout", "initial", "extended")
+        ways.add(tuple(about[key] for key in way))
+        for each in experiment["models"].values():
+            spec = {
+                **each["model"],
+                "extended": int(each["training"]["extend_horizon"]),
+            }
+            assert {key: spec[key] for key in way} == {key: about[key] for key in way}
+            assert each["training"]["validation_horizon"] == 20
+        free = {"rollout", "initial", "extend_horizon"}
+        same = json.dumps(science(experiment["models"], free), sort_keys=True)
+        rest.add(same + json.dumps(experiment["recipes"], sort_keys=True))
+        for axis in ("in_distribution", "length"):
+            assert f"{name}/{axis}" in made["tables"]["ablation"]
+    assert len(ways) == 12 == len(made["experiments"]) and len(rest) == 1

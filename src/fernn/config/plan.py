@@ -143,6 +143,8 @@ def _attrs(
             "others": published.others,
         },
         "rollout": protocol.rollout,
+        "initial": protocol.initial,
+        "extended": int(protocol.extend_horizon),
         "match": budget.match,
         "trials": budget.tuning.trials,
         "validation_horizon": validated(config, budget, experiment),

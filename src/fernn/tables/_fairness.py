@@ -27,6 +27,19 @@ def rollout(cube: xr.Dataset, about: dict[str, Any]) -> str | None:
     return about.get("rollout") or cube.attrs.get("rollout")
 
 
+def recipe(cube: xr.Dataset, about: dict[str, Any]) -> dict[str, str | None]:
+    """How a model was trained, as it chose or as the protocol has it."""
+    if about["role"] == "baseline":
+        return dict.fromkeys(("rollout", "initial", "extended"))
+    chosen = about.get("search", {}).get("params", {})
+    extended = chosen.get("extend_horizon", bool(cube.attrs.get("extended")))
+    return {
+        "rollout": rollout(cube, about),
+        "initial": chosen.get("initial", cube.attrs.get("initial")),
+        "extended": "yes" if extended else "no",
+    }
+
+
 def notes(cubes: Sequence[xr.Dataset]) -> list[str]:
     """A footnote for each experiment on its match, and on its search if it has one."""
     found = {}
