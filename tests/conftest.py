@@ -21,6 +21,7 @@ os.environ["TRITON_INTERPRET"] = "1"  # kernels run as Python; before the first 
 LONG = ("test_workflow", "test_another_model", "test_extension", "test_tuning_batch")
 
 RECIPE = {
+    "kind": "flowing_digits",
     "split": "train",
     "pool": "train",
     "draw": "sampled",
@@ -58,9 +59,9 @@ def atlas():
 @pytest.fixture
 def recipe(atlas):
     """Make a recipe of the tiny data, with changes."""
-    from fernn.data import flowing_digits
+    from fernn.videos.recipes import synthesize
 
-    return lambda **changes: flowing_digits.synthesize(atlas, **{**RECIPE, **changes})
+    return lambda **changes: synthesize({**RECIPE, **changes}, atlas)
 
 
 @pytest.fixture

@@ -110,6 +110,8 @@ def attrs(axis: str, **changes) -> dict:
         "digits": 1,
         "frame_size": SIZE,
         "max_speed": 2,
+        "sequences": 400,
+        "redraw": "epoch",
         "published_size": 0,
         "protocol": "exact",
         "published_protocol": 0,
@@ -161,6 +163,11 @@ def _random_velocities(samples: int) -> np.ndarray:
 def in_distribution(**changes) -> xr.Dataset:
     cube = _errors(HORIZON, _random_velocities(16))
     return cube.assign_attrs(attrs("in_distribution", **changes))
+
+
+def few(**changes) -> xr.Dataset:
+    """A cube of training sequences that were the same in every epoch."""
+    return in_distribution(**{"redraw": "never", "sequences": 64} | changes)
 
 
 def length(**changes) -> xr.Dataset:
@@ -380,6 +387,7 @@ def velocities(**changes) -> xr.Dataset:
 
 BUILDERS = {
     "in_distribution": in_distribution,
+    "few": few,
     "length": length,
     "velocity": velocity,
     "curves": curves,

@@ -75,6 +75,54 @@ def test_clips_come_in_turn_and_short_ones_never():
     assert not turns[0] & {0, 9}
 
 
+def cameras(split, epoch, samples=40):
+    """The velocity of each showing of a clip, as the clip moves unmirrored."""
+    rows = split.rows(epoch, 0, samples)
+    columns = rows["velocity_columns"] * (1 - 2 * rows["mirrored"])
+    turns, clips = np.arange(samples) // 14, rows["clip_index"]
+    pairs = zip(turns.tolist(), clips.tolist(), strict=True)
+    moved = zip(rows["velocity_rows"].tolist(), columns.tolist(), strict=True)
+    return dict(zip(pairs, moved, strict=True))
+
+
+def test_a_clip_keeps_the_velocity_of_its_camera_if_it_is_never_redrawn():
+    fixed, fresh = sequences(redraw="never"), sequences(redraw="epoch")
+    first = cameras(fixed, 0)
+    assert first == cameras(fresh, 0) and len({*first.values()}) > 10
+    for epoch in (1, 2, 7):
+        later = cameras(fixed, epoch)
+        both = first.keys() & later.keys()  # the third turn shows 12 of its 14 clips
+        assert len(both) >= 28 + 10
+        assert [later[one] for one in both] == [first[one] for one in both]
+        assert sum(cameras(fresh, epoch)[one] != first[one] for one in both) > 20
+    before, after = (fixed.rows(epoch, 0, 40) for epoch in (1, 2))
+    for name in ("clip_index", "start", "mirrored"):  # these are drawn every epoch
+        assert (before[name] != after[name]).any()
+    shown = fixed.rows(2, 13, 20)  # of two turns, read by itself
+    assert all((shown[name] == after[name][13:33]).all() for name in shown)
+
+
+def test_a_clip_of_no_sequence_in_epoch_0_has_a_velocity_too():
+    few = [cameras(sequences(redraw="never", sequences=5), n, 5) for n in range(40)]
+    every = {one for rows in few for one in rows}
+    assert len(every) == 14
+    for one in every:
+        assert len({rows[one] for rows in few if one in rows}) == 1
+
+
+def test_a_mirror_shows_the_motion_of_the_camera_too():
+    """The clip in a mirror is the mirrored clip with its camera: same relative motion.
+
+    Of one draw of words, the two differ in the sign of the columns alone.
+    """
+    plain, seen = (sequences(mirror=mirror).rows(0, 0, 40) for mirror in (False, True))
+    signs = 1 - 2 * seen["mirrored"]
+    assert {*signs.tolist()} == {1, -1} and not plain["mirrored"].any()
+    assert (seen["velocity_columns"] == signs * plain["velocity_columns"]).all()
+    assert (seen["velocity_rows"] == plain["velocity_rows"]).all()
+    assert (seen["velocity_columns"] != plain["velocity_columns"]).any()
+
+
 def test_no_person_is_in_two_splits_and_only_training_is_mirrored(clips):
     seen = {}
     for pool in ("train", "val", "test"):
@@ -110,8 +158,10 @@ def test_a_grid_shows_the_same_clips_at_every_velocity():
         ({"flow": "pam"}, "no flow 'pam'; did you mean 'pan'"),
         ({"boundary": "zeros"}, "did you mean 'zero'"),
         ({"draw": "flowed"}, "no draw 'flowed'"),
+        ({"redraw": "nevr"}, "no redraw 'nevr'; did you mean 'never'"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_impossible_recipes_are_refused(change, message):
     with pytest.raises(UserError, match=message):
         sequences(**change)

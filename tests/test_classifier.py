@@ -101,6 +101,7 @@ def test_the_fused_execution_gives_the_same_logits():
         ({"shifts": "learnt"}, "no shifts 'learnt'; did you mean 'learned'"),
         ({"boundary": "zeros"}, "no boundary 'zeros'"),
         ({"pooling": "mx"}, "no pooling 'mx'"),
+        ({"batch_statistics": "fram"}, "no batch_statistics 'fram'; did you mean"),
         ({"last": 0}, "at least one last frame"),
         ({"flow": {"kind": "pan"}}, "one of max_speed and closed, got none"),
         ({"flow": {**PAN, "max_speed": 1}}, "closed, got both"),

@@ -134,6 +134,10 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
             "cell.kernl: learned_shifts has no option 'kernl'; did you mean 'kernel'",
         ),
         (
+            "models: {grnn: {cell: {kind: learned_shifts, kernel: 4}}}",
+            "models.grnn.cell.kernel: must be odd and positive, got 4",
+        ),
+        (
             "models: {grnn: {kernel: 5, cell: {kind: learned_shifts}}}",
             "kernel: is of the default cell; give it in cell",
         ),

@@ -141,9 +141,10 @@ def test_a_default_and_a_cost_far_from_operations_are_told():
 
 
 def test_a_model_whose_operations_are_not_known_needs_a_cost(monkeypatch):
-    monkeypatch.delitem(MODELS, "conv3d")
     change = raw()
-    assert checked(change, [SHIPPED])
+    assert checked(change, [SHIPPED])  # as operations tell
+    monkeypatch.delitem(MODELS, "conv3d")
+    change["models"]["conv3d"]["cost"] = 0.1
     change["models"]["conv3d_pan"]["cost"] = None
     with pytest.raises(UserError, match=r"models.conv3d_pan.cost: is missing; oper"):
         checked(change, [SHIPPED])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from fernn.data import flowing_digits
+from conftest import RECIPE
+from fernn.data import changing_digits, flowing_digits, rotating_digits
 from fernn.data.flowing_digits import Sequences
 from labrun import random_words
 from labrun.errors import UserError
@@ -43,6 +44,37 @@ def test_samples_do_not_depend_on_how_they_are_read(sequences, epoch):
     assert torch.equal(torch.cat(backwards[::-1]), whole)
     assert torch.equal(split.video(0, 24, 4, epoch), whole[:, :4])
     assert torch.equal(sequences(sequences=99).video(0, 24, 6, epoch), whole)
+
+
+def rows_of(split, epoch):
+    columns = split.rows(epoch, 0, len(split)).values()
+    return np.concatenate([each.reshape(len(split), -1) for each in columns], 1)
+
+
+KINDS = [
+    (flowing_digits, {}),
+    (rotating_digits, {"flow": "rotation", "step": 10}),
+    (changing_digits, {"motion": {"kind": "bounce"}}),
+]
+
+
+@pytest.mark.parametrize(("kind", "options"), KINDS)
+def test_sequences_that_are_never_redrawn_come_in_another_order(atlas, kind, options):
+    def made(**redraw):
+        spec = {**RECIPE, **options, **redraw}
+        return kind.Sequences(kind.synthesize(atlas, **spec), atlas)
+
+    kept, redrawn = made(redraw="never"), made()
+    first = rows_of(kept, 0)
+    assert np.array_equal(rows_of(redrawn, 0), first)
+    orders = [rows_of(kept, epoch).tolist() for epoch in (0, 1, 2)]
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+    assert sorted(orders[0]) == sorted(orders[1]) == sorted(orders[2])
+    assert sorted(rows_of(redrawn, 1).tolist()) != sorted(orders[0])
+    parts = [kept.rows(1, first, 7)["offset_rows"] for first in range(0, len(kept), 7)]
+    kept.rows(2, 0, 3)  # another epoch between is of no consequence
+    whole = kept.rows(1, 0, len(kept))["offset_rows"]
+    assert np.array_equal(np.concatenate(parts), whole)
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"split": "val"}])

@@ -20,8 +20,10 @@ from fernn.figures import (
     camera_speed,
     cost_of_velocities,
     length_generalization,
+    sample_efficiency,
     training_speed,
 )
+from labrun.errors import UserError
 
 # Of three seeds: mean 10/3, geometric mean 2, median 1. The logarithms have a standard
 # error of ln 2, so that the 95 % interval of Student's t (2 degrees of freedom) is:
@@ -45,33 +47,53 @@ def length(**changes) -> xr.Dataset:
     return drawn.errors(clipped, {"seed": [0, 1, 2]}, **changes)
 
 
-def test_length_left_seeds_are_thin_and_their_geometric_mean_is_bold():
+@pytest.mark.parametrize(
+    ("place", "factor", "title", "label"),
+    [(0, 7, "Title (small)", "error (MSE)"), (1, 1, "clipped", "error (MSE, clipped)")],
+)
+def test_length_seeds_are_thin_and_their_geometric_mean_is_bold(
+    place, factor, title, label
+):
+    """Left the raw error, which is seven times as large, in the middle the clipped."""
     figure = length_generalization.draw([length()])
-    left = figure.axes[0]
-    assert (left.get_title(), left.get_yscale()) == ("Title (small)", "log")
-    assert left.get_ylabel() == "error (MSE, clipped)"
-    assert left.get_xlabel() == "predicted frame"
+    axes = figure.axes[place]
+    assert (axes.get_title(), axes.get_yscale()) == (title, "log")
+    assert (axes.get_ylabel(), axes.get_xlabel()) == (label, "predicted frame")
     assert drawn.colors(figure) == COLORS
-    for label, color in NETS.items():
-        for line, seed in zip(drawn.thin(left, color), SEEDS, strict=True):
-            drawn.assert_points(line, FRAMES, 3 * seed * FRAMES * LEVELS[label])
-        line = drawn.bold(left)[label]
+    for net, color in NETS.items():
+        level = factor * LEVELS[net]
+        for line, seed in zip(drawn.thin(axes, color), SEEDS, strict=True):
+            drawn.assert_points(line, FRAMES, 3 * seed * FRAMES * level)
+        line = drawn.bold(axes)[net]
         assert to_hex(line.get_color()) == color
-        drawn.assert_points(line, FRAMES, 6 * FRAMES * LEVELS[label])
-        ends = np.array(drawn.band(left, color, 2)) / (2 * LEVELS[label])
+        drawn.assert_points(line, FRAMES, 6 * FRAMES * level)
+        ends = np.array(drawn.band(axes, color, 2)) / (2 * level)
         assert ends == pytest.approx([3 * LOW, 3 * HIGH])
-    drawn.assert_points(drawn.bold(left)["Grey copy"], FRAMES, [0.03] * 4)
+    drawn.assert_points(drawn.bold(axes)["Grey copy"], FRAMES, [0.03 * factor] * 4)
 
 
 def test_length_right_the_median_over_sequences_and_seeds():
     figure = length_generalization.draw([length()])
-    right = figure.axes[1]
-    assert right.get_title() == "median"
+    right = figure.axes[2]
+    assert right.get_title() == "median, clipped"
+    assert right.get_ylim() == figure.axes[1].get_ylim()
     for label, color in NETS.items():
         line = drawn.bold(right)[label]
         assert to_hex(line.get_color()) == color
         drawn.assert_points(line, FRAMES, 2 * FRAMES * LEVELS[label])
         assert not drawn.thin(right, color)
+
+
+def test_length_a_diverged_roll_out_is_cut_off():
+    cube = length()
+    bounded = length_generalization.draw([cube]).axes[1].get_ylim()
+    cube["squared_error"].loc[{"model": "m", "frame": 4}] = 1e30
+    left, middle, _ = length_generalization.draw([cube]).axes
+    assert left.get_ylim()[1] == pytest.approx(1000 * bounded[1])
+    assert middle.get_ylim() == bounded
+    drawn.assert_points(
+        drawn.bold(left)["Red net"], FRAMES, [0.042, 0.084, 0.126, 1e30]
+    )
 
 
 def test_length_marks_the_trained_horizon_and_the_longest_roll_out():
@@ -98,13 +120,64 @@ def test_length_a_panel_pair_of_each_cube():
     cubes = [length(), length(title="Other") * 2]
     cubes[1].attrs = cubes[0].attrs | {"title": "Other"}
     panels = length_generalization.draw(cubes).axes
-    assert [axes.get_title() for axes in panels[::2]] == [
+    assert [axes.get_title() for axes in panels[::3]] == [
         "Title (small)",
         "Other (small)",
     ]
-    for axes, factor in zip(panels[::2], (1, 2), strict=True):
+    for axes, factor in zip(panels[1::3], (1, 2), strict=True):
         (_, first), *_ = drawn.points(drawn.bold(axes)["Red net"])
         assert first == pytest.approx(0.006 * factor)
+
+
+def few(sequences: int, factor: float, **changes) -> xr.Dataset:
+    """`length` of so many training sequences, with errors in proportion to a factor."""
+    about = {"redraw": "never", "sequences": sequences, "protocol": "p"} | changes
+    cube = length(**about).isel(frame=slice(0, 2))
+    return xr.Dataset(
+        {name: factor * cube[name] for name in cube.data_vars}, attrs=cube.attrs
+    )
+
+
+def test_efficiency_lines_are_geometric_means_over_the_numbers_of_sequences():
+    figure = sample_efficiency.draw([few(64, 1), few(16, 2)])
+    (axes,) = figure.axes
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert axes.get_xlabel() == "training sequences"
+    assert axes.get_title() == "protocol p (small)"
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["16", "64"]
+    assert drawn.colors(figure) == COLORS
+    mean = 7 * 3 * 1.5  # of unclipped errors, over samples and both frames
+    for label, color in NETS.items():
+        level = mean * LEVELS[label]
+        line = drawn.bold(axes)[label]
+        drawn.assert_points(line, [16, 64], [2 * 2 * level, 2 * level])
+        first, second = drawn.thin(axes, color)
+        drawn.assert_points(first, [16] * 3, 2 * SEEDS * level)
+        drawn.assert_points(second, [64] * 3, SEEDS * level)
+    flat = 7 * 3 * LEVELS["Grey copy"]
+    drawn.assert_points(drawn.bold(axes)["Grey copy"], [16, 64], [2 * flat, flat])
+    assert not drawn.thin(axes, GREY)
+
+
+def test_efficiency_a_panel_of_each_protocol_and_of_a_number_that_comes_twice():
+    cubes = [few(16, 1), few(64, 1), few(16, 1, protocol="q"), few(16, 3)]
+    panels = sample_efficiency.draw(cubes).axes
+    titles = [axes.get_title()[:10] for axes in panels]
+    assert titles == ["protocol p", "protocol q", "protocol p"]
+    counts = [len(drawn.points(drawn.bold(axes)["Red net"])) for axes in panels]
+    assert counts == [2, 1, 1]
+
+
+def test_efficiency_numbers_are_means_over_sequences_of_each_seed():
+    found = [*sample_efficiency.numbers([few(16, 2)])]
+    assert [number.model for number in found] == [*NETS]
+    assert found[0].quantity == "test MSE, 16 training sequences"
+    assert found[0].mean == pytest.approx(2 * 7 * 3 * 1.5 * SEEDS.mean() * 0.001)
+
+
+def test_efficiency_sequences_that_are_redrawn_are_refused():
+    with pytest.raises(UserError, match=r"redraw epoch.*redraw never"):
+        sample_efficiency.draw([few(16, 1, redraw="epoch")])
 
 
 TURNS = np.array([-90, -45, 0, 45, 90])
@@ -128,22 +201,31 @@ def turning() -> xr.Dataset:
     return drawn.errors(clipped, coords, **about).isel(sample=order)
 
 
-def test_angular_lines_are_geometric_means_and_full_dots_are_in_v():
-    figure = angular_generalization.draw([turning()])
-    (axes,) = figure.axes
-    assert axes.get_xlabel() == "angular velocity (degree/frame)"
-    assert axes.get_ylabel() == "error (MSE, clipped)"
+@pytest.mark.parametrize(
+    ("place", "factor", "label"),
+    [(0, 7, "error (MSE)"), (1, 1, "error (MSE, clipped)")],
+)
+def test_angular_lines_are_geometric_means_and_full_dots_are_in_v(place, factor, label):
+    """Above the raw error, which is seven times as large, below the clipped."""
+    panels = angular_generalization.draw([turning()]).axes
+    axes = panels[place]
+    assert panels[0].get_title() == "Title (small)"
+    assert panels[1].get_xlabel() == "angular velocity (degree/frame)"
+    assert axes.get_ylabel() == label
     for level, color, inside in (
         (0.001, RED, [False, False, True, False, False]),
         (0.0001, BLUE, [True, False, True, True, False]),
     ):
-        means = 2 * level * np.arange(1, 6)
-        (line,) = (each for each in axes.lines if to_hex(each.get_color()) == color)
+        means = 2 * factor * level * np.arange(1, 6)
+        lines = drawn.bold(axes).values()
+        (line,) = (each for each in lines if to_hex(each.get_color()) == color)
         drawn.assert_points(line, TURNS, means)
+        for thin, seed in zip(drawn.thin(axes, color), SEEDS, strict=True):
+            drawn.assert_points(thin, TURNS, seed * means / 2)
         expected = zip(TURNS, means, inside, strict=True)
         for found, dot in zip(drawn.dots(axes, color), expected, strict=True):
             assert found == pytest.approx(dot)
-        ends = np.array(drawn.band(axes, color, 45)) / (4 * level)
+        ends = np.array(drawn.band(axes, color, 45)) / (4 * factor * level)
         assert ends == pytest.approx([LOW, HIGH])
     assert drawn.dots(axes, GREY) == []
     band = drawn.span(axes)
@@ -165,8 +247,8 @@ def test_angular_a_diverged_seed_leaves_a_gap():
     cube = turning()
     cube["clamped_squared_error"].loc[{"model": "m", "seed": 1, "sample": 2}] = np.nan
     cube = cube.transpose("model", "sample", "seed", "frame", ...)
-    (axes,) = angular_generalization.draw([cube]).axes
-    (line,) = (each for each in axes.lines if to_hex(each.get_color()) == RED)
+    _, axes = angular_generalization.draw([cube]).axes
+    line = drawn.bold(axes)["Red net"]
     gap = np.isnan(np.asarray(line.get_ydata())).tolist()
     assert gap == [False, False, False, False, True]  # sample 2 turns by 90
 
@@ -270,7 +352,7 @@ def test_training_geometric_means_against_updates_and_compute():
     left, right = figure.axes
     assert drawn.colors(figure) == COLORS
     assert left.get_xlabel() == "optimiser updates"
-    assert left.get_ylabel() == "validation error (MSE)"
+    assert left.get_ylabel() == "validation error (MSE,\nframes 1 to 3)"
     assert right.get_xlabel() == "compute (1 = one update of Blue net)"
     for label, color, x, errors, cost in (
         ("Red net", RED, (100, 200), (0.04, 0.02), 0.5),

@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex
 import drawn
 from drawn import BLUE, MODELS, RED
 from fernn.figures import equivariance, velocity_generalization
+from fernn.figures.velocity_generalization import numbers
 
 ROWS, COLUMNS = [-1, 0, 1], [-1, 0, 1, 2]
 CELLS = [(row, column) for row in ROWS for column in COLUMNS]
@@ -20,7 +21,10 @@ ERRORS = dict(zip(CELLS, range(1, 13), strict=True))
 
 
 def velocities(models=MODELS, **changes) -> xr.Dataset:
-    """Two samples of each velocity; the third frame is beyond the trained horizon."""
+    """Two samples of each velocity; the third frame is beyond the trained horizon.
+
+    Clipped errors; raw ones are seven times as large.
+    """
     base = np.array([ERRORS[cell] for cell in CELLS], float) / 1000
     copied = np.where([cell == (0, 0) for cell in CELLS], 0.002, 0.05)  # mean 0.046
     table = np.stack([base, base + 0.02, copied])
@@ -74,7 +78,7 @@ def inside(axes: Axes, color: str) -> set[tuple[int, int]]:
     }
 
 
-def test_velocity_each_cell_is_the_mean_clipped_error_in_thousandths():
+def test_velocity_each_cell_is_the_mean_error_in_thousandths():
     figure = velocity_generalization.draw([velocities()])
     red, blue, _ = figure.axes
     for axes, label, color, more in (
@@ -82,8 +86,8 @@ def test_velocity_each_cell_is_the_mean_clipped_error_in_thousandths():
         (blue, "Blue net", BLUE, 20),
     ):
         assert (axes.get_title(), to_hex(axes.title.get_color())) == (label, color)
-        assert axes.get_xlabel() == "columns (pixel/frame)"
-        expected = {cell: error + more for cell, error in ERRORS.items()}
+        assert axes.get_xlabel().startswith("columns (pixel/frame)\n")
+        expected = {cell: 7 * (error + more) for cell, error in ERRORS.items()}
         assert cells(axes) == pytest.approx(expected)
         notes = {text.get_position(): text.get_text() for text in axes.texts}
         rows, columns = ticks(axes.yaxis), ticks(axes.xaxis)
@@ -108,6 +112,24 @@ def test_velocity_outlines_are_the_training_data_and_v():
     }
 
 
+def test_velocity_below_a_map_are_both_errors_of_each_class_of_velocities():
+    """The red net: V is (0, 0), seen, so that those of speed 2 are outside; 4, 8, 12.
+
+    The others are 1 to 11 but for these, 6 on average. To the blue net, whose numbers
+    are 20 larger, (0, 2) is in V as well: in its row and column it is 8.
+    """
+    models = MODELS | {"n": MODELS["n"] | {"velocities": [[0, 0], [0, 2]]}}
+    red, blue, _ = velocity_generalization.draw([velocities(models)]).axes
+    told = [axes.get_xlabel().split("\n")[1:] for axes in (red, blue)]
+    assert told[0] == ["seen 42 (6.0), outside 56 (8.0)"]
+    assert told[1] == ["seen 182 (26), unseen 196 (28)", "outside 196 (28)"]
+    found = {(n.model, n.quantity): n.mean for n in numbers([velocities(models)])}
+    assert found["Red net", "test MSE, velocities of training"] == pytest.approx(0.042)
+    words = "clipped test MSE, velocities unseen, in V"
+    assert found["Blue net", words] == pytest.approx(0.028)
+    assert ("Red net", words) not in found
+
+
 def marks(figure) -> list[float]:
     """Where marks stand at the colour bar."""
     lines = figure.axes[-1].lines
@@ -119,11 +141,11 @@ def test_velocity_the_mark_is_the_baseline_that_is_drawn_whatever_its_name(name)
     cube = velocities(models={k if k != "b" else name: v for k, v in MODELS.items()})
     cube = cube.assign_coords(model=["m", "n", name])
     figure = velocity_generalization.draw([cube])
-    assert marks(figure) == pytest.approx([46])
+    assert marks(figure) == pytest.approx([7 * 46])
     assert "Grey copy" in drawn.legend(figure)
     bar = figure.axes[-1]
-    assert bar.get_ylabel() == "error (MSE, clipped) × 10³"
-    assert bar.get_ylim() == pytest.approx((1, 46))
+    assert bar.get_ylabel() == "error (MSE) × 10³"
+    assert bar.get_ylim() == pytest.approx((7, 7 * 46))
 
 
 def test_velocity_a_baseline_that_is_not_drawn_leaves_no_mark():
@@ -131,14 +153,14 @@ def test_velocity_a_baseline_that_is_not_drawn_leaves_no_mark():
     figure = velocity_generalization.draw([velocities(MODELS | {"b": hidden})])
     assert marks(figure) == []
     assert "Grey copy" not in drawn.legend(figure)
-    assert figure.axes[-1].get_ylim() == pytest.approx((1, 32))
+    assert figure.axes[-1].get_ylim() == pytest.approx((7, 7 * 32))
 
 
 def test_velocity_a_diverged_seed_is_infinite_in_its_cell():
     cube = velocities()
     place = (cube["velocity_rows"] == -1) & (cube["velocity_columns"] == 2)
     where = place.isel(digit=0) & (cube["model"] == "m") & (cube["seed"] == 1)
-    cube["clamped_squared_error"] = cube["clamped_squared_error"].where(~where)
+    cube["squared_error"] = cube["squared_error"].where(~where)
     red, blue, _ = velocity_generalization.draw([cube]).axes
     rows, columns = ticks(red.yaxis), ticks(red.xaxis)
     (at,) = {text.get_position() for text in red.texts if text.get_text() == "∞"}

@@ -50,7 +50,8 @@ def network(max_speed=0, size=3, **changes):
     return Network(json.dumps({**TINY, "flow": flow, **changes}), size)
 
 
-@pytest.mark.parametrize("budget", ["smoke", "demo"])  # which measure by other parts
+# The first two measure by other parts; the last has models that are not tuned.
+@pytest.mark.parametrize("budget", ["smoke", "demo", "mnist-small"])
 def test_the_jobs_are_those_of_the_workflow(tmp_path, budget):
     pytest.importorskip("snakemake")
     command = [sys.executable, "-m", "snakemake", "-n", "-s", str(ROOT / "Snakefile")]

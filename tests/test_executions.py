@@ -1,10 +1,12 @@
 """Every execution computes what the plain one computes, as exactly, for every size."""
 
+from typing import Any
+
 import pytest
 import torch
 
 from fernn import models
-from fernn.cells.flow_equivariant import choose
+from fernn.cells.flow_equivariant import choose, winograd
 from fernn.cells.flow_equivariant.winograd import WinogradConvolution
 from fernn.flows.translation import Translation
 from fernn.models import rollouts
@@ -57,25 +59,64 @@ def test_it_equals_the_plain_form(forecaster, execution, rollout, options):
 @pytest.mark.parametrize("max_speed", [0, 1, 2])
 def test_single_precision_is_as_exact_as_the_plain_form(execution, size, max_speed):
     """Against double precision, at most twice the plain form's own error."""
+    errors = rounding(execution, size, max_speed=max_speed)
+    assert 0 < errors[execution].sum() < 2 * errors["plain"].sum()
+
+
+@pytest.mark.parametrize("execution", FAST)
+@pytest.mark.parametrize("hidden", [32, 96])
+@pytest.mark.parametrize("smooth", [False, True])
+def test_each_weight_has_a_gradient_as_exact_as_the_plain_form(
+    execution, hidden, smooth
+):
+    """At most four times the plain form's own error, whatever the weight.
+
+    The median of three draws: a rectifier and a maximum switch where rounding decides,
+    which moves a gradient as much in any form. What is smooth keeps the law each time.
+    """
+    options: dict[str, Any] = (
+        {"activation": "tanh", "pooling": "mean"} if smooth else {}
+    )
+    draws = range(1 if smooth else 3)
+    found = [rounding(execution, 8, seed, hidden=hidden, **options) for seed in draws]
+    plain, fast = (
+        torch.stack([errors[name] for errors in found]).median(0).values
+        for name in ("plain", execution)
+    )
+    assert (plain > 0).all() and (fast < 4 * plain).all()
+
+
+def test_a_coarser_transform_breaks_that_law(monkeypatch):
+    original = winograd._filters
+    half = lambda weight: original(weight.half().to(weight.dtype))  # noqa: E731
+    monkeypatch.setattr(winograd, "_filters", half)
+    errors = rounding("winograd", 8, hidden=96, activation="tanh", pooling="mean")
+    assert (errors["winograd"] > 40 * errors["plain"]).any()
+
+
+def rounding(execution, size, seed=0, hidden=16, max_speed=1, **options):
+    """The error of the predictions, and of each weight's gradient, in both forms."""
     spec = {
         "kind": "forecaster",
         "flow": {"kind": "translation", "max_speed": max_speed},
-        "hidden": 16,
+        "hidden": hidden,
         "decoder_layers": 1,
         "rollout": "repeat",
+        **options,
     }
-    video = torch.rand(3, 5, 1, size, size, generator=torch.Generator().manual_seed(1))
+    draw = torch.Generator().manual_seed(seed + 1)
+    video = torch.rand(3, 5, 1, size, size, generator=draw)
 
     def made(execution, dtype):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         model = models.build({**spec, "execution": execution}, size).to(dtype)
         return with_gradients(model, video.to(dtype))
 
     exact = made("plain", torch.float64)
-    plain, fast = (made(name, torch.float32) for name in ("plain", execution))
-    errors = [sum(apart(one, true) for one, true in zip(found, exact, strict=True))
-              for found in (plain, fast)]  # fmt: skip
-    assert 0 < errors[1] < 2 * errors[0]
+    return {
+        name: torch.tensor([*map(apart, made(name, torch.float32), exact)])
+        for name in ("plain", execution)
+    }
 
 
 def apart(found, exact):

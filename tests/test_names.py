@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 GROUPS = ("experiments", "models", "protocols", "axes")
 CUBES = {  # a drawn cube: the experiment and test set whose names and roles it has
     "in_distribution": ("translation", "in_distribution"),
+    "few": ("sample_efficiency_1", "in_distribution"),
     "length": ("translation", "length"),
     "velocity": ("translation_slow", "velocity"),
     "turning": ("rotation_slow", "velocity"),

@@ -15,8 +15,8 @@ BUDGETS = [name for name in SHIPPED.content["budgets"] if name != "ablation"]
 ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10, 11), "table": (1, 2, 4)}
 SIZES = {
     "attrs": {"budget", "context", "digits", "epochs", "frame_size", "horizon"}
-    | {"long_horizon", "published_size", "step", "match", "trials"}
-    | {"validation_horizon"},
+    | {"long_horizon", "published_size", "sequences", "step"}
+    | {"match", "trials", "validation_horizon"},
     "axes": {"batch", "context", "horizon"},
     "baselines": set(),
     "models": {"batch", "context", "decoder_layers", "epochs", "frame_size"}
@@ -101,6 +101,18 @@ def test_a_mode_of_tuning_changes_no_science_and_no_study(resolved):
     one, other = resolved("demo"), resolved("demo", change)
     assert (one.pop("tuning_mode"), other.pop("tuning_mode")) == ("workers", "batch")
     assert one == other and one["trials"] == 4
+
+
+def test_the_published_protocol_is_trained_as_it_stands_and_others_are_tuned(resolved):
+    made = resolved("paper")["experiments"]
+    for experiment, model, trials in (
+        ("translation_published", "fernn_v2", 0),
+        ("translation", "fernn_v2", 16),
+    ):
+        entry = made[experiment]["models"][model]
+        assert entry["tuning"]["trials"] == trials
+        assert bool(entry["tuning"]["ranges"]) == bool(trials)
+        assert entry["training"]["learning_rate"] == 0.001
 
 
 def test_how_much_a_job_measures_changes_nothing_else(resolved):
@@ -224,6 +236,7 @@ def test_an_experiment_that_no_list_names_is_shown_wherever_it_fits(resolved):
         "velocity_generalization": ["everywhere"],
         "forecasting_error": ["as_trained"],
         "generalization": ["as_trained", "far", "everywhere"],
+        "seeds": ["as_trained", "far", "everywhere"],
     }
     assert shown(resolved("demo", own)) == expected
     figures = resolved("demo", own)["figures"]
@@ -253,6 +266,7 @@ def test_an_experiment_that_no_list_names_is_shown_wherever_it_fits(resolved):
     assert shown(resolved("demo", changing)).keys() == {
         "forecasting_error",
         "generalization",
+        "seeds",
         "velocity_mixing",
     }
 

@@ -235,6 +235,7 @@ def test_optimisers_are_those_of_torch_with_their_arguments():
         ({"kind": "SGD", "momentum": "much"}, "momentum of SGD must be a number"),
         ({"kind": "SGD", "nesterov": "no"}, "nesterov of SGD must be true or false"),
         ({"kind": "SGD", "nesterov": True}, "optimiser SGD: .*momentum"),
+        ({"kind": "SGD", "maximize": True}, "maximize of SGD cannot be set: training"),
         ({"kind": "AdamW", "weight_decay": -1.0}, "Invalid weight_decay value: -1.0"),
     ],
 )
@@ -258,6 +259,15 @@ def test_a_configuration_refuses_what_a_job_would(key, spec, message):
     found = [problem.message for problem in kind_problems(key, spec, (key,))]
     assert len(found) == (message is not None)
     assert message is None or message in found[0]
+
+
+def test_options_that_change_no_result_are_not_tuned():
+    """They may be given; a module of an optimiser names its options as it likes."""
+    assert {"weight_decay", "amsgrad", "eps"} < declared("optimiser", "AdamW").keys()
+    assert not declared("optimiser", "AdamW").keys() & {"foreach", "fused", "maximize"}
+    fused = {"kind": "AdamW", "fused": True}
+    assert [*kind_problems("optimiser", fused, ())] == []
+    assert declared("optimiser", "signs").keys() == {"scale"}
 
 
 def test_the_model_that_a_strategy_needs_is_not_tuned():

@@ -10,13 +10,7 @@ import xarray as xr
 
 import mock_cubes
 from fernn.evaluation import aggregate, numbers, velocities
-from fernn.tables import (
-    _write,
-    ablation,
-    forecasting_error,
-    generalization,
-    velocity_mixing,
-)
+from fernn.tables import _write, ablation, forecasting_error, generalization
 from labrun import modules
 
 
@@ -91,6 +85,7 @@ def test_table_1_by_hand():
     assert row["mse_mean"] == pytest.approx(3e-3)
     assert row["mse_std"] == pytest.approx(2**0.5 * 1e-3)
     assert row["mse_median"] == pytest.approx(3e-3)
+    assert row["mse_geometric"] == pytest.approx(8**0.5 * 1e-3)
     assert row["ratio"] == pytest.approx(20)
     assert row["verdict"] == "not comparable: demo size"
     assert (row["seeds"], row["frames"]) == (2, 2)
@@ -198,32 +193,3 @@ def test_numbers_are_rounded_for_reading():
     for (value, std), text in cases.items():
         assert _write._plain(value, std) == text
     assert _write._tex(8.1e-3, 6e-4) == r"$(8.1 \pm 0.6) \times 10^{-3}$"
-
-
-def test_mixing_by_hand():
-    """Four sequences of one frame, of which the first two change; 1 seed.
-
-    Unmixed 4, 6, 1, 1 and mixed 1, 5, 1, 3: differences of those that change are -3
-    and -1, mean -2, s = √2, so the error of the mean is 1 and t(0.975, 1) = 12.7062
-    the half width; p = 2 P(t_1 < -2) = 1 - 2 arctan(2) / π.
-    """
-    data = np.array([[[4, 6, 1, 1]], [[1, 5, 1, 3]]], float)[..., None] / 10
-    about = {
-        "fernn_v2": mock_cubes.model("FERNN-V2", 2, 1.0),
-        "mixed": mock_cubes.model("mixed", 2, 1.0, parameters=9999),
-    }
-    cube = xr.Dataset(
-        {"clamped_squared_error": (("model", "seed", "sample", "frame"), data)},
-        coords={"model": list(about), "seed": [0], "frame": [1]},
-        attrs=mock_cubes.attrs("in_distribution", models=json.dumps(about), horizon=1),
-    )
-    # 5 observed frames, 0 … 4, and frame 5 to predict.
-    cube = cube.assign_coords(first_change=("sample", [2, 5, 6, 20]))
-    unmixed, mixed = velocity_mixing.tabulate([cube]).to_dict("records")
-    assert np.isnan(unmixed["difference"]) and np.isnan(unmixed["p"])
-    np.testing.assert_allclose(unmixed["mse_mean"], 0.3)
-    np.testing.assert_allclose([unmixed["steady"], unmixed["changing"]], [0.1, 0.5])
-    np.testing.assert_allclose([mixed["steady"], mixed["changing"]], [0.2, 0.3])
-    interval = [mixed[name] for name in ("difference", "low", "high")]
-    np.testing.assert_allclose(interval, [-0.2, -1.47062, 1.07062], rtol=1e-5)
-    np.testing.assert_allclose(mixed["p"], 1 - 2 * np.arctan(2) / np.pi)

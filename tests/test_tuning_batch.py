@@ -101,7 +101,7 @@ def fernn(tmp_path, monkeypatch, atlas, recipe):
     training = {"batch": 4, "sequences": 12, "epochs": 3, "context": 3, "horizon": 2}
     training |= {"learning_rate": 0.01, "clip": 1e30}
     flow = {"kind": "translation", "max_speed": 1}
-    model = {"kind": "forecaster", "flow": flow, "hidden": 3, "decoder_layers": 0}
+    model = {"kind": "forecaster", "flow": flow, "hidden": 6, "decoder_layers": 0}
     span = {"low": 1e-3, "high": 1e30, "log": True}
     tuning = {"ranges": {"learning_rate": span}, "first": [{"learning_rate": 1e30}]}
     data = ["--train", "train.nc", "--val", "val.nc", "--atlas", "atlas.nc"]

@@ -8,6 +8,7 @@ cube of it has. Cubes of experiments have the properties
 * ``unit``: of velocities, ``pixels`` or ``degrees`` per frame;
 * ``longer``: whether its roll-outs are longer than the trained horizon;
 * ``changing``: whether velocities may change within a sequence;
+* ``redraw``: ``epoch``, or ``never`` if all epochs have the same sequences;
 
 cubes of a measurement in `benchmarks` have one, ``measurement``.
 """

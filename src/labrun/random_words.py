@@ -9,6 +9,16 @@ import numpy as np
 BLOCK = 4  # words of one Philox counter
 
 
+def derived(seed: int, *names: object) -> int:
+    """A seed of its own for a named use of another one, below 2^62.
+
+    It begins a SHA-256 of both, so that the streams of two names, or of two seeds,
+    have nothing to do with each other.
+    """
+    text = "/".join(map(str, (seed, *names)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 2
+
+
 def words(
     seed: int, split: str, epoch: int, first: int, count: int, width: int
 ) -> np.ndarray:

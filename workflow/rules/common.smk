@@ -169,6 +169,12 @@ def trials(wildcards):
     return spec["tuning"]["trials"]
 
 
+def best(wildcards):
+    """The choice of a model's study; none where nothing is tuned."""
+    study = f"results/{BUDGET}/studies/{wildcards.experiment}/{wildcards.model}"
+    return [f"{study}/best.json"] if trials(wildcards) else []
+
+
 def first_trial(wildcards):
     """The settings of a trial, and the model's options that are tuned."""
     spec = EXPERIMENTS[wildcards.experiment]["models"][wildcards.model]

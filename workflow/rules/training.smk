@@ -11,7 +11,7 @@ rule train:
         val=f"results/{BUDGET}/data/{{experiment}}/val.nc",
         atlas=atlas,
         needed=needed_models,
-        best=f"results/{BUDGET}/studies/{{experiment}}/{{model}}/best.json",
+        best=best,
     output:
         model=f"results/{BUDGET}/runs/{{experiment}}/{{model}}/{{seed}}/model.pt",
         described=f"results/{BUDGET}/runs/{{experiment}}/{{model}}/{{seed}}/model.pt.json",

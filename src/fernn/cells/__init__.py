@@ -6,7 +6,7 @@ from typing import Any
 
 from fernn.cells._base import Cell, Lifted, Pooled, Role, State, Video
 from fernn.cells._checks import check_lift, check_step, check_video
-from fernn.cells.flow_equivariant import Activation, Execution, Initial, Mixing
+from fernn.cells.flow_equivariant import Activation, Execution, Initial, Mixing, Order
 from fernn.cells.flow_equivariant.comoving import ComovingCell
 from fernn.cells.flow_equivariant.fused import FusedCell
 from fernn.cells.flow_equivariant.plain import FlowEquivariantCell
@@ -23,6 +23,7 @@ __all__ = [
     "Initial",
     "Lifted",
     "Mixing",
+    "Order",
     "Pooled",
     "Role",
     "State",

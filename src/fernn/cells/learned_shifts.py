@@ -17,7 +17,9 @@ class LearnedShiftCell(FlowEquivariantCell):
 
     A shift by up to r pixels is a convolution with a one-hot kernel of side 2r + 1.
     Here that kernel is a weight, one a slot, shared by all channels: the parameters
-    and the work of a FERNN without its flow.
+    and the work of a FERNN without its flow. Each kernel is drawn by itself: of side
+    k its weights are normal with a standard deviation of 1/k, so that their squares
+    sum to 1 on average, as those of a shift do.
 
     Args are those of `FlowEquivariantCell`; r is the largest speed in V.
     """
@@ -34,7 +36,7 @@ class LearnedShiftCell(FlowEquivariantCell):
             groups=len(flow.velocities),
             bias=False,
         )
-        nn.init.kaiming_normal_(self.shift.weight, mode="fan_out")
+        nn.init.normal_(self.shift.weight, std=1 / self.shift.kernel_size[0])
 
     def move(self, state: State) -> State:
         """Every slot convolved with its own kernel."""

@@ -91,6 +91,9 @@ def tuned(args: argparse.Namespace, params: dict[str, Any]) -> argparse.Namespac
 def prepare(args: argparse.Namespace, seed: int) -> tuple:
     """The model, its strategy, the splits on their device, and the settings.
 
+    Models of one seed are given the same data: what a seed draws of them depends on
+    the recipes and the seed alone.
+
     Raises:
         UserError: the model or the settings are not right.
     """
@@ -106,8 +109,10 @@ def prepare(args: argparse.Namespace, seed: int) -> tuple:
     keep_freed_memory()
     chosen = settings(args.training, seed)
     spec = require("models", args.model, supplied=["size"])
+    own = seed if chosen.seed_draws == "all" else None
     splits = [
-        open_sequences(path, args.atlas, device()) for path in (args.train, args.val)
+        open_sequences(path, args.atlas, device(), run_seed=own)
+        for path in (args.train, args.val)
     ]
     needs = {option: checkpoint.load(path, device()) for option, path in args.needs}
     torch.manual_seed(seed)

@@ -58,6 +58,8 @@ def train_briefly(
 ) -> float:
     """Train as one trial of a study, or go on with it; the lowest validation error.
 
+    Its seed is none that a final training may have.
+
     Args:
         args: of the command.
         slot: which trial.
@@ -73,9 +75,10 @@ def train_briefly(
         ContinueMe: it was asked to stop; the state is saved.
     """
     from fernn.training import tasks
+    from fernn.training.settings import TUNING_SEED
 
     args = _run.tuned(args, params)
-    model, strategy, *splits, settings = _run.prepare(args, 0)
+    model, strategy, *splits, settings = _run.prepare(args, TUNING_SEED)
     name = f"trial-{slot:02d}"
     place, folder = args.key.rpartition("/")[0], args.study / "trials" / name
     params = {**args.model, **settings.given()}

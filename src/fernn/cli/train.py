@@ -20,8 +20,15 @@ from labrun.errors import UserError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     _run.add_data_arguments(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the weights")
-    parser.add_argument("--best", type=Path, help="tuned hyperparameters, from select")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the run: see seed_draws"
+    )
+    parser.add_argument(
+        "--best",
+        nargs="?",
+        type=Path,
+        help="tuned hyperparameters, from select; without a file none are",
+    )
     parser.add_argument(
         "--devices", type=int, default=1, help="of this machine, which share a batch"
     )

@@ -18,6 +18,8 @@ from pydantic import (
     StringConstraints,
 )
 
+from fernn.training.settings import TUNING_SEED
+
 Item = TypeVar("Item", bound=Hashable)
 
 
@@ -75,6 +77,7 @@ Count = Annotated[int, Field(ge=1, le=10_000_000)]
 Side = Annotated[int, Field(ge=1, le=4096)]
 Channels = Annotated[int, Field(ge=1, le=65_536)]
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+RunSeed = Annotated[int, Field(ge=0, le=TUNING_SEED - 1)]
 Real = Annotated[FiniteFloat, BeforeValidator(number)]
 Amount = Annotated[Real, Field(gt=0)]
 Options = dict[str, Any]
@@ -103,8 +106,8 @@ Color = Annotated[str, StringConstraints(pattern="^#[0-9A-Fa-f]{6}$")]
 Names = Annotated[list[str], *UNIQUE]
 SomeNames = Annotated[list[str], Field(min_length=1), *UNIQUE]
 Seeds = Annotated[
-    list[Seed],
-    Field(min_length=1, description="of weights"),
+    list[RunSeed],
+    Field(min_length=1, description="of trainings: what each draws, seed_draws says"),
     *UNIQUE,
 ]
 

@@ -21,14 +21,18 @@ def problems(config: Config) -> Iterator[Problem]:
             for model in config.experiments[name].models:
                 spec = config.models.get(model)
                 own = (spec.model_extra or {}) if spec else {}
-                if own.get("execution") == "plain" and isinstance(
-                    own.get("flow"), dict
-                ):
+                if _is_plain(own) and isinstance(own.get("flow"), dict):
                     message = _objection({**sizes, **own["flow"]})
                     if message:
                         where = f"at the sizes of budget {budget_name!r}"
                         message = f"{message} {where}; use 'comoving'"
                         yield Problem(("models", model, "execution"), message)
+
+
+def _is_plain(own: dict[str, Any]) -> bool:
+    """Whether a model executes plainly: it says so, or it moves before it convolves."""
+    moves_first = own.get("order") == "move_first"
+    return own.get("execution") == "plain" or moves_first
 
 
 def _objection(flow: dict[str, Any]) -> str | None:

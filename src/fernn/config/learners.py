@@ -12,6 +12,7 @@ OF_DEFAULT_CELL = (  # options of a model, if it has no `cell`
     "kernel",
     "activation",
     "initial",
+    "order",
     "execution",
     "mixing",
     "mixing_radius",
@@ -61,6 +62,7 @@ def trained(
         "clip": protocol.clip,
         "extend_horizon": protocol.extend_horizon,
         "validation_horizon": validated(config, budget, experiment),
+        "seed_draws": protocol.seed_draws,
     }
     search = search_of(config, budget, experiment)
     decided = protocols.decided(protocol, config.models[name])
@@ -71,17 +73,19 @@ def trained(
     for option in search.ranges.keys() & tunable:
         model.setdefault(option, options.default("models", model["kind"], option))
     start = {option: model[option] for option in tunable & model.keys()}
+    searched = _searched(search, {**start, **training, **dotted(training)})
     epochs = epochs_of(budget, cost, budget.epochs)
     trial_epochs = epochs_of(budget, cost, budget.tuning.epochs)
     return {
         "model": model,
         "frame_size": budget.frame_size,
         "training": {**training, "epochs": epochs},
-        "trial": {**training, "epochs": trial_epochs},
+        # Whatever final seeds draw: trials have data and weights that none of them has.
+        "trial": {**training, "epochs": trial_epochs, "seed_draws": "all"},
         **({"needs": needs} if needs else {}),
         "tuning": {
-            **_searched(search, {**start, **training, **dotted(training)}),
-            "trials": budget.tuning.trials,
+            **searched,
+            "trials": budget.tuning.trials if searched["ranges"] else 0,
         },
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from fernn.cells.flow_equivariant import mixing_objection
+from fernn.cells.flow_equivariant import mixing_objection, order_objection
 from fernn.config import axes, options, protocols
 from fernn.config.budgets import out_of_range
 from fernn.config.learners import OF_DEFAULT_CELL
@@ -25,12 +25,11 @@ def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Prob
     last = own.get("last", 1)
     if isinstance(last, int) and last < 1:
         yield Problem((*path, "last"), f"must be at least 1, got {last}")
-    kernel = own.get("kernel", 1)
-    if isinstance(kernel, int) and (kernel < 1 or kernel % 2 == 0):
-        yield Problem((*path, "kernel"), f"must be odd and positive, got {kernel}")
     if isinstance(own.get("flow"), dict):
         yield from _flow(own["flow"], (*path, "flow"), sizes)
-    yield from _mixing(own, path)
+    yield from _cell(own, path)
+    if isinstance(own.get("cell"), dict):
+        yield from _cell(own["cell"], (*path, "cell"))
     if "cell" in own:
         yield from _beside_cell(own, path)
 
@@ -42,12 +41,23 @@ def _beside_cell(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
             yield Problem((*path, name), "is of the default cell; give it in cell")
 
 
+def _cell(given: dict[str, Any], path: tuple) -> Iterator[Problem]:
+    """Of the default cell, whose options are the model's, or of another."""
+    kernel = given.get("kernel", 1)
+    if isinstance(kernel, int) and (kernel < 1 or kernel % 2 == 0):
+        yield Problem((*path, "kernel"), f"must be odd and positive, got {kernel}")
+    yield from _mixing(given, path)
+
+
 def _mixing(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
-    """Mixed slots have the plain execution alone."""
-    mixing, execution = own.get("mixing", "none"), own.get("execution", "auto")
-    message = mixing_objection(mixing, execution)
-    if message:
-        yield Problem((*path, "execution"), message)
+    """Mixed slots, and steps that move first, have the plain execution alone."""
+    execution = own.get("execution", "auto")
+    for message in (
+        mixing_objection(own.get("mixing", "none"), execution),
+        order_objection(own.get("order", "convolve_first"), execution),
+    ):
+        if message:
+            yield Problem((*path, "execution"), message)
     radius = own.get("mixing_radius", 1)
     if isinstance(radius, int) and radius < 1:
         yield Problem((*path, "mixing_radius"), f"must be positive, got {radius}")

@@ -16,13 +16,8 @@ from fernn.config import options
 from fernn.flows.rotation import KERNELS
 
 FIRST, INNER = 2, 3  # passes of a layer that sees the input, and of any other
-STAGES = (
-    (1, 1),
-    (2, 2),
-    (2, 1),
-    (4, 2),
-    (4, 1),
-)  # of the 3D-CNN: width, stride in time
+# Of the 3D-CNN's stages: width, stride in time, stride in space.
+STAGES = ((1, 2, 1), (2, 1, 2), (2, 1, 1), (4, 1, 2), (4, 1, 1))
 ENCODER = ((5, 4), (3, 2), (3, 1))  # of classifiers: kernel, and h/channels of a layer
 
 
@@ -148,15 +143,16 @@ def _classifier(spec: dict[str, Any], step: Step) -> float:
 
 
 def _conv3d(spec: dict[str, Any], step: Step) -> float:
-    """Five stages of 3×3×3 kernels, of which two stride in time."""
+    """Five stages of 3×3×3 kernels, of which one strides in time and two in space."""
     width = spec["width"] or max(4, spec["hidden"] // 8)
-    total, inputs, frames = 0, 1, step.observed
-    for factor, stride in STAGES:
-        outputs, frames = width * factor, -(-frames // stride)
-        passes = FIRST if inputs == 1 else INNER
-        total += passes * frames * 3**3 * inputs * outputs
+    total, inputs, frames, side = 0.0, 1, step.observed, step.size
+    for factor, time, space in STAGES:
+        outputs = width * factor
+        frames, side = -(-frames // time), -(-side // space)
+        passes, share = FIRST if inputs == 1 else INNER, (side / step.size) ** 2
+        total += passes * frames * share * 3**3 * inputs * outputs
         inputs = outputs
-    return float(total)
+    return total
 
 
 def _bag(spec: dict[str, Any], step: Step) -> float:

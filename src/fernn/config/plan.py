@@ -11,7 +11,7 @@ from fernn.config import options
 from fernn.config.budgets import sized
 from fernn.config.costs import costs
 from fernn.config.learners import epochs_of, longest, options_of, trained, validated
-from fernn.config.recipes import axis_of, recipes
+from fernn.config.recipes import axis_of, recipes, redraw_of
 from fernn.config.schema import Budget, Config, Experiment, Published
 from fernn.config.shown import GROUPS, items
 
@@ -132,6 +132,8 @@ def _attrs(
         "digits": budget.digits if "digits" in data else None,
         "frame_size": budget.frame_size,
         "max_speed": experiment.dataset.get("max_speed"),
+        "sequences": budget.sequences,
+        "redraw": redraw_of(experiment),
         "step": {**experiment.dataset, **budget.options}.get("step"),
         "published_size": int(_published_size(budget, published)),
         "protocol": experiment.protocol,

@@ -100,7 +100,7 @@ def declared(key: str, kind: str) -> dict[str, Any]:
 
     try:
         if key == "optimiser":
-            known = optimisers.options(kind)
+            known = optimisers.tunable(kind)
         else:
             known = modules.keywords(_entry(key, kind))
     except UserError:  # a problem of its own, with its place

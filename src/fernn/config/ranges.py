@@ -38,6 +38,7 @@ FIXED = {  # why an option cannot be tuned
     "precision": "a size of the budget; it decides how numbers are rounded",
     "seed": "what results are averaged over",
     "seeds": "what results are averaged over",
+    "seed_draws": "what results are averaged over",
     "classes": "given by the data",
     "flow": "a mapping, and what models are compared by; give each a model of its own",
     "execution": "about speed alone; the network is the same",

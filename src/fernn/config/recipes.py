@@ -25,6 +25,11 @@ def axis_of(
     return {**merged, "horizon": merged["horizon"] or default}
 
 
+def redraw_of(experiment: Experiment) -> str:
+    """When its training sequences are drawn anew: ``epoch`` or ``never``."""
+    return str(experiment.dataset.get("redraw", "epoch"))
+
+
 def recipes(
     config: Config, budget: Budget, experiment: Experiment, axes: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:

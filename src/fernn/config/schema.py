@@ -29,7 +29,7 @@ from fernn.config.fields import (
     same,
 )
 from fernn.data import Draw
-from fernn.training.settings import Precision
+from fernn.training.settings import Precision, SeedDraws
 
 
 class Experiment(Strict):
@@ -131,7 +131,9 @@ class Range(Strict):
 class Search(Strict):
     """What is tuned. Trial 0 is the protocol as it stands."""
 
-    ranges: dict[str, Range] = Field(description="of options of protocols and models")
+    ranges: dict[str, Range] = Field(
+        description="of options of protocols and models; without any, nothing is tuned"
+    )
     first: list[dict[str, Scalar]] = Field(
         [], description="trials 1, 2, …; what one leaves out is as in trial 0"
     )
@@ -151,6 +153,9 @@ class Protocol(Strict):
     optimiser: Kind = OPTIMISER
     strategy: Kinds = STRATEGY
     clip: Amount
+    seed_draws: SeedDraws = Field(
+        "all", description="what a seed draws: weights and data, or weights alone"
+    )
     extend_horizon: bool = False
     validation_horizon: Literal["horizon", "long_horizon"] | None = Field(
         None,
@@ -277,7 +282,7 @@ class Config(Strict):
     """The whole file."""
 
     budget: str
-    seed: Seed = Field(description="of the data")
+    seed: Seed = Field(description="of the data; a run adds its own, see seed_draws")
     sources: dict[Name, Options] = Field(
         description="`kind` of fernn.data.sources, options"
     )

@@ -7,7 +7,7 @@ from typing import Any
 from fernn import needs
 from fernn.config import options
 from fernn.config.axes import flow_of, on_torus
-from fernn.config.recipes import axis_of
+from fernn.config.recipes import axis_of, redraw_of
 from fernn.config.schema import Budget, Config
 
 GROUPS = ("figures", "tables")
@@ -25,6 +25,7 @@ def properties(
         "draw": config.axes[axis].draw if axis in config.axes else None,
         "unit": "pixels" if on_torus(flow_of(experiment)) else "degrees",
         "changing": "motion" in options.names("data", data),
+        "redraw": redraw_of(experiment),
     }
     if sizes is not None:
         horizon = axis_of(config, sizes, axis, sizes.long_horizon)["horizon"]

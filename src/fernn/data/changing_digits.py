@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from fernn.data import motions
 from fernn.data.motions import Motion, Room
 from fernn.videos.base import Device, DigitVideos, Tensor, pairs, pool_of
-from fernn.videos.draws import COMPONENTS, Rows
+from fernn.videos.draws import COMPONENTS, Redraw, Rows
 from labrun.errors import UserError, nearest
 from labrun.modules import Kind
 from labrun.random_words import below, words
@@ -45,6 +45,7 @@ def synthesize(
     max_speed: int,
     motion: Annotated[dict, Kind("data/motions")],
     flow: str = "translation",
+    redraw: Redraw = "epoch",
 ) -> xr.Dataset:
     """The recipe of a split.
 
@@ -61,6 +62,7 @@ def synthesize(
         max_speed: of the digits at first, along each axis, pixels per frame.
         motion: ``{"kind": ..., **options}``; see `fernn.data.motions`.
         flow: translation, or pan: along the columns alone.
+        redraw: whether later epochs draw other sequences, or never; see `Videos`.
 
     Returns:
         Integers ``digit_index``, ``offset_*``, the first ``velocity_*`` (sample ×
@@ -95,6 +97,7 @@ def synthesize(
         "max_speed": max_speed,
         "motion": json.dumps(motion, sort_keys=True),
         "flow": flow,
+        "redraw": redraw,
     }
     path = motion_of(spec)
     rows = _drawn(spec, path, pool_of(spec, atlas), 0, 0, sequences)

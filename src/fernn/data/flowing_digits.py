@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 
 from fernn.velocities import square
 from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of
-from fernn.videos.draws import Numbers, Rows, draw_recipe, given, per_digit
+from fernn.videos.draws import Numbers, Redraw, Rows, draw_recipe, given, per_digit
 from labrun.errors import UserError
 from labrun.random_words import below
 
@@ -35,6 +35,7 @@ def synthesize(
     flow: str = "translation",
     grid_speed: int = 0,
     flows: list[list[int]] | None = None,
+    redraw: Redraw = "epoch",
 ) -> xr.Dataset:
     """The recipe of a split.
 
@@ -52,6 +53,7 @@ def synthesize(
         flow: translation.
         grid_speed: of a grid or of the flows: a square of velocities.
         flows: a list of velocities, in place of `grid_speed`.
+        redraw: whether later epochs draw other sequences, or never; see `Videos`.
 
     Returns:
         Integers ``digit_index``, ``offset_*`` and ``velocity_*`` (sample × digit).
@@ -79,6 +81,7 @@ def synthesize(
         "digits": digits,
         "max_speed": max_speed,
         "grid_speed": grid_speed,
+        "redraw": redraw,
     }
     digits_of_split = pool_of(spec, atlas)
     recipe = draw_recipe(draw, NUMBERS, {**spec, "flows": flows}, digits_of_split)

@@ -7,7 +7,7 @@ camera moves. The same integers give the same frames, in any order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import xarray as xr
@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 
 from fernn.velocities import square
 from fernn.videos.base import Device, Tensor, Videos, pairs
-from fernn.videos.draws import Numbers, Rows, Velocity, draw_recipe, given
+from fernn.videos.draws import Numbers, Redraw, Rows, Velocity, draw_recipe, given
 from labrun.errors import UserError, nearest
 from labrun.random_words import below, words
 
@@ -43,6 +43,7 @@ def synthesize(
     stride: int = 1,
     mirror: bool = True,
     boundary: str = "circular",
+    redraw: Redraw = "epoch",
 ) -> xr.Dataset:
     """The recipe of a split.
 
@@ -64,8 +65,12 @@ def synthesize(
         grid_speed: of a grid: a square of velocities, or a line of them for pan.
         flows: a list of the grid's velocities, in place of `grid_speed`.
         stride: frames of the clip from one of the sequence to the next.
-        mirror: in the split ``train``, half of the clips are seen in a mirror.
+        mirror: in the split ``train``, half of the clips are seen in a mirror, and the
+            motion of their camera with them.
         boundary: circular, or zero: what comes into view is black.
+        redraw: when the camera's velocity of a clip is drawn: anew every ``epoch``, or
+            ``never`` again after epoch 0, as published. From which frame on a clip is
+            seen, and whether in a mirror, is drawn every epoch.
 
     Returns:
         Integers ``clip_index``, ``start``, ``mirrored`` and ``velocity_*`` (sample).
@@ -77,6 +82,7 @@ def synthesize(
         ("flow", flow, FLOWS),
         ("draw", draw, DRAWS),
         ("boundary", boundary, BOUNDARIES),
+        ("redraw", redraw, get_args(Redraw)),
     ):
         if name not in known:
             raise UserError(f"moving_clips: no {what} {name!r}; {nearest(name, known)}")
@@ -101,6 +107,7 @@ def synthesize(
         "stride": stride,
         "mirror": int(mirror and split == "train"),
         "boundary": boundary,
+        "camera": redraw,  # of the camera alone; the rest is redrawn in any case
     }
     clips = _long_enough(spec, atlas)
     recipe = draw_recipe(draw, NUMBERS, {**spec, "flows": flows}, clips)
@@ -131,31 +138,40 @@ def _drawn(
 ) -> Rows:
     """The integers of samples ``first … first + count`` of an epoch."""
     where = spec["seed"], spec["split"], epoch
-    which, starts = _in_turn(where, pool, np.arange(first, first + count)).T
+    turns, places = np.divmod(np.arange(first, first + count), len(pool))
+    shown = np.empty(count, np.int64)
     drawn = words(*where, first, count, 4)
+    moved = drawn[:, 2:].copy()
+    for turn in np.unique(turns).tolist():
+        there = turns == turn
+        shown[there] = _order(where, turn, len(pool))[places[there]]
+        if epoch and spec["camera"] == "never":
+            moved[there] = _first_moved((*where[:2], 0), turn, len(pool))[shown[there]]
+    which, starts = pool[shown].T
     speed, speeds = spec["max_speed"], 2 * spec["max_speed"] + 1
-    rows, columns = (below(drawn[:, place], speeds) - speed for place in (2, 3))
+    rows, columns = (below(axis, speeds) - speed for axis in moved.T)
+    mirrored = below(drawn[:, 1], 2) * spec["mirror"]
     return {
         "clip_index": which,
         "start": below(drawn[:, 0], starts),
-        "mirrored": below(drawn[:, 1], 2) * spec["mirror"],
+        "mirrored": mirrored,
         "velocity_rows": rows * (spec["flow"] != "pan"),
-        "velocity_columns": columns,
+        "velocity_columns": columns * (1 - 2 * mirrored),
     }
 
 
-def _in_turn(
-    where: tuple[int, str, int], pool: np.ndarray, samples: np.ndarray
-) -> np.ndarray:
-    """The rows of the pool that samples have: each turn has them all, in disorder."""
+def _order(where: tuple[int, str, int], turn: int, clips: int) -> np.ndarray:
+    """The pool's rows as a turn shows them: all, in disorder."""
     seed, split, epoch = where
-    turns, places = np.divmod(samples, len(pool))
-    rows = np.empty((len(samples), pool.shape[1]), np.int64)
-    for turn in np.unique(turns):
-        key = words(seed, f"{split}/order {turn}", epoch, 0, len(pool), 1)[:, 0]
-        order = np.argsort(key, kind="stable")
-        rows[turns == turn] = pool[order[places[turns == turn]]]
-    return rows
+    key = words(seed, f"{split}/order {turn}", epoch, 0, clips, 1)[:, 0]
+    return np.argsort(key, kind="stable")
+
+
+def _first_moved(where: tuple[int, str, int], turn: int, clips: int) -> np.ndarray:
+    """The words of the velocity that each row of the pool has in a turn of epoch 0."""
+    moved = np.empty((clips, 2), np.uint64)
+    moved[_order(where, turn, clips)] = words(*where, turn * clips, clips, 4)[:, 2:]
+    return moved
 
 
 def _velocities(spec: Mapping[str, Any]) -> list[Velocity]:

@@ -15,7 +15,15 @@ import xarray as xr
 from jaxtyping import Float, UInt8
 
 from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of
-from fernn.videos.draws import Numbers, Rows, Velocity, draw_recipe, given, per_digit
+from fernn.videos.draws import (
+    Numbers,
+    Redraw,
+    Rows,
+    Velocity,
+    draw_recipe,
+    given,
+    per_digit,
+)
 from labrun.errors import UserError
 from labrun.random_words import below
 
@@ -37,6 +45,7 @@ def synthesize(
     max_offset: int = 0,
     grid_speed: int = 0,
     flows: list[list[int]] | None = None,
+    redraw: Redraw = "epoch",
 ) -> xr.Dataset:
     """The recipe of a split.
 
@@ -56,6 +65,7 @@ def synthesize(
         max_offset: of a digit's centre from the frame's along each axis, pixels.
         grid_speed: the fastest of a grid or of the flows, in steps.
         flows: a list of velocities in steps, ``[[1]]``, in place of `grid_speed`.
+        redraw: whether later epochs draw other sequences, or never; see `Videos`.
 
     Returns:
         Integers ``digit_index``, ``angle``, ``offset_*`` and ``velocity_degrees``
@@ -92,6 +102,7 @@ def synthesize(
         "step": step,
         "max_offset": max_offset,
         "grid_speed": grid_speed,
+        "redraw": redraw,
     }
     digits_of_split = pool_of(spec, atlas)
     recipe = draw_recipe(draw, NUMBERS, {**spec, "flows": flows}, digits_of_split)

@@ -38,8 +38,8 @@ def seeds(cubes: Sequence[xr.Dataset]) -> str:
 
 
 def legend(figure: Figure, handles: Sequence, labels: Sequence[str], note="") -> None:
-    """One legend for all panels, above them, under a note; at most six to a line."""
-    columns = min(6, len(labels))
+    """One legend for all panels, above them, under a note; an inch for each label."""
+    columns = min(int(figure.get_figwidth()), len(labels))
     place = "outside upper center"
     figure.legend(handles, labels, loc=place, ncols=columns, title=note or None)
 

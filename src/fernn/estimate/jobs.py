@@ -54,11 +54,15 @@ def _learning(plan: dict[str, Any]) -> Iterator[Job]:
             trial = training(network, entry["trial"], validation)
             tuned = [*MODES[plan["tuning_mode"]](plan, (name, model), data, trial)]
             yield from tuned
-            yield _plain(("select", name, model), tuple(job.key for job in tuned))
+            ready = data
+            if tuned:  # without a trial the protocol is trained as it stands
+                select = ("select", name, model)
+                yield _plain(select, tuple(job.key for job in tuned))
+                ready = *data, select
             works = training(network, entry["training"], validation)
             for seed in experiment["seeds"]:
-                key, after = ("train", name, model, str(seed)), ("select", name, model)
-                yield _learner(key, (*data, after), plan.get("devices", 1), works)
+                key = ("train", name, model, str(seed))
+                yield _learner(key, ready, plan.get("devices", 1), works)
 
 
 def _workers(

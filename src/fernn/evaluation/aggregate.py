@@ -74,6 +74,7 @@ def properties(cube: xr.Dataset) -> dict[str, Any]:
         "unit": "degrees" if turning else "pixels",
         "longer": longest > int(cube.attrs["horizon"]),
         "changing": "first_change" in cube.coords,
+        "redraw": cube.attrs.get("redraw", "epoch"),
     }
 
 

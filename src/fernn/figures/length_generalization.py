@@ -1,11 +1,12 @@
 """Forecasting error of each predicted frame, up to roll-outs longer than in training.
 
-The error is the mean squared error of the prediction clipped to [0, 1]. Left: mean over
-test sequences; thin lines are seeds, bold lines their geometric mean, bands (from three
-seeds on) the 95 % t-interval of the logarithm. Right: median over sequences and seeds,
-which a few diverging roll-outs do not move. Vertical lines: the trained horizon, and
-the longest roll-out of the training. A baseline whose error is exactly 0 is named in
-the legend only.
+Left: mean squared error over test sequences, as in the paper. Middle: the same of
+predictions clipped to [0, 1], which hides how far a roll-out diverges. Thin lines are
+seeds, bold lines their geometric mean, bands (from three seeds on) the 95 % t-interval
+of the logarithm; the left panel is cut above 1000 times the largest clipped error.
+Right: median of the clipped error over sequences and seeds, which a few diverging
+roll-outs do not move. Vertical lines: the trained horizon, and the longest roll-out of
+the training. A baseline whose error is exactly 0 is named in the legend only.
 """
 
 from __future__ import annotations
@@ -20,40 +21,55 @@ from matplotlib.figure import Figure
 from fernn.drawing import parts
 from fernn.drawing.style import PAGE, Look, looks_of, theme
 from fernn.evaluation import aggregate
-from fernn.evaluation.errors import last_frames
+from fernn.evaluation.errors import QUANTITIES, Measure, clipped, last_frames, raw
 from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"length": {"statistic": "squared_error", "draw": "sampled", "longer": True}}
+CUT = 1000.0  # times the upper end of the panel of clipped errors
 ENOUGH = 3  # seeds for an interval: with two, t = 12.7 and the band is the panel
 
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A row of two panels for each `length` cube (the paper's Fig. 4).
+    """A row of three panels for each `length` cube (the paper's Fig. 4).
 
     Raises:
         UserError: a cube of another statistic.
     """
     aggregate.require(cubes, SHOWS)
     figure = Figure(figsize=(PAGE, 0.45 + 2.1 * len(cubes)))
-    grid = figure.subplots(len(cubes), 2, sharey="row", squeeze=False)
+    grid = figure.subplots(len(cubes), 3, squeeze=False)
     looks = looks_of(cubes)
     for row, cube in zip(grid, cubes, strict=True):
+        row[2].sharey(row[1])
         _label(row, cube)
-        errors = {name: _error(cube, name) for name in aggregate.models(cube)}
-        for name, error in errors.items():
-            _seeds(row[0], error, looks[name])
-            _line(row[1], aggregate.median(error, ["sample", "seed"]), looks[name])
-        _bands(row[0], errors, looks)
+        for axes, measure in zip(row, (raw, clipped), strict=False):
+            _means(axes, cube, measure, looks)
+        for name in aggregate.models(cube):
+            middle = aggregate.median(clipped(cube, name), ["sample", "seed"])
+            _line(row[2], middle, looks[name])
+        _cut(row[0], row[1])
     band = "" if cubes[0].sizes["seed"] < ENOUGH else "band: 95 % t-interval; "
     note = f"bold: geometric mean; {band}{parts.seeds(cubes)}"
     parts.legend_of(figure, grid[:, 0], note)
     return figure
 
 
-def _error(cube: xr.Dataset, model: str) -> xr.DataArray:
-    error = cube["clamped_squared_error"].sel(model=model)
-    return error.transpose("seed", "sample", "frame")
+def _means(axes: Axes, cube: xr.Dataset, measure: Measure, looks: dict) -> None:
+    """The mean over sequences of each seed, and of seeds, of all models."""
+    errors = {}
+    for name in aggregate.models(cube):
+        error = measure(cube, name).transpose("seed", "sample", "frame")
+        errors[name] = error.where(np.isfinite(error))  # a gap where a seed diverged
+    for name, error in errors.items():
+        _seeds(axes, error, looks[name])
+    _bands(axes, errors, looks)
+
+
+def _cut(unbounded: Axes, bounded: Axes) -> None:
+    """Leave out errors that are so large that the others could not be told apart."""
+    low, high = unbounded.get_ylim()
+    unbounded.set_ylim(low, min(high, CUT * bounded.get_ylim()[1]))
 
 
 def _seeds(axes: Axes, error: xr.DataArray, look: Look) -> None:
@@ -94,9 +110,14 @@ def _line(axes: Axes, values: xr.DataArray, look: Look) -> None:
 
 
 def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
-    row[0].set(yscale="log", ylabel="error (MSE, clipped)")
+    for axes in row[:2]:
+        axes.set_yscale("log")
+    row[0].set(ylabel="error (MSE)")
+    row[1].set(ylabel="error (MSE, clipped)")
     row[0].set_title(parts.title(cube))
-    row[1].set_title("median")
+    row[1].set_title("clipped")
+    row[2].set_title("median, clipped")
+    row[2].tick_params(labelleft=False)
     horizon, longest = int(cube.attrs["horizon"]), int(cube.attrs["long_horizon"])
     last = int(cube["frame"].max())
     for axes in row:
@@ -107,12 +128,13 @@ def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
 
 
 def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
-    """The error of the last frames of the longest roll-out that tables show."""
+    """The errors of the last frames of the longest roll-out that tables show."""
     for cube in cubes:
         horizon = int(cube.attrs["horizon"])
         for name, about in aggregate.models(cube, baselines=False).items():
-            *_, (longest, error) = last_frames(cube, name)
-            first = (longest - 1) * horizon + 1
-            quantity = f"clipped test MSE, frames {first} to {longest * horizon}"
-            values = error.mean(("sample", "frame")).values
-            yield over_seeds(cube, about["label"], quantity, values)
+            for quantity, measure in QUANTITIES.items():
+                *_, (longest, error) = last_frames(cube, name, measure=measure)
+                first = (longest - 1) * horizon + 1
+                words = f"{quantity}, frames {first} to {longest * horizon}"
+                values = error.mean(("sample", "frame")).values
+                yield over_seeds(cube, about["label"], words, values)

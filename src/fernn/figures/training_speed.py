@@ -1,10 +1,11 @@
 """Validation error during training.
 
-Left: against optimiser updates. Right: against compute, where an update of a model
-counts as its cost relative to an update of the model named at the axis (`cost` in
-config.yaml). Thin lines are seeds, bold lines their geometric mean. Grey lines:
-baselines, which are not trained; one whose error is exactly 0 is named in the legend
-only.
+The error is the mean square over the frames named at the axis, those that decide which
+epoch is kept; in the paper they are those of the trained horizon. Left: against
+optimiser updates. Right: against compute, where an update of a model counts as its cost
+relative to an update of the model named at the axis (`cost` in config.yaml). Thin lines
+are seeds, bold lines their geometric mean. Grey lines: baselines, which are not
+trained; one whose error is exactly 0 is named in the legend only.
 """
 
 from __future__ import annotations
@@ -88,19 +89,27 @@ def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
     trained = aggregate.models(cube, baselines=False).values()
     units = [about["label"] for about in trained if about["cost"] == 1]
     unit = f"1 = one update of {units[0]}" if units else "updates × cost"
-    row[0].set(yscale="log", ylabel="validation error (MSE)")
+    label = f"validation error (MSE,\nframes {_frames(cube)})"
+    row[0].set(yscale="log", ylabel=label)
     row[0].set(xlabel="optimiser updates", title=parts.title(cube))
     row[1].set(xlabel=f"compute ({unit})", title="at equal compute")
     for axes in row:
         axes.set_xlim(left=0)
 
 
+def _frames(cube: xr.Dataset) -> str:
+    """The predicted frames that the validation error is a mean over."""
+    return f"1 to {int(cube.attrs['long_horizon'])}"
+
+
 def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
-    """The validation error of each model's last epoch."""
+    """The validation error of each model's last epoch, over which frames it is."""
     for cube in cubes:
+        quantity = f"validation MSE after training, frames {_frames(cube)}"
+        if (horizon := int(cube.attrs["horizon"])) < int(cube.attrs["long_horizon"]):
+            quantity += f" (published: the trained horizon, here 1 to {horizon})"
         for name, about in aggregate.models(cube, baselines=False).items():
             error = cube["validation_error"].sel(model=name)
             trained = error.dropna("epoch", how="all").isel(epoch=-1)
             last = aggregate.worst(trained).values
-            quantity = "validation MSE after training"
             yield over_seeds(cube, about["label"], quantity, last)

@@ -1,12 +1,13 @@
 """Forecasting error at each velocity of the test digits.
 
 White outline: the velocities of the training data. Dashed outline: V, the velocities
-that the model keeps a state for. The error is the mean squared error of the prediction
-clipped to [0, 1], averaged over sequences, the frames of the trained horizon, and
-seeds, in thousandths; ∞ where a seed diverged. A model generalises to velocities that
-it never saw where cells between the two outlines are as light as those inside the white
-one. The mark beside the colour bar is the error of the baseline in the legend, averaged
-over all velocities of the first row's test set.
+that the model keeps a state for. The error is the mean squared error over sequences,
+the frames of the trained horizon, and seeds, in thousandths; ∞ where a seed diverged. A
+model generalises to velocities that it never saw where cells between the two outlines
+are as light as those inside the white one. Below a map: means over the velocities
+*seen* in training, those *unseen* but in V, and those *outside* both, and in brackets
+the same of predictions clipped to [0, 1]. The mark beside the colour bar is the error
+of the baseline in the legend, averaged over all velocities of the first row's test set.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from fernn.drawing import parts
 from fernn.drawing.style import PAGE, looks_of, theme
 from fernn.evaluation import aggregate, velocities
-from fernn.evaluation.errors import by_class, clipped
+from fernn.evaluation.errors import QUANTITIES, Measure, by_class, clipped, raw
 from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"velocity": {"statistic": "squared_error", "draw": "grid", "unit": "pixels"}}
-QUANTITIES = {
-    "seen": "clipped test MSE, velocities of training",
-    "unseen": "clipped test MSE, velocities unseen, in V",
-    "outside": "clipped test MSE, velocities unseen, not in V",
+WORDS = {
+    "seen": "velocities of training",
+    "unseen": "velocities unseen, in V",
+    "outside": "velocities unseen, not in V",
 }
 CMAP = "crest"  # light is good
 UNIT = 1e-3  # of the printed errors
@@ -61,7 +62,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     looks = looks_of(cubes, baselines=False)
     label, level = _baseline(cubes[0], grids[0])
     norm = _norm(grids, looks, level)
-    figure = Figure(figsize=(PAGE, 0.5 + 2.0 * len(cubes)))
+    figure = Figure(figsize=(PAGE, 0.7 + 2.0 * len(cubes)))
     panels = figure.subplots(len(cubes), len(looks), squeeze=False)
     for row, cube, grid in zip(panels, cubes, grids, strict=True):
         shown = aggregate.models(cube, baselines=False)
@@ -71,21 +72,42 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
                 continue
             _heat_map(axes, grid.sel(model=name), norm)
             _outlines(axes, grid, cube, shown[name]["velocities"])
+            axes.set_xlabel(_summary(cube, name, shown[name]), size=6)
         heading = textwrap.fill(parts.title(cube), 32)
         row[0].set_ylabel(f"{heading}\nrows (pixel/frame)")
     for axes, look in zip(panels[0], looks.values(), strict=True):
         axes.set_title(look.label, color=look.color)
     for axes in panels[-1]:
-        axes.set_xlabel("columns (pixel/frame)")
+        axes.set_xlabel(f"columns (pixel/frame)\n{axes.get_xlabel()}")
     _colorbar(figure, panels, norm, level)
     _legend(figure, label if level else None)
     return figure
 
 
 def error_grid(cube: xr.Dataset) -> xr.DataArray:
-    """Clipped error (model, velocity_rows, velocity_columns), in thousandths."""
-    error = aggregate.trained_frames(cube)["clamped_squared_error"] / UNIT
+    """Error (model, velocity_rows, velocity_columns), in thousandths."""
+    error = aggregate.trained_frames(cube)["squared_error"] / UNIT
     return velocities.by_velocity(cube, aggregate.worst(error).mean(["seed", "frame"]))
+
+
+def _summary(cube: xr.Dataset, name: str, about: dict) -> str:
+    """The error over each class of velocities, and in brackets of clipped forecasts."""
+    both = [_by_class(cube, name, about, measure) for measure in (raw, clipped)]
+    means = {
+        kind: [parts.short(float(error[kind].mean()) / UNIT) for error in both]
+        for kind in both[0]
+    }
+    told = [f"{kind} {one} ({other})" for kind, (one, other) in means.items()]
+    return "\n".join(filter(None, (", ".join(told[:2]), ", ".join(told[2:]))))
+
+
+def _by_class(
+    cube: xr.Dataset, name: str, about: dict, measure: Measure
+) -> dict[str, np.ndarray]:
+    """The error of each seed for each class of velocities that there is."""
+    error = measure(aggregate.trained_frames(cube), name).mean("frame")
+    found = by_class(cube, error.transpose("seed", "sample"), about)
+    return {kind: seeds for kind, seeds in found.items() if not np.isnan(seeds).any()}
 
 
 def _baseline(cube: xr.Dataset, grid: xr.DataArray) -> tuple[str, float]:
@@ -141,7 +163,7 @@ def _outlines(axes: Axes, grid: xr.DataArray, cube: xr.Dataset, known) -> None:
 
 
 def _colorbar(figure: Figure, panels, norm: LogNorm, level: float) -> None:
-    label = "error (MSE, clipped) × 10³"
+    label = "error (MSE) × 10³"
     scale = ScalarMappable(norm, CMAP)
     bar = figure.colorbar(scale, ax=panels, pad=0.025, aspect=25, label=label)
     bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
@@ -165,15 +187,15 @@ def _legend(figure: Figure, baseline: str | None) -> None:
     if baseline:
         handles.append(Line2D([], [], **MARK))
         labels.append(baseline)
-    parts.legend(figure, handles, labels)
+    note = "below a map: mean error × 10³, in brackets of clipped predictions"
+    parts.legend(figure, handles, labels, note)
 
 
 def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
-    """The error of every model for each class of velocities that it has."""
+    """The errors of every model for each class of velocities that it has."""
     for cube in cubes:
-        near = aggregate.trained_frames(cube)
         for name, about in aggregate.models(cube, baselines=False).items():
-            error = clipped(near, name).mean("frame")
-            for kind, values in by_class(cube, error, about).items():
-                if not np.isnan(values).any():
-                    yield over_seeds(cube, about["label"], QUANTITIES[kind], values)
+            for quantity, measure in QUANTITIES.items():
+                for kind, values in _by_class(cube, name, about, measure).items():
+                    words = f"{quantity}, {WORDS[kind]}"
+                    yield over_seeds(cube, about["label"], words, values)

@@ -27,15 +27,18 @@ def gauss(kernel: int, radius: Tensor) -> Profiles:
 
 
 def rings(kernel: int, radius: Tensor) -> Profiles:
-    """Gaussian rings at whole radii, orders up to 2: the published 3×3 kernels.
+    """Gaussian rings at whole radii, orders up to 2: the published kernels.
 
-    Six real functions on 3×3 pixels, eleven on 5×5.
+    The inmost ring is the centre pixel alone. Six real functions on 3×3 pixels, eleven
+    on 5×5. The widths are those of the library that the paper's code builds on
+    (Weiler & Cesa, General E(2)-equivariant steerable CNNs, 2019; escnn).
     """
-    width = 0.4 if kernel == 3 else 0.6
+    outmost = kernel // 2
     found: Profiles = []
     for order in range(3):
-        for ring in range(kernel // 2 + 1):
+        for ring in range(outmost + 1):
             if order == 0 or ring > 0:
+                width = 0.005 if ring == 0 else 0.4 if ring == outmost else 0.6
                 profile = torch.exp(-((radius - ring) ** 2) / (2 * width**2))
                 found.append((order, profile))
     return found

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from fernn.flows import _harmonic
 from fernn.flows._basis import Basis, harmonics, turned
+from fernn.flows._initial_weights import InitialWeights, draw
 from fernn.flows._tables import Tables
 
 Form = Literal["bank", "harmonic"]
@@ -75,9 +76,6 @@ def cached_kernels(module: nn.Module) -> Iterator[None]:
 class _Convolution(ExpandedKernels):
     """Weights of a basis, without bias: height and width stay, zero beyond the border.
 
-    Initial weights give outputs of a third of the inputs' variance, as torch's own
-    convolutions do.
-
     Args:
         inputs: channels, for each orientation if the input has some.
         outputs: channels likewise.
@@ -85,6 +83,7 @@ class _Convolution(ExpandedKernels):
         orientations: N.
         basis: ``gauss`` or ``rings``.
         turns: relative orientations that the weights differ in.
+        initial: how the weights are drawn, see `fernn.flows._initial_weights.draw`.
     """
 
     def __init__(
@@ -95,15 +94,13 @@ class _Convolution(ExpandedKernels):
         orientations: int,
         basis: Basis = "gauss",
         turns: int = 1,
+        initial: InitialWeights = "uniform",
     ):
         super().__init__()
         self.inputs, self.outputs, self.kernel = inputs, outputs, kernel
         self.orientations, self.basis = orientations, basis
-        orders = harmonics(basis, kernel)[0]
-        functions = sum(2 if order else 1 for order in orders.tolist())
-        bound = 1 / math.sqrt(turns * inputs * len(orders))
-        weight = torch.empty(functions, turns, outputs, inputs)
-        self.weight = nn.Parameter(weight.uniform_(-bound, bound))
+        orders, shape = harmonics(basis, kernel)[0].tolist(), (turns, outputs, inputs)
+        self.weight = nn.Parameter(draw(initial, orders, orientations, shape))
 
     @property
     def rotated(self) -> Float[Tensor, "orientation function tall wide"]:
@@ -172,6 +169,7 @@ class RegularConvolution(_Convolution):
     Args are those of `Lifting`, and:
         form: ``bank`` convolves with all N² kernels; ``harmonic`` works on the Fourier
             transform over orientations, at the cost of N; None for the faster.
+        initial: see `Lifting`.
     """
 
     def __init__(
@@ -182,8 +180,10 @@ class RegularConvolution(_Convolution):
         orientations: int,
         basis: Basis = "gauss",
         form: Form | None = None,
+        initial: InitialWeights = "uniform",
     ):
-        super().__init__(inputs, outputs, kernel, orientations, basis, orientations)
+        group = orientations, basis, orientations
+        super().__init__(inputs, outputs, kernel, *group, initial)
         self.form: str = form or faster(orientations, inputs, kernel, len(self.weight))
         self.tables = Tables(basis, kernel, orientations)
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from fernn.flows._base import Flow, Size, Velocity, frame_of
 from fernn.flows._basis import BASES, KERNELS, Basis
+from fernn.flows._initial_weights import InitialWeights
 from fernn.flows._regular import Lifting, Projection, RegularConvolution
 from fernn.flows._rotate import rotate
 from fernn.velocities import checked, whole
@@ -40,6 +41,8 @@ class Rotation(Flow):
         orientations: N.
         basis: of the kernels, ``gauss`` or the published ``rings``.
         interpolation: ``bicubic`` or ``bilinear``.
+        initial_weights: of the convolutions of frames and of orientations:
+            ``uniform``, or ``he``, the published ones.
 
     Raises:
         UserError: V is empty, a velocity is no whole number of degrees, two are equal,
@@ -55,12 +58,15 @@ class Rotation(Flow):
         orientations: int,
         basis: Basis = "gauss",
         interpolation: Interpolation = "bicubic",
+        initial_weights: InitialWeights = "uniform",
     ):
         orientations = whole(orientations, "orientations must be positive", least=1)
         require_known("basis", basis, BASES)
         require_known("interpolation", interpolation, get_args(Interpolation))
+        require_known("initial_weights", initial_weights, get_args(InitialWeights))
         self.velocities = checked(velocities, ("degrees",), "degrees")
         self.fibre, self.basis, self.interpolation = orientations, basis, interpolation
+        self.initial_weights: InitialWeights = initial_weights
         self.kernel = KERNELS[basis]
         self._slots = {nu[0] % 360: slot for slot, nu in enumerate(self.velocities)}
         if not self.velocities:
@@ -115,11 +121,13 @@ class Rotation(Flow):
 
     def lifting(self, channels: int, hidden: int, kernel: int) -> nn.Module:
         """See `Flow.lifting`."""
-        return Lifting(channels, hidden, kernel, self.fibre, self.basis)
+        group = kernel, self.fibre, self.basis
+        return Lifting(channels, hidden, *group, initial=self.initial_weights)
 
     def convolution(self, inputs: int, outputs: int, kernel: int) -> nn.Module:
         """See `Flow.convolution`."""
-        return RegularConvolution(inputs, outputs, kernel, self.fibre, self.basis)
+        group = kernel, self.fibre, self.basis
+        return RegularConvolution(inputs, outputs, *group, initial=self.initial_weights)
 
     def projection(self, hidden: int, channels: int, kernel: int) -> nn.Module:
         """See `Flow.projection`."""
@@ -151,6 +159,7 @@ def build(
     closed: bool = False,
     basis: Basis = "gauss",
     interpolation: Interpolation = "bicubic",
+    initial_weights: InitialWeights = "uniform",
 ) -> Rotation:
     """V up to ``max_speed`` steps, as a list, or ``closed``: all multiples of a step.
 
@@ -163,6 +172,7 @@ def build(
         closed: whether V is all multiples of a step.
         basis: see `Rotation`.
         interpolation: see `Rotation`.
+        initial_weights: see `Rotation`.
 
     Raises:
         UserError: none or several of the three are given, 360/N is no whole number, or
@@ -177,7 +187,7 @@ def build(
             "a rotation flow takes one of max_speed, velocities and closed,"
             f" got {sum(given)} of them"
         )
-    options = orientations, basis, interpolation
+    options = orientations, basis, interpolation, initial_weights
     if velocities is not None:
         return Rotation([(degrees,) for degrees in velocities], *options)
     if step is None and orientations > 0 and 360 % orientations:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, get_args
 
 import torch
@@ -11,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fernn import cells, flows
-from fernn.cells import Cell, State, Video, check_lift
+from fernn.cells import Cell, Lifted, State, Video, check_lift
 from fernn.models._options import (
     POOLINGS,
     Boundary,
@@ -25,6 +26,7 @@ from labrun.modules import Kind
 
 TASK = "classify"
 Shifts = Literal["flow", "learned"]
+BatchStatistics = Literal["clip", "frame"]
 KERNELS = (5, 3, 3)  # of the encoder's layers
 
 
@@ -45,10 +47,13 @@ class Classifier(nn.Module):
         pooling: over V: ``max``, ``mean`` or ``sum``.
         last: frames at the end whose pooled states are averaged; the paper has 1.
         normalized: whether a batch normalisation stands before the linear layer.
+        batch_statistics: over what the encoder's batch normalisation averages in
+            training: all frames of the ``clip``, or each ``frame`` by itself, as
+            published, which moves the running averages once a frame.
 
     Raises:
-        UserError: no cell, an unknown pooling, a number of channels that is not the
-            cell's, or no frame is averaged.
+        UserError: no cell, an unknown pooling or batch statistics, a number of channels
+            that is not the cell's, or no frame is averaged.
     """
 
     def __init__(
@@ -59,10 +64,13 @@ class Classifier(nn.Module):
         pooling: Pooling = "max",
         last: int = 1,
         normalized: bool = False,
+        batch_statistics: BatchStatistics = "clip",
     ):
         super().__init__()
         check_cell(cell, "classifier")
         require_known("pooling", pooling, POOLINGS)
+        known = get_args(BatchStatistics)
+        require_known("batch_statistics", batch_statistics, known)
         features = cell.hidden * cell.flow.fibre
         if hidden != features:
             raise UserError(
@@ -79,6 +87,7 @@ class Classifier(nn.Module):
         self.cell = cell
         self.pooling: Pooling = pooling
         self.last = last
+        self.batch_statistics: BatchStatistics = batch_statistics
         self.normalize = nn.BatchNorm1d(hidden) if normalized else nn.Identity()
         self.linear = nn.Linear(hidden, classes)
 
@@ -92,13 +101,23 @@ class Classifier(nn.Module):
         states: deque[tuple[int, Tensor]] = deque(maxlen=self.last)
         state = None
         with flows.cached_kernels(self):
-            for time, lifted in enumerate(self.cell.lift(video), start=1):
+            for time, lifted in enumerate(self._lifted(video), start=1):
                 state = self.cell(lifted, state)
                 states.append((time, state))
         pooled = [self._pool(self.cell.lab(state, time)) for time, state in states]
         features = torch.stack(pooled, dim=1)
         seen = self.normalize(features.flatten(0, 1)).view_as(features)
         return self.linear(seen.mean(1))
+
+    def _lifted(self, video: Video) -> Iterable[Lifted]:
+        """The lifted frames, one after the other if each is normalised by itself.
+
+        In evaluation the running averages normalise, and all frames are lifted at once.
+        """
+        if self.training and self.batch_statistics == "frame":
+            frames = video.split(1, dim=1)
+            return (self.cell.lift(each, time)[0] for time, each in enumerate(frames))
+        return self.cell.lift(video)
 
     def _pool(self, state: State) -> Float[Tensor, "batch hidden"]:
         """Over V, then the mean over pixels, channels last as in memory."""
@@ -145,6 +164,7 @@ def build(
     classes: int = 6,
     last: int = 1,
     normalized: bool = False,
+    batch_statistics: BatchStatistics = "clip",
     execution: cells.Execution = "auto",
     mixing: cells.Mixing = "none",
     mixing_radius: int = 1,
@@ -171,4 +191,5 @@ def build(
         own |= {"mixing": mixing, "mixing_radius": mixing_radius}
     built = cells.build(cell or own, flows.build(flow, size), hidden)
     built.register_module("conv_u", encoder(hidden, boundary))
-    return Classifier(built, hidden, classes, pooling, last, normalized)
+    options = pooling, last, normalized, batch_statistics
+    return Classifier(built, hidden, classes, *options)

@@ -11,21 +11,24 @@ from fernn.models._options import Boundary, padding_mode
 from fernn.velocities import whole
 
 TASK = "classify"
-WIDTHS, STRIDES = (1, 2, 2, 4, 4), (1, 2, 1, 2, 1)  # of the stages; strides in time
+# Of the stages: width as a multiple of the first, stride in time, stride in space.
+STAGES = ((1, 2, 1), (2, 1, 2), (2, 1, 1), (4, 1, 2), (4, 1, 1))
 CHANNELS = 1  # of a frame
 
 
 class _Stage(nn.Module):
     """Convolution over 3×3×3, batch normalisation, ReLU."""
 
-    def __init__(self, inner: int, outer: int, stride: int, circular: bool):
+    def __init__(
+        self, inner: int, outer: int, stride: tuple[int, int, int], circular: bool
+    ):
         super().__init__()
         self.circular = circular
         self.convolve = nn.Conv3d(
             inner,
             outer,
             3,
-            stride=(stride, 1, 1),
+            stride=stride,
             padding=(1, 0, 0) if circular else 1,
             bias=False,
         )
@@ -33,7 +36,7 @@ class _Stage(nn.Module):
 
     def forward(
         self, signal: Float[Tensor, "batch inner time height width"]
-    ) -> Float[Tensor, "batch outer fewer height width"]:
+    ) -> Float[Tensor, "batch outer fewer lower narrower"]:
         if self.circular:  # in space; time is no torus
             signal = nn.functional.pad(signal, (1, 1, 1, 1, 0, 0), mode="circular")
         return self.normalize(self.convolve(signal)).relu()
@@ -42,9 +45,10 @@ class _Stage(nn.Module):
 class Conv3d(nn.Module):
     """Five stages, a mean over space and time, and a linear layer.
 
-    At the published size (a base width of 16, 6 classes) it has 208,598 parameters. The
-    paper tells the widths and that it strides in time; that the second and the fourth
-    stage do, and none in space, is ours.
+    The first stage strides by 2 in time, the second and the fourth by 2 in space, as in
+    the published code. At its size (a base width of 16, 6 classes) there are 208,598
+    parameters, and 16 frames of 32×32 pixels become 8 of 32×32, 16×16 twice, and 8×8
+    twice.
 
     Args:
         width: channels of the first stage; later ones have two and four times as many.
@@ -58,12 +62,14 @@ class Conv3d(nn.Module):
     def __init__(self, width: int = 16, classes: int = 6, boundary: Boundary = "zero"):
         super().__init__()
         width = whole(width, "width must be positive", least=1)
-        widths = [CHANNELS, *(width * factor for factor in WIDTHS)]
-        pairs = zip(widths[:-1], widths[1:], STRIDES, strict=True)
         circular = padding_mode(boundary) == "circular"
-        stages = [_Stage(inner, outer, step, circular) for inner, outer, step in pairs]
+        stages, inner = [], CHANNELS
+        for factor, time, space in STAGES:
+            outer = width * factor
+            stages.append(_Stage(inner, outer, (time, space, space), circular))
+            inner = outer
         self.stages = nn.Sequential(*stages)
-        self.linear = nn.Linear(widths[-1], classes)
+        self.linear = nn.Linear(inner, classes)
 
     def forward(
         self, video: Float[Tensor, "batch time 1 height width"]

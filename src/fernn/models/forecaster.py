@@ -213,6 +213,7 @@ def build(
     kernel: int | None = None,
     activation: cells.Activation = "relu",
     initial: cells.Initial = "random",
+    order: cells.Order = "convolve_first",
     rollout: str | dict[str, Any] = "free",
     pooling: Pooling = "max",
     checkpoint: Checkpoint = "none",
@@ -226,14 +227,15 @@ def build(
     """A forecaster from a specification; see `Forecaster`.
 
     The `cell` is ``{"kind": ..., **its arguments}``; None stands for the kind
-    ``flow_equivariant`` with the kernel, activation, initial, execution and mixing
-    given here.
+    ``flow_equivariant`` with the kernel, activation, initial, order, execution and
+    mixing given here.
     """
     own = {
         "kind": "flow_equivariant",
         "kernel": kernel,
         "activation": activation,
         "initial": initial,
+        "order": order,
         "execution": execution,
         "mixing": mixing,
         "mixing_radius": mixing_radius,

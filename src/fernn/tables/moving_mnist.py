@@ -46,12 +46,14 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
 def _row(cube: xr.Dataset, called: str, name: str, about: dict) -> dict:
     own = cube.sel(model=name)
     size = "" if cube.attrs["published_size"] else f"{cube.attrs['budget']} size"
+    count, baseline = cube.sizes["seed"], about["role"] == "baseline"
+    seeds = "" if baseline else f"{count} seed{'' if count == 1 else 's'}"
     error = aggregate.worst(own["mse"]).mean(("sample", "frame"))
-    mean, std = aggregate.mean_and_std(error, about["role"] == "baseline")
+    mean, std = aggregate.mean_and_std(error, baseline)
     means = {key: float(own[key].mean()) for key in ("mae", "ssim", "psnr")}
     return {
         "model": about["label"],
-        "source": ", ".join(filter(None, ("ours", called, size))),
+        "source": ", ".join(filter(None, ("ours", called, seeds, size))),
         "millions": about["parameters"] / 1e6,
         "epochs": about["epochs"],
         "mse_mean": mean,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -26,11 +27,13 @@ class Objective:
         split: where the sequences come from.
         settings: see `Settings`.
         strategy: what it changes of it.
+        losses: those looked up so far, by the task's own.
     """
 
     split: Sequences
     settings: Settings
     strategy: Strategy
+    losses: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
     def loss(self, network: Any, place: tuple[int, int], step: int) -> torch.Tensor:
         """The loss of a piece of the batch of a step; a mean over its samples.
@@ -49,15 +52,21 @@ class Objective:
         epoch = step // settings.steps_per_epoch
         seen, target = task.batch(split, *place, settings.context, ahead, epoch)
         output = strategy.call(network, seen, target)
-        loss = configured(LOSSES, settings.loss or task.LOSS, "loss")
         penalty = strategy.penalty(network, seen, output, target)
-        value = loss(output, target) + penalty
+        value = self._loss_of(task)(output, target) + penalty
         if value.ndim:
             raise UserError(
                 "a loss and a penalty are one number, the mean over the samples; got"
                 f" the shape {tuple(value.shape)}"
             )
         return value
+
+    def _loss_of(self, task: Any) -> Callable[..., Any]:
+        """Looked up once for a task; a strategy may change the task between steps."""
+        if task.LOSS not in self.losses:
+            spec = self.settings.loss or task.LOSS
+            self.losses[task.LOSS] = configured(LOSSES, spec, "loss")
+        return self.losses[task.LOSS]
 
 
 def accumulate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -49,7 +50,7 @@ def train(
 
     Args:
         model: called with what the task gives; see `fernn.training.tasks`.
-        train_split: fresh sequences in every epoch.
+        train_split: redrawn in every epoch, or never, as its recipe says.
         validation_split: fixed; its error decides which epoch's weights are kept.
         settings: see `Settings`.
         states: where to save and continue; None neither saves nor continues.
@@ -69,69 +70,129 @@ def train(
         Interrupted: SIGTERM, SIGUSR1 or the time limit came; the state is saved.
     """
     train_split, validation_split = Ahead(train_split), Ahead(validation_split)
-    fabric = make_fabric(devices, settings.precision)
-    strategy = strategy or strategies.build(model, settings)
-    optimiser = optimisers.build(
-        settings.optimiser, strategy.parameters(model), settings.learning_rate
-    )
-    parts = {"model": model, "optimiser": optimiser, "strategy": strategy}
-    network, stepper = fabric.setup(model, optimiser)
-    run = _restore(fabric, states, settings, parts)
-    objective = Objective(train_split, settings, strategy)
-    for record in run["records"]:
+    run = _Run.begin(model, train_split, settings, states, strategy, devices)
+    at = run.at
+    for record in at["records"]:
         on_epoch(record)
     with stop_requests(seconds) as stopping:
-        while run["step"] < settings.steps:
-            strategy.before_step(run, optimiser)
-            for group in optimiser.param_groups:
-                group["lr"] = settings.rate(run["step"])
-            loss = mean_over_devices(fabric, _gradient(fabric, network, objective, run))
-            _require_finite("loss", loss, run, settings)
-            norm = fabric.clip_gradients(
-                network, stepper, max_norm=settings.clip, error_if_nonfinite=False
-            )
-            assert norm is not None  # it is one of a norm that was limited
-            _require_finite("gradient", norm.item(), run, settings)
-            stepper.step()
-            strategy.after_step(run)
-            run["step"] += 1
-            run["loss"] += loss
-            piece = {"micro_batch": run["piece"]}
-            on_step({"updates": run["step"], "train/batch_loss": loss, **piece})
-            asked = mean_over_devices(fabric, float(bool(stopping.reason))) > 0
-            ended = run["step"] % settings.steps_per_epoch == 0
+        while at["step"] < settings.steps:
+            on_step(run.step())
+            stop = mean_over_devices(run.fabric, float(bool(stopping.reason))) > 0
+            ended = at["step"] % settings.steps_per_epoch == 0
             if ended:
-                with strategy.as_used(model):
-                    _end_epoch(fabric, model, validation_split, settings, run)
-                strategy.after_epoch(run)
-                run["records"][-1] |= strategy.report()
-            if states and (ended or asked) and fabric.is_global_zero:
-                held = {name: part.state_dict() for name, part in parts.items()}
-                states.save(run, held, finished=run["step"] == settings.steps)
+                run.end_epoch(validation_split)
+            if states and (ended or stop) and run.fabric.is_global_zero:
+                held = {name: part.state_dict() for name, part in run.parts.items()}
+                states.save(at, held, finished=at["step"] == settings.steps)
             if ended:
-                on_epoch(run["records"][-1])
-            if asked and run["step"] < settings.steps:
-                raise Interrupted(stopping.reason or "another device", run["step"])
-    return run["records"], run["best"]
+                on_epoch(at["records"][-1])
+            if stop and at["step"] < settings.steps:
+                raise Interrupted(stopping.reason or "another device", at["step"])
+    return at["records"], at["best"]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A training run on its device.
+
+    Attributes:
+        fabric: which device this is, and of how many.
+        model: whose weights are kept.
+        network: the same as it is called, on one device or several.
+        optimiser: of its parameters.
+        stepper: the same as it is stepped.
+        objective: what is minimised, with the settings and the strategy.
+        at: the ``step`` done last, the epoch's ``loss`` so far, the ``records`` of
+            epochs, the ``best`` weights and the ``piece`` of a batch that fits in
+            memory.
+    """
+
+    fabric: Fabric
+    model: nn.Module
+    network: Any
+    optimiser: torch.optim.Optimizer
+    stepper: Any
+    objective: Objective
+    at: dict[str, Any]
+
+    @classmethod
+    def begin(
+        cls,
+        model: nn.Module,
+        split: Sequences,
+        settings: Settings,
+        states: RollingStates | None,
+        strategy: Strategy | None,
+        devices: int,
+    ) -> _Run:
+        """From the newest saved state, or the beginning; see `train`."""
+        fabric = make_fabric(devices, settings.precision)
+        strategy = strategy or strategies.build(model, settings)
+        optimiser = optimisers.build(
+            settings.optimiser, strategy.parameters(model), settings.learning_rate
+        )
+        network, stepper = fabric.setup(model, optimiser)
+        objective = Objective(split, settings, strategy)
+        at = {"step": 0, "loss": 0.0, "records": [], "best": None}
+        at["piece"] = settings.batch // fabric.world_size
+        run = cls(fabric, model, network, optimiser, stepper, objective, at)
+        _restore(fabric, states, at, run.parts)
+        return run
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What has a state to be saved."""
+        strategy = self.objective.strategy
+        return {"model": self.model, "optimiser": self.optimiser, "strategy": strategy}
+
+    def step(self) -> Record:
+        """One step of the optimiser; returns what there is to tell of it."""
+        at, settings = self.at, self.objective.settings
+        strategy, fabric = self.objective.strategy, self.fabric
+        strategy.before_step(at, self.optimiser)
+        for group in self.optimiser.param_groups:
+            group["lr"] = settings.rate(at["step"])
+        loss = _gradient(fabric, self.network, self.objective, at)
+        loss = mean_over_devices(fabric, loss)
+        _require_finite("loss", loss, at, settings)
+        norm = fabric.clip_gradients(
+            self.network, self.stepper, max_norm=settings.clip, error_if_nonfinite=False
+        )
+        assert norm is not None  # it is one of a norm that was limited
+        _require_finite("gradient", norm.item(), at, settings)
+        self.stepper.step()
+        strategy.after_step(at)
+        at["step"] += 1
+        at["loss"] += loss
+        piece = {"micro_batch": at["piece"]}
+        return {"updates": at["step"], "train/batch_loss": loss, **piece}
+
+    def end_epoch(self, split: Sequences) -> None:
+        """Validate the model as it will be used, and record."""
+        strategy, settings = self.objective.strategy, self.objective.settings
+        with strategy.as_used(self.model):
+            _end_epoch(self.fabric, self.model, split, settings, self.at)
+        strategy.after_epoch(self.at)
+        self.at["records"][-1] |= strategy.report()
 
 
 def _restore(
     fabric: Fabric,
     states: RollingStates | None,
-    settings: Settings,
+    run: dict[str, Any],
     parts: dict[str, Any],
-) -> dict[str, Any]:
-    """Where to go on: the newest saved state, or the beginning."""
+) -> None:
+    """Go on from the newest saved state, if there is one."""
     saved = states.load() if states and fabric.is_global_zero else None
     if fabric.world_size > 1:
         saved = fabric.broadcast(saved)
     if saved is None:
-        piece = settings.batch // fabric.world_size
-        return {"step": 0, "loss": 0.0, "records": [], "best": None, "piece": piece}
-    run, held = saved
+        return
+    at, held = saved
+    run.clear()
+    run.update(at)
     for name in parts.keys() & held.keys():  # older states have no strategy
         parts[name].load_state_dict(held[name])
-    return run
 
 
 def _gradient(

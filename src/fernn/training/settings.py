@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from labrun.errors import UserError, nearest, require_known
 from labrun.modules import configured, named
@@ -12,6 +12,10 @@ from labrun.modules import configured, named
 SCHEDULES = "fernn.training.schedules"
 KINDS = {"loss", "optimiser", "schedule", "strategy"}  # settings that name kinds
 Precision = Literal["float32", "tf32", "bfloat16"]
+SeedDraws = Literal["all", "weights"]
+# The seed of all trials. A processor's generator of torch takes the lowest 32 bits of a
+# seed: this one is the largest, and a configuration may give lower ones only.
+TUNING_SEED = 2**32 - 1
 PRECISIONS: dict[Precision, Any] = {  # and what Lightning calls them
     "float32": "32-true",
     "tf32": "32-true",
@@ -37,7 +41,7 @@ class Settings:
 
     Attributes:
         batch: sequences in an optimiser step.
-        sequences: fresh sequences in an epoch.
+        sequences: in an epoch; the data say whether each epoch draws others.
         epochs: how many.
         context: observed frames.
         horizon: predicted frames.
@@ -52,7 +56,9 @@ class Settings:
         precision: ``float32``; ``tf32``, which rounds the factors of products to 10
             bits where a GPU can; or ``bfloat16``, which keeps states with 8 bits, and
             weights, norms and losses in single precision.
-        seed: of the weights and of the horizons.
+        seed: of the run: its weights, its horizons and what `seed_draws` says.
+        seed_draws: ``all``, the run's own training stream and validation sequences; or
+            ``weights``, and the data are the same for all seeds.
         loss: see `fernn.training.losses`; None for that of the task.
         optimiser: see `fernn.training.optimisers`; None for Adam.
         strategy: one, or a list, see `fernn.training.strategies`; None for none.
@@ -71,6 +77,7 @@ class Settings:
     clip: float = 1.0
     precision: Precision = "float32"
     seed: int = 0
+    seed_draws: SeedDraws = "all"
     loss: Spec | None = None
     optimiser: Spec | None = None
     strategy: Spec | list[Spec] | None = None
@@ -174,6 +181,7 @@ def settings(spec: dict[str, Any], seed: int) -> Settings:
     _require_frames(made)
     configured(SCHEDULES, made.schedule, "factor")
     require_known("precision", made.precision, PRECISIONS)
+    require_known("seed_draws", made.seed_draws, get_args(SeedDraws))
     if made.steps < 1:
         raise UserError(
             f"{made.sequences} sequences in {made.epochs} epochs give no step of"

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int, UInt8
 
 from fernn.videos.draws import COMPONENTS, Rows
 from labrun.errors import UserError
+from labrun.random_words import words
 
 if TYPE_CHECKING:  # to draw a recipe takes no torch
     import torch
@@ -40,6 +41,7 @@ class Videos(ABC):
         self._scale = float(atlas.image.attrs["scale"])
         columns = recipe.data_vars.items()
         self._rows = {str(k): v.values.astype(np.int64) for k, v in columns}
+        self._ordered: tuple[int, np.ndarray] = 0, np.arange(len(self))
 
     def __len__(self) -> int:
         return self.recipe.sizes["sample"]
@@ -47,11 +49,24 @@ class Videos(ABC):
     def rows(self, epoch: int, first: int, count: int) -> Rows:
         """The columns of the samples ``first … first + count``, or to the last one.
 
-        Epoch 0 is the recipe's own table; later ones are drawn as it was.
+        Epoch 0 is the recipe's own table; later ones are drawn as it was. With
+        ``redraw: never`` they have the same samples in another order.
         """
-        if epoch:
+        chosen: slice | np.ndarray = slice(first, first + count)
+        if epoch and self.recipe.attrs.get("redraw") != "never":
             return self.redrawn(epoch, first, min(count, len(self) - first))
-        return {name: all[first : first + count] for name, all in self._rows.items()}
+        if epoch:
+            chosen = self._order(epoch)[chosen]
+        return {name: all[chosen] for name, all in self._rows.items()}
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """The samples in the order of an epoch."""
+        if epoch != self._ordered[0]:
+            about = self.recipe.attrs
+            where = about["seed"], f"{about['split']}/order", epoch
+            keys = words(*where, 0, len(self), 1)[:, 0]
+            self._ordered = epoch, np.argsort(keys, kind="stable")
+        return self._ordered[1]
 
     def tensor(self, values: np.ndarray) -> Tensor:
         """Numbers of `rows`, on the device."""

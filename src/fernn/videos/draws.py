@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -18,6 +18,7 @@ from labrun.random_words import words
 Rows = dict[str, np.ndarray]  # columns of a recipe by name, samples first
 Velocity = tuple[int, ...]
 COMPONENTS = ("rows", "columns")
+Redraw = Literal["epoch", "never"]  # when the sequences of a split are drawn anew
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,6 +11,7 @@ import xarray as xr
 from fernn.videos.base import Device, Tensor
 from labrun.errors import UserError
 from labrun.modules import load
+from labrun.random_words import derived
 from labrun.storage import read_dataset
 
 
@@ -39,15 +41,29 @@ class Labelled(Sequences, Protocol):
 
 
 def synthesize(spec: dict[str, Any], atlas: xr.Dataset) -> xr.Dataset:
-    """The recipe that a specification asks for; ``kind`` names its module."""
+    """The recipe that a specification asks for; ``kind`` names its module.
+
+    It keeps the specification, so that `open_sequences` can draw it for a run's seed.
+    """
     options = dict(spec)
-    return load("fernn.data", options.pop("kind")).synthesize(atlas, **options)
+    made = load("fernn.data", options.pop("kind")).synthesize(atlas, **options)
+    return made.assign_attrs(specification=json.dumps(spec, sort_keys=True))
 
 
 def open_sequences(
-    recipe: Path | str, atlas: Path | str, device: Device = "cpu"
+    recipe: Path | str,
+    atlas: Path | str,
+    device: Device = "cpu",
+    run_seed: int | None = None,
 ) -> Sequences:
     """The videos of a recipe file, on a device.
+
+    Args:
+        recipe: from `synthesize`.
+        atlas: the same one.
+        device: where the frames are made.
+        run_seed: draw all samples of all epochs anew, from the recipe's specification
+            and a seed derived from its own and this one; None for the recipe as it is.
 
     Raises:
         UserError: a file is missing, or it is no recipe or not of that atlas.
@@ -56,8 +72,32 @@ def open_sequences(
     kind = table.attrs.get("kind")
     if not isinstance(kind, str):
         raise UserError(f"{recipe}: is no recipe: its kind is {kind!r}")
-    made = load("fernn.data", kind)
+    made, images = load("fernn.data", kind), read_dataset(atlas)
     try:
-        return made.Sequences(table, read_dataset(atlas), device)
+        if run_seed is not None:
+            spec = _specification(recipe, table)
+            table = synthesize(_of_run(spec, run_seed), images)
+        return made.Sequences(table, images, device)
     except KeyError as error:
         raise UserError(f"{recipe}: is no recipe of {kind}: it lacks {error}") from None
+
+
+def _specification(path: Path | str, recipe: xr.Dataset) -> dict[str, Any]:
+    """What a recipe was drawn from.
+
+    Raises:
+        UserError: it does not say so, as those of earlier versions.
+    """
+    try:
+        spec = json.loads(recipe.attrs.get("specification", ""))
+    except (TypeError, ValueError):
+        spec = None
+    if not isinstance(spec, dict) or spec.get("kind") != recipe.attrs["kind"]:
+        raise UserError(f"{path}: says not how it was drawn; synthesize it again")
+    return spec
+
+
+def _of_run(spec: dict[str, Any], seed: int) -> dict[str, Any]:
+    """The specification for a run's seed; without one of its own nothing is drawn."""
+    own = {"seed": derived(spec["seed"], "run", seed)} if "seed" in spec else {}
+    return {**spec, **own}

@@ -20,6 +20,7 @@ from fernn.cells.flow_equivariant.plain import (
     Activation,
     FlowEquivariantCell,
     Initial,
+    Order,
 )
 from fernn.flows import Flow
 from labrun.errors import require_known
@@ -31,10 +32,12 @@ __all__ = [
     "FlowEquivariantCell",
     "Initial",
     "Mixing",
+    "Order",
     "build",
     "choose",
     "executions",
     "mixing_objection",
+    "order_objection",
 ]
 
 
@@ -57,6 +60,7 @@ def build(
     kernel: int | None = None,
     activation: Activation = "relu",
     initial: Initial = "random",
+    order: Order = "convolve_first",
     execution: Execution = "auto",
     mixing: Mixing = "none",
     mixing_radius: int = 1,
@@ -70,6 +74,7 @@ def build(
         kernel: side of the kernels; None for the flow's own.
         activation: see `FlowEquivariantCell`.
         initial: likewise.
+        order: likewise.
         execution: of `executions`; ``auto`` chooses what suits the flow, by a rule, and
             says once on standard error which and why.
         mixing: of the slots, see `_mixing`: ``none``, ``lattice``, ``full``.
@@ -77,7 +82,7 @@ def build(
 
     Raises:
         UserError: there is no such execution or mixing, or it cannot run this flow,
-            kernel or mixing.
+            kernel, order or mixing.
     """
     require_known("execution", execution, executions())
     check_flow(flow)
@@ -88,12 +93,16 @@ def build(
         "kernel": kernel,
         "activation": activation,
         "initial": initial,
+        "order": order,
     }
     if mixing != "none":
         if execution == "auto":
             _say("plain", f"slots are mixed ({mixing})")
         return _mixing.build(mixing, execution, flow, radius=mixing_radius, **options)
-    if execution == "auto":
+    if execution == "auto" and order == "move_first":
+        execution = "plain"
+        _say(execution, f"each step moves before it convolves ({order})")
+    elif execution == "auto":
         execution, why = choose(flow, hidden, kernel)
         _say(execution, why)
     return load(__name__, execution).build(flow, **options)
@@ -118,6 +127,13 @@ def choose(flow: Flow, hidden: int, kernel: int) -> tuple[str, str]:
                 return name, why
             lost.append(why)
     return "fused", "; ".join(lost) or "for translations"
+
+
+def order_objection(order: str, execution: str) -> str | None:
+    """Why an execution has not that order of a step; None if it has."""
+    if order != "move_first" or execution in ("auto", "plain"):
+        return None
+    return f"{execution!r} convolves first (order {order!r}); use plain"
 
 
 @functools.cache

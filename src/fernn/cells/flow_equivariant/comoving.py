@@ -29,6 +29,8 @@ class ComovingCell(FlowEquivariantCell):
     Args are those of `FlowEquivariantCell`.
     """
 
+    orders = ("convolve_first",)
+
     @classmethod
     def objection(cls, flow: Flow) -> str | None:
         """None: every flow has its frame."""

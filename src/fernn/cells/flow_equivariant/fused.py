@@ -56,6 +56,7 @@ class FusedCell(FlowEquivariantCell):
         UserError: the flow is not a translation.
     """
 
+    orders = ("convolve_first",)
     shift_pad: Tensor
     unshift_pad: Tensor
     shift: Tensor

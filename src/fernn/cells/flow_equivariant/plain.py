@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from einops import rearrange
@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from fernn.cells._base import Cell, Lifted, State
 from fernn.cells._checks import check_step
 from fernn.flows import Flow
-from labrun.errors import require_known
+from labrun.errors import UserError, require_known
 
 Activation = Literal["relu", "tanh"]
 Initial = Literal["random", "symmetric"]
+Order = Literal["convolve_first", "move_first"]
 ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "tanh": torch.tanh,
@@ -43,11 +44,21 @@ class FlowEquivariantCell(Cell):
         kernel: side of the kernels, odd; None for the flow's own.
         activation: ``relu`` or ``tanh``.
         initial: the recurrent kernel, see `initialise`: ``random`` or ``symmetric``.
+        order: of a step: ``convolve_first``, as in the equation, or ``move_first``,
+            :math:`[\psi_1(\nu) \cdot h_t(\nu)] \star W`, as the paper's code. The two
+            are one network where the convolution commutes with the action exactly, as
+            for translations; not where the action interpolates.
+
+    Attributes:
+        orders: those that an execution can have; others have the first alone.
 
     Raises:
-        UserError: no flow, an unknown activation or initial kernel, an even kernel, a
-            size below one, or a flow that this cell has an objection to.
+        UserError: no flow, an unknown activation, initial kernel or order, an order
+            that the execution has not, an even kernel, a size below one, or a flow that
+            this cell has an objection to.
     """
+
+    orders: ClassVar[tuple[Order, ...]] = get_args(Order)
 
     def __init__(
         self,
@@ -57,12 +68,20 @@ class FlowEquivariantCell(Cell):
         kernel: int | None = None,
         activation: Activation = "relu",
         initial: Initial = "random",
+        order: Order = "convolve_first",
     ):
         super().__init__(flow, channels, hidden, kernel)
         require_known("activation", activation, ACTIVATIONS)
         require_known("initial", initial, get_args(Initial))
+        require_known("order", order, get_args(Order))
+        if order not in self.orders:
+            raise UserError(
+                f"a {type(self).__name__} convolves first, got order {order!r};"
+                " use execution 'plain'"
+            )
         self.activation: Activation = activation
         self.initial: Initial = initial
+        self.order: Order = order
         self.conv_h = self.layer("convolution", self.hidden, self.hidden)
         initialise(self.conv_h, initial)
 
@@ -81,7 +100,10 @@ class FlowEquivariantCell(Cell):
         if state is None:
             assert lifted is not None
             return self.for_each_slot(self._activate(lifted))
-        moved = self.move(self.convolve(state))
+        if self.order == "move_first":
+            moved = self.convolve(self.move(state))
+        else:
+            moved = self.move(self.convolve(state))
         return self._activate(moved if lifted is None else moved + lifted)
 
     def convolve(self, state: State) -> State:

@@ -21,6 +21,12 @@ from labrun.modules import keywords, load, named, names, require_options
 DEFAULT = "Adam"
 OWN = "fernn.training.optimisers"
 GIVEN = ("self", "params", "lr")  # by the loop
+REFUSED = {  # options of torch that training has no use for
+    "capturable": "no step is recorded in a CUDA graph",
+    "differentiable": "no gradient of a step is taken",
+    "maximize": "training minimises its loss",
+}
+SPEED = ("foreach", "fused")  # options of torch about how a step is computed
 
 
 def build(
@@ -36,6 +42,8 @@ def build(
     given = named(spec or DEFAULT)
     kind = str(given.pop("kind", None))
     known = options(kind)
+    for name in given.keys() & REFUSED.keys() - known.keys():
+        raise UserError(f"{name} of {kind} cannot be set: {REFUSED[name]}")
     require_options(kind, given, known)
     for name, value in given.items():
         _require_type(kind, name, value, known[name].default)
@@ -59,7 +67,15 @@ def options(kind: str) -> dict[str, inspect.Parameter]:
         known = [*_classes(), *names(OWN)]
         raise UserError(f"no optimiser {kind!r}; {nearest(kind, known)}")
     arguments = inspect.signature(_classes()[kind]).parameters
-    return {name: each for name, each in arguments.items() if name not in GIVEN}
+    excluded = {*GIVEN, *REFUSED}
+    return {name: each for name, each in arguments.items() if name not in excluded}
+
+
+def tunable(kind: str) -> dict[str, inspect.Parameter]:
+    """Those options that can change what is learnt; raises as `options`."""
+    known = options(kind)
+    excluded = () if kind in names(OWN) else SPEED
+    return {name: each for name, each in known.items() if name not in excluded}
 
 
 def _require_type(kind: str, name: str, value: Any, default: Any) -> None:

@@ -30,6 +30,7 @@ from fernn.cells.flow_equivariant.fused import FusedCell
 from fernn.cells.flow_equivariant.plain import FlowEquivariantCell
 from fernn.flows import Flow
 from fernn.flows._basis import Basis
+from fernn.flows._initial_weights import InitialWeights
 from fernn.flows._numerics import autocast
 from fernn.flows._regular import RegularConvolution
 from fernn.flows.rotation import Rotation
@@ -166,7 +167,7 @@ class TritonComovingCell(ComovingCell):
         """See `Cell.layer`."""
         flow = self.flow
         if role == "convolution" and isinstance(flow, Rotation):
-            group = self.kernel, flow.fibre, flow.basis
+            group = self.kernel, flow.fibre, flow.basis, flow.initial_weights
             return KernelConvolution(inputs, outputs, *group)
         return super().layer(role, inputs, outputs)
 
@@ -184,8 +185,10 @@ class KernelConvolution(RegularConvolution):
         kernel: int,
         orientations: int,
         basis: Basis = "gauss",
+        initial: InitialWeights = "uniform",
     ):
-        super().__init__(inputs, outputs, kernel, orientations, basis, "harmonic")
+        group = orientations, basis, "harmonic", initial
+        super().__init__(inputs, outputs, kernel, *group)
 
     def apply_kernels(self, signal: Tensor, kernels: Tensor) -> Tensor:
         """See `RegularConvolution.apply_kernels`; without data work is only counted.
