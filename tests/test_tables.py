@@ -110,7 +110,7 @@ def test_a_table_says_what_models_shared_chose_and_left_at_an_edge():
     assert table["rollout"].tolist() == ["repeat"] * 2  # and not that of the protocol
     cost, chosen, beyond = table.attrs["notes"]
     assert cost.startswith("translation: Models share compute: ")
-    assert cost.endswith("for the form that a model is run in: FERNN-V2 0.5 (fused).")
+    assert cost.endswith("as configured or else counted: FERNN-V2 0.5 (fused).")
     told = (
         "Best of 10 trials by the error over 20 frames: FERNN-V2 learning_rate 0.0198"
     )
@@ -119,8 +119,10 @@ def test_a_table_says_what_models_shared_chose_and_left_at_an_edge():
     alike = errors([[[1.0], [2]]], match="epochs")
     table = forecasting_error.tabulate([alike])
     assert table["rollout"].tolist() == ["free"]
-    note = "translation: Models share the number of epochs."
-    assert table.attrs["notes"] == [note]
+    note = "Models share the number of epochs."
+    assert table.attrs["notes"] == [f"translation: {note}"]
+    two = [alike, alike.assign_attrs(experiment="other")]
+    assert forecasting_error.tabulate(two).attrs["notes"] == [note]
 
 
 def test_an_ablation_has_a_row_for_each_model_and_way_of_training():

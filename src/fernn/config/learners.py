@@ -6,6 +6,7 @@ from typing import Any
 
 from fernn.config import options, protocols
 from fernn.config.schema import Budget, Config, Experiment, Model, Search
+from fernn.config.widths import matched, of_spec, reference
 from fernn.training.settings import dotted, specs_of, with_options
 
 OF_DEFAULT_CELL = (  # options of a model, if it has no `cell`
@@ -29,7 +30,23 @@ TRAINING = (  # of a protocol, that can be tuned
 def options_of(
     config: Config, budget: Budget, experiment: Experiment, name: str
 ) -> dict[str, Any]:
-    """A model's options: the budget's sizes, the protocol, then its own entry."""
+    """A model's options: the budget's sizes, the protocol, then its own entry.
+
+    Where models are equally large, one that leaves its width open has that which brings
+    it nearest to the parameters of the reference.
+    """
+    spec = _with_flow(config, budget, experiment, name)
+    first, own = reference(experiment), config.models[name].model_extra or {}
+    is_open = name in experiment.models and "hidden" in spec.keys() - own.keys()
+    if budget.match == "parameters" and is_open and name != first:
+        size, whole = budget.frame_size, _with_flow(config, budget, experiment, first)
+        spec["hidden"] = matched(spec, of_spec(whole, size), size)
+    return spec
+
+
+def _with_flow(
+    config: Config, budget: Budget, experiment: Experiment, name: str
+) -> dict[str, Any]:
     spec = _given(config, budget, experiment, name)
     if isinstance(spec.get("flow"), dict):
         wanted = options.names("flows", spec["flow"]["kind"])

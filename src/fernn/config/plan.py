@@ -14,6 +14,7 @@ from fernn.config.learners import epochs_of, longest, options_of, trained, valid
 from fernn.config.recipes import axis_of, recipes, redraw_of
 from fernn.config.schema import Budget, Config, Experiment, Published
 from fernn.config.shown import GROUPS, items
+from fernn.config.widths import of_spec
 
 
 def plan(config: Config) -> dict[str, Any]:
@@ -157,6 +158,7 @@ def _attrs(
                 "epochs": epochs_of(budget, cost[model], budget.epochs)
                 if model in cost
                 else 0,
+                **_parameters(config, budget, experiment, model),
             }
             for model in (*experiment.models, *experiment.baselines)
         },
@@ -168,6 +170,16 @@ def _published_size(budget: Budget, published: Published | None) -> bool:
     if published is None or not published.sizes:
         return budget.published_size
     return all(getattr(budget, key) == size for key, size in published.sizes.items())
+
+
+def _parameters(
+    config: Config, budget: Budget, experiment: Experiment, name: str
+) -> dict[str, int]:
+    """The number of weights, where it is what models share."""
+    if budget.match != "parameters" or name in experiment.baselines:
+        return {}
+    spec = options_of(config, budget, experiment, name)
+    return {"parameters": of_spec(spec, budget.frame_size)}
 
 
 def _about(

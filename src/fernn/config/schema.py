@@ -201,8 +201,9 @@ class Sizes(Strict):
     )
     sequences: Count = Field(description="in an epoch")
     epochs: Count = Field(description="of a model of cost 1")
-    match: Literal["epochs", "compute"] = Field(
-        description="what models share; compute: epochs / cost"
+    match: Literal["epochs", "compute", "parameters"] = Field(
+        description="what models share; compute: epochs / cost; parameters: epochs, and"
+        " widths that bring them to the parameters of the reference"
     )
     validation: Count = Field(description="sequences")
     tuning: Trials

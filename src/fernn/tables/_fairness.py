@@ -14,8 +14,8 @@ SHARED = {
     "epochs": "Models share the number of epochs",
     "parameters": "Models share epochs and, by their width, the number of parameters",
     "compute": (
-        "Models share compute: epochs are divided by the cost of a training step, as"
-        " configured or counted for the form that a model is run in"
+        "Models share compute: epochs are divided by the cost of a training step in the"
+        " form that a model runs in, as configured or else counted"
     ),
 }
 
@@ -41,12 +41,20 @@ def recipe(cube: xr.Dataset, about: dict[str, Any]) -> dict[str, str | None]:
 
 
 def notes(cubes: Sequence[xr.Dataset]) -> list[str]:
-    """A footnote for each experiment on its match, and on its search if it has one."""
-    found = {}
+    """Footnotes of experiments on what is matched, and on searches if they have any.
+
+    What is the same in several is told once.
+    """
+    found: dict[str, dict[str, None]] = {}
     for cube in cubes:  # an experiment may have several
-        name = cube.attrs["experiment"]
-        found[name] = [f"{name}: {text}" for text in _of(cube)]
-    return [note for several in found.values() for note in several]
+        for text in _of(cube):
+            found.setdefault(text, {})[cube.attrs["experiment"]] = None
+    every = {cube.attrs["experiment"] for cube in cubes}
+    heads = {
+        text: "" if len(names) == len(every) > 1 else f"{', '.join(names)}: "
+        for text, names in found.items()
+    }
+    return [f"{heads[text]}{text}" for text in found]
 
 
 def _of(cube: xr.Dataset) -> Iterator[str]:
