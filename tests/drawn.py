@@ -23,7 +23,7 @@ WHITE = "#ffffff"
 
 def model(label: str, color: str, velocities: Sequence, **changes) -> dict:
     about = {"label": label, "color": color, "velocities": velocities, "cost": 1.0}
-    return about | {"role": "model", "drawn": False} | changes
+    return about | {"role": "model", "oracle": False, "drawn": False} | changes
 
 
 MODELS = {

@@ -1,8 +1,7 @@
-"""Small cubes with plausible numbers, one builder per axis; no training, no torch.
+"""Small cubes of errors, accuracies and costs, plausible; no training, no torch.
 
 FERNN-V2 has a low error, FERNN-V1 a middle one, the G-RNN a high one, baselines are
-constant, and one seed of FERNN-V2 drifts beyond the frames of its training. Hidden
-states are those of a linear recurrence that is equivariant.
+constant, and one seed of FERNN-V2 drifts beyond the frames of its training.
 """
 
 from __future__ import annotations
@@ -11,33 +10,12 @@ import itertools
 import json
 
 import numpy as np
-import pytest
 import xarray as xr
 
 SIZE = 12
-GLYPH = """
-.####.
-....#.
-...#..
-.####.
-..#...
-.#....
-"""
 CONTEXT, HORIZON, LONG = 5, 5, 20
 SEEDS = (0, 1, 2)
 LEVEL = {"grnn": 0.05, "fernn_v1": 0.02, "fernn_v2": 0.002, "copy_last": 0.15}
-
-
-def digit() -> np.ndarray:
-    ink = np.array([[char == "#" for char in row] for row in GLYPH.split()])
-    frame = np.zeros((SIZE, SIZE), np.float32)
-    frame[2 : 2 + ink.shape[0], 3 : 3 + ink.shape[1]] = ink
-    return frame
-
-
-def video(frame: np.ndarray, flow: tuple[int, int], count: int) -> np.ndarray:
-    moved = [(t * flow[0], t * flow[1]) for t in range(count)]
-    return np.stack([np.roll(frame, shift, (0, 1)) for shift in moved])
 
 
 def square(speed: int) -> list[list[int]]:
@@ -49,7 +27,7 @@ def model(label: str, speed: int, cost: float, **changes) -> dict:
     about = {"label": label, "kind": "forecaster"}
     about |= {"role": "model", "reference": False, "drawn": False, "published": None}
     about |= {"velocities": square(speed), "parameters": 1305, "cost": cost}
-    about |= {"role": "model", "reference": False, "drawn": False}
+    about |= {"oracle": False}
     return about | {"epochs": 10} | changes
 
 
@@ -63,7 +41,7 @@ MODELS = {
     "fernn_v1": model("FERNN-V1", 1, 0.62, epochs=16),
     "fernn_v2": model("FERNN-V2", 2, 1.0),
     "copy_last": baseline("copy last frame", drawn=True),
-    "copy_moved": baseline("copy moved (oracle)"),
+    "copy_moved": baseline("copy moved (oracle)", oracle=True),
 }
 TRAINED = [name for name, about in MODELS.items() if about["role"] == "model"]
 
@@ -256,66 +234,6 @@ def equivariance(**changes) -> xr.Dataset:
     )
 
 
-def rollouts(**changes) -> xr.Dataset:
-    flows = [(1, 2), (-2, 1)]
-    count, last = CONTEXT + 7 * HORIZON, 7 * HORIZON
-    rng = np.random.default_rng(4)
-    truth = np.stack([video(digit(), flow, count) for flow in flows])
-    shape = (len(TRAINED), 2, *truth.shape)
-    prediction = np.full(shape, np.nan, np.float32)
-    near = [*itertools.product((-1, 0, 1), repeat=2)]
-    for i, name in enumerate(TRAINED):
-        seen = truth[:, CONTEXT:]
-        soft = np.mean([np.roll(seen, shift, (-2, -1)) for shift in near], axis=0)
-        grow = 1 - np.exp(-np.arange(1, last + 1) * LEVEL[name])[:, None, None]
-        noise = rng.normal(0, LEVEL[name], (2, *seen.shape))
-        prediction[i, :, :, CONTEXT:] = seen + 1.5 * grow * (soft - seen) + noise
-    dims = ("sample", "frame", "row", "column")
-    return xr.Dataset(
-        {
-            "truth": (dims, truth),
-            "prediction": (("model", "seed", *dims), prediction),
-        },
-        coords={
-            "model": TRAINED,
-            "seed": [0, 1],
-            "sample": [0, 1],
-            "frame": np.arange(1 - CONTEXT, last + 1),
-        },
-        attrs=attrs("rollouts", **changes),
-    )
-
-
-def hidden_state(flow: tuple[int, int] = (0, 1), **changes) -> xr.Dataset:
-    """Slot ν holds h ← 0.7 ψ(ν) h + x: it is moved and permuted as the theorem says."""
-    videos = np.stack([video(digit(), f, CONTEXT) for f in ((0, 0), flow)])
-    shape = (len(TRAINED), 1, 2, 5, 5, CONTEXT, SIZE, SIZE)
-    hidden = np.full(shape, np.nan, np.float32)
-    for i, name in enumerate(TRAINED):
-        for m, (row, column) in itertools.product(range(2), MODELS[name]["velocities"]):
-            state = np.zeros((SIZE, SIZE))
-            for t, frame in enumerate(videos[m]):
-                state = 0.7 * np.roll(state, (row, column), (0, 1)) + frame
-                hidden[i, 0, m, row + 2, column + 2, t] = state
-    dims = ("model", "seed", "motion", "slot_rows", "slot_columns")
-    return xr.Dataset(
-        {
-            "hidden": ((*dims, "frame", "row", "column"), hidden),
-            "video": (("motion", "frame", "row", "column"), videos),
-        },
-        coords={
-            "model": TRAINED,
-            "seed": [0],
-            "motion": ["still", "moving"],
-            "slot_rows": range(-2, 3),
-            "slot_columns": range(-2, 3),
-            "frame": np.arange(1 - CONTEXT, 1),
-        },
-        attrs=attrs("hidden_state", **changes)
-        | {"flow_rows": flow[0], "flow_columns": flow[1]},
-    )
-
-
 def image_quality(**changes) -> xr.Dataset:
     """The same errors as sums over the pixels, with a plausible likeness."""
     cube = in_distribution()
@@ -353,22 +271,6 @@ def camera(**changes) -> xr.Dataset:
     )
 
 
-def footage(**changes) -> xr.Dataset:
-    """Two clips at two velocities, of three frames."""
-    films = np.stack([video(digit(), (0, step), 3) for step in (0, 0, 2, 2)])
-    return xr.Dataset(
-        {"video": (("sample", "frame", "row", "column"), films)},
-        coords={
-            "model": TRAINED,
-            "seed": list(SEEDS),
-            "label": ("sample", [0, 1, 0, 1]),
-            "velocity_rows": ("sample", [0, 0, 0, 0]),
-            "velocity_columns": ("sample", [0, 0, 2, 2]),
-        },
-        attrs=attrs("footage", experiment="actions", **CLIPS) | changes,
-    )
-
-
 def velocities(**changes) -> xr.Dataset:
     """A cost of 5 and 1 a velocity, of two forms, with a spread between rounds."""
     slots, rounds = np.array([1, 9, 25]), np.array([0.9, 1.0, 1.2])
@@ -383,31 +285,3 @@ def velocities(**changes) -> xr.Dataset:
         coords={"form": ["auto", "naive"], "velocities": slots},
         attrs=about | {"budget": "demo", "size": "tiny"} | changes,
     )
-
-
-BUILDERS = {
-    "in_distribution": in_distribution,
-    "few": few,
-    "length": length,
-    "velocity": velocity,
-    "curves": curves,
-    "equivariance": equivariance,
-    "rollouts": rollouts,
-    "hidden_state": hidden_state,
-    "image_quality": image_quality,
-    "camera": camera,
-    "footage": footage,
-    "velocities": velocities,
-}
-
-
-def of(module) -> list[xr.Dataset]:
-    """A cube of each role that a figure or table shows.
-
-    One of another statistic, as an extension may have, brings its own tests.
-    """
-    if any(needed.get("unit") == "degrees" for needed in module.SHOWS.values()):
-        return [turning()]
-    if not {*module.SHOWS} <= {*BUILDERS}:
-        pytest.skip("it shows what no mock cube has")
-    return [BUILDERS[name]() for name in module.SHOWS]

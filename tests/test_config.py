@@ -126,6 +126,10 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
             "execution: 'fused' does not mix slots (mixing 'full'); use plain",
         ),
         (
+            "models: {grnn: {order: move_first, execution: fused}}",
+            "execution: 'fused' convolves first (order 'move_first'); use plain",
+        ),
+        (
             "models: {grnn: {cell: {kind: learnt_shifts}}}",
             "cell.kind: no 'learnt_shifts' in cells; did you mean 'learned_shifts'",
         ),
@@ -174,6 +178,10 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
             "models: {fernn_turn_v2: {execution: plain}}",
             "in the lab frame 10 degrees/frame must be a multiple of 360/12 degrees at"
             " the sizes of budget 'paper'; use 'comoving'",
+        ),
+        (
+            "models: {fernn_turn_v2: {order: move_first}}",
+            "order: in the lab frame 10 degrees/frame must be a multiple of 360/12",
         ),
         (
             "models: {grnn_turn: {execution: plain, flow: {max_speed: null,"

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import mock_builders
 import mock_cubes
 from fernn.cli import figure as figure_command
 from fernn.cli import table as table_command
@@ -38,11 +39,11 @@ def rendered(figure, kind) -> bytes:
 def test_every_figure_draws_the_same_bytes_twice(name):
     module = modules.load("fernn.figures", name)
     first, second = (
-        rendered(module.draw(mock_cubes.of(module)), "pdf") for _ in range(2)
+        rendered(module.draw(mock_builders.of(module)), "pdf") for _ in range(2)
     )
     assert first == second
-    several = module.draw(mock_cubes.of(module) * 2)
-    assert len(several.axes) > len(module.draw(mock_cubes.of(module)).axes)
+    several = module.draw(mock_builders.of(module) * 2)
+    assert len(several.axes) > len(module.draw(mock_builders.of(module)).axes)
 
 
 def renamed(cube, labels) -> xr.Dataset:
@@ -58,7 +59,7 @@ def renamed(cube, labels) -> xr.Dataset:
 @pytest.mark.parametrize("name", ["training_speed", "length_generalization"])
 def test_a_label_has_one_look_and_the_legend_has_all(name):
     module = modules.load("fernn.figures", name)
-    (cube,) = mock_cubes.of(module)
+    (cube,) = mock_builders.of(module)
     cubes = [cube, renamed(cube, {"fernn_v1": "FERNN-V7"})]
     looks = style.looks_of(cubes)
     assert looks["grnn"] == looks["grnn_b"]
@@ -71,7 +72,7 @@ def test_a_label_has_one_look_and_the_legend_has_all(name):
 @pytest.mark.parametrize("name", [n for n in FIGURES if n != "cost_of_velocities"])
 def test_every_figure_draws_a_new_model_and_a_diverged_seed(name):
     module = modules.load("fernn.figures", name)
-    (cube,) = mock_cubes.of(module)
+    (cube,) = mock_builders.of(module)
     names = json.loads(cube.attrs["models"])
     names["convlstm"] = names.pop("fernn_v1") | {"label": "ConvLSTM"}
     renamed = ["convlstm" if m == "fernn_v1" else m for m in cube["model"].values]
@@ -93,7 +94,7 @@ def test_a_cube_of_another_statistic_is_refused_and_the_caption_is_there(package
     statistic = mock_cubes.MEASURED[wrong][0]
     run = module.draw if package == "fernn.figures" else module.tabulate
     with pytest.raises(UserError, match=f"is of {statistic}.*; needed: "):
-        run([mock_cubes.BUILDERS[wrong]()])
+        run([mock_builders.BUILDERS[wrong]()])
     title, _, caption = (module.__doc__ or "").partition("\n\n")
     assert title.endswith(".")
     assert caption.strip()

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from matplotlib.figure import Figure
 
+import mock_builders
 import mock_cubes
 from fernn.config.resolve import resolve
 from fernn.tables import action_recognition, forecasting_error
@@ -147,7 +148,8 @@ def test_a_key_that_decides_is_seen():
 def cube(kind: str, made: dict, new: dict | None = None, **changes):
     """A drawn cube with the names, labels and roles that a plan gives."""
     experiment, axis = CUBES[kind]
-    drawn = getattr(mock_cubes, kind)()
+    builders = {**mock_builders.BUILDERS, "turning": mock_cubes.turning}
+    drawn = builders[kind]()
     old = json.loads(drawn.attrs["models"])
     if new:
         experiment, axis = new["experiments"][experiment], new["axes"][axis]

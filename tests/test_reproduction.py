@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
+import mock_builders
 import mock_cubes
+import mock_pictures
 from fernn.cli import main
 from fernn.config.resolve import resolve
 from fernn.figures import cost_of_velocities, hidden_state
@@ -67,7 +69,7 @@ def test_more_accuracy_is_better():
 
 
 def test_the_state_of_a_fernn_is_moved_and_permuted():
-    cube = mock_cubes.hidden_state()
+    cube = mock_pictures.hidden_state()
     error = {number.model: number.mean for number in hidden_state.numbers([cube])}
     assert error["FERNN-V1"] < 1e-5 and error["FERNN-V2"] < 1e-5
     assert error["G-RNN"] > 0.1
@@ -88,7 +90,7 @@ def test_the_cost_of_v_is_a_ratio_of_each_round():
 def test_every_model_has_a_number_of_all_its_seeds(module):
     if module is cost_of_velocities:
         pytest.skip("its numbers are of forms and rounds")
-    cube = mock_cubes.BUILDERS[next(iter(module.SHOWS))]()
+    cube = mock_builders.BUILDERS[next(iter(module.SHOWS))]()
     found = list(module.numbers([cube]))
     assert {number.model for number in found} == {"G-RNN", "FERNN-V1", "FERNN-V2"}
     assert {number.seeds for number in found} == {cube.sizes["seed"]}

@@ -32,7 +32,13 @@ from labrun.tracking import client, server
 
 SECRETS = {"HOME": "a-secret-home", "TOKEN": "s3cr3t-t0ken", "LOGNAME": "a-secret-user"}
 CAP_DAC_OVERRIDE, PR_CAPBSET_DROP = 1, 24
-ABOUT = {"label": "FERNN-V1", "kind": "forecaster", "role": "model", "cost": 1.0}
+ABOUT = {
+    "label": "FERNN-V1",
+    "kind": "forecaster",
+    "role": "model",
+    "oracle": False,
+    "cost": 1.0,
+}
 CUBE = {"experiment": "moving", "title": "Moving", "budget": "tiny"}
 PIPELINE = """
 import json, sys

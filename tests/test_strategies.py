@@ -11,7 +11,7 @@ from fernn.config import options
 from fernn.config.protocols import declared, kind_problems
 from fernn.models import rollouts
 from fernn.training import losses, optimisers, schedules, strategies
-from fernn.training.loop import train, validation_error
+from fernn.training.loop import train, validate
 from fernn.training.settings import dotted, settings, with_options
 from fernn.training.strategies import Several, Strategy
 from labrun import modules
@@ -116,7 +116,8 @@ def test_phases_are_of_one_training_and_choose_weights_of_their_own(run, sequenc
     model = models.build(MODEL, size=7)
     model.load_state_dict(weights)
     split = sequences(split="val", pool="val")
-    assert validation_error(model, split, settings(SPEC, 0)) == min(errors[last:])
+    found = validate(model, split, settings(SPEC, 0))
+    assert found == {"validation_error": min(errors[last:])}
 
 
 def test_an_empty_strategy_is_plain_training(run):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import mock_builders
 import mock_cubes
 from fernn.evaluation import aggregate, numbers, velocities
 from fernn.tables import _write, ablation, forecasting_error, generalization
@@ -17,7 +18,7 @@ from labrun import modules
 @pytest.mark.parametrize("name", modules.names("fernn.tables"))
 def test_every_table_has_a_row_for_each_model_in_three_formats(name, tmp_path):
     module = modules.load("fernn.tables", name)
-    cubes = mock_cubes.of(module)
+    cubes = mock_builders.of(module)
     table = module.tabulate(cubes)
     labels = [about["label"] for about in aggregate.models(cubes[0]).values()]
     assert table["model"].tolist()[: len(labels)] == labels

@@ -12,6 +12,7 @@ import mock_cubes
 from fernn.evaluation import errors
 from fernn.figures import camera_speed, length_generalization, training_speed
 from fernn.tables import (
+    _controls,
     _reproduction,
     action_recognition,
     forecasting_error,
@@ -67,6 +68,52 @@ def test_to_a_baseline_every_unseen_velocity_is_one_class():
     np.testing.assert_array_equal(table.loc["FERNN-V2", columns], [1, 2, 8])
     columns = [f"raw_{column}" for column in columns]
     np.testing.assert_array_equal(table.loc["FERNN-V2", columns], [10, 20, 80])
+
+
+def told(**errors) -> list[str]:
+    """The sentence on errors of a model, a copy and an oracle."""
+    models = {
+        "m": mock_cubes.model("oracle net", 2, 1.0),
+        "n": mock_cubes.model("other net", 2, 1.0),
+        "copy": mock_cubes.baseline("copy"),
+        "told": mock_cubes.baseline("moved", oracle=True),
+    }
+    rows = [("e", models[name], {"mse_mean": error}) for name, error in errors.items()]
+    return _controls.note(rows, ["mse", "absent"])
+
+
+def test_a_table_says_where_the_best_control_is_not_beaten():
+    """By the best model; an oracle, which is told the answer, does not count."""
+    assert told(m=3.0, n=1.0, copy=2.0, told=0.0) == []
+    (sentence,) = told(m=3.0, n=4.0, copy=2.0, told=0.0)
+    assert sentence.endswith(": e, mse (oracle net 3.00, copy 2.00).")
+    assert told(m=2.0, copy=2.0) and told(m=np.inf, copy=2.0)
+    assert told(m=2.0, told=0.0) == told(m=2.0, copy=np.nan) == told(copy=1.0) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "axis", "column"),
+    [
+        (forecasting_error, "in_distribution", "mse"),
+        (generalization, "in_distribution", "in distribution"),
+        (generalization, "length", "length 7x"),
+        (generalization, "velocity", "velocity seen"),
+        (velocity_mixing, "in_distribution", "mse"),
+        (velocity_mixing, "length", "length 4x"),
+        (moving_mnist, "image_quality", "mse"),
+    ],
+)
+def test_every_table_of_errors_has_this_sentence(table, axis, column):
+    made = mock_cubes.BUILDERS[axis]()
+    words = "No model has a smaller error"
+    assert words not in " ".join(table.tabulate([made]).attrs["notes"])
+    for name in ("squared_error", "mse"):  # as raw errors of a roll-out that diverged
+        if name in made:
+            made[name].loc[{"model": [*mock_cubes.TRAINED]}] = 1e9
+    (sentence,) = (n for n in table.tabulate([made]).attrs["notes"] if words in n)
+    both = table in (generalization, velocity_mixing)
+    assert f", {'raw ' if both else ''}{column} (" in sentence
+    assert "oracle" not in sentence
 
 
 def test_every_seed_is_shown_and_its_geometric_mean_beside_the_mean():

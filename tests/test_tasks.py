@@ -15,7 +15,7 @@ from fernn.models import conv3d, forecaster
 from fernn.training import tasks
 from fernn.training.fabric import make_fabric
 from fernn.training.gradient import Objective, accumulate
-from fernn.training.loop import train, validation_error
+from fernn.training.loop import train, validate
 from fernn.training.losses import cross_entropy
 from fernn.training.settings import settings
 from fernn.training.strategies import Strategy
@@ -68,14 +68,16 @@ def test_the_loss_is_the_cross_entropy_by_hand():
     assert cross_entropy.loss(logits, labels).item() == pytest.approx(sum(by_hand) / 2)
 
 
-@pytest.mark.parametrize("stops", [[1], [3, 5]])
-def test_a_continued_run_is_bit_equal(tmp_path, stops):
+@pytest.mark.parametrize(
+    ("stops", "select_by"), [([1], "error"), ([3, 5], "error"), ([4, 7], "accuracy")]
+)
+def test_a_continued_run_is_bit_equal(tmp_path, stops, select_by):
     """The running means of the normalisation, too."""
-    whole = run(tmp_path / "whole")
+    whole = run(tmp_path / "whole", select_by=select_by)
     for stop in stops:
         with pytest.raises(Interrupted):
-            run(tmp_path / "cut", stop_after=stop)
-    records, weights = run(tmp_path / "cut")
+            run(tmp_path / "cut", stop_after=stop, select_by=select_by)
+    records, weights = run(tmp_path / "cut", select_by=select_by)
     assert records == whole[0] and "normalize.running_mean" in weights
     assert all(torch.equal(weights[name], whole[1][name]) for name in weights)
     other = run(tmp_path / "other", learning_rate=0.02)[1]
@@ -105,7 +107,7 @@ def test_validation_is_the_mean_over_all_samples():
         logits = model(split.video(0, len(split), 3))
     expected = cross_entropy.loss(logits, split.labels(0, len(split))).item()
     for piece in (40, 7):
-        error = validation_error(model, split, chosen, piece)
+        (error,) = validate(model, split, chosen, piece).values()
         assert error == pytest.approx(expected, rel=1e-6)
 
 

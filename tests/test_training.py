@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.training.loop import Diverged, train, validation_error
+from fernn.training.loop import Diverged, train, validate
 from fernn.training.settings import settings
 from labrun.errors import UserError
 from labrun.rolling_states import RollingStates
@@ -58,6 +58,14 @@ def same(one, other):
     assert one[0] == other[0]
     assert all(torch.equal(one[1][name], other[1][name]) for name in one[1])
     return True
+
+
+def test_without_a_limit_gradients_stay_as_they_are(run):
+    found = {}
+    for name, clip in (("none", None), ("never", 1e9), ("often", 1e-4)):
+        found[name] = run(epochs=1, clip=clip)
+    assert same(found["none"], found["never"])
+    assert found["none"][0] != found["often"][0]
 
 
 @pytest.fixture
@@ -158,7 +166,8 @@ def test_the_best_epoch_is_kept_not_the_last(run, sequences):
     model = models.build(MODEL, size=7)
     model.load_state_dict(weights)
     split = sequences(split="val", pool="val")
-    assert validation_error(model, split, settings(SPEC, 0)) == min(errors)
+    found = validate(model, split, settings(SPEC, 0))
+    assert found == {"validation_error": min(errors)}
 
 
 def test_training_reads_only_its_splits(run, monkeypatch):

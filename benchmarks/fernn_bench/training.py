@@ -30,6 +30,7 @@ ROUNDS = {DEMO: 15, LARGER: 5, WIDE: 3, PUBLISHED: 3, TINY: 1}
 FASTER = {LARGER: 2.3, WIDE: 2.6, PUBLISHED: 3.0}  # than the naive loop, for V2
 SHARES = {"auto": 0.4, "segments": 0.2}  # of the naive loop's memory, for V2
 SLOWER = 1.4  # with checkpoints
+PROCESSES = 3  # that each memory is the median of
 CLASSES = {"fused": FusedCell, "winograd": WinogradCell}
 WORK = 200  # hidden channels times batch, of `executions`
 
@@ -70,9 +71,10 @@ def training_memory(quick: bool) -> Iterator[Row]:
     """Peak memory of a training step.
 
     The highest resident memory of a fresh process that makes two steps, less that after
-    imports and a tiny step, which loads what the libraries load late. Sizes and forms
-    are those of the time of a training step; `segments` is `auto` with checkpoints over
-    time.
+    imports and a tiny step, which loads what the libraries load late; freed memory is
+    kept, as in jobs. Each number is the median of three processes, since the heap is
+    filled otherwise in each. Sizes and forms are those of the time of a training step;
+    `segments` is `auto` with checkpoints over time.
     """
     if quick:
         yield Row(f"{LABELS[1]}, {DEMO}: auto", added(DEMO, 1, "auto"), "MiB")
@@ -81,7 +83,8 @@ def training_memory(quick: bool) -> Iterator[Row]:
         for max_speed, label in LABELS.items():
             used = {}
             for form in (*FORMS, "segments"):
-                used[form] = added(size, max_speed, form)
+                found = [added(size, max_speed, form) for _ in range(PROCESSES)]
+                used[form] = median(found)
                 yield Row(f"{label}, {size}: {form}", used[form], "MiB")
     yield from _shares(LARGER, used, f"{LABELS[2]}, {LARGER}")
 

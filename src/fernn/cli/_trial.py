@@ -10,7 +10,7 @@ from typing import Any
 
 from fernn.cli import _run
 from fernn.cli._arguments import mapping
-from fernn.training.settings import dotted
+from fernn.training.settings import Settings, dotted
 from labrun import runs
 from labrun.errors import UserError
 from labrun.slurm import Countdown
@@ -53,10 +53,13 @@ def train_briefly(
     params: dict[str, Any],
     lineage: dict,
     left: Countdown,
-    on_epoch: Callable[[dict[str, float]], None],
+    on_epoch: Callable[[int, float], None],
     keep: bool = False,
 ) -> float:
-    """Train as one trial of a study, or go on with it; the lowest validation error.
+    """Train as one trial of a study, or go on with it: its objective.
+
+    That is the lowest validation error or, if the accuracy selects, the lowest share of
+    wrong answers; see `Settings.decisive`.
 
     Its seed is none that a final training may have.
 
@@ -66,7 +69,7 @@ def train_briefly(
         params: its hyperparameters.
         lineage: of the data.
         left: until it is time to save and stop.
-        on_epoch: is told each epoch's record, the ones before a continuation too.
+        on_epoch: is told each epoch and its objective, those before a continuation too.
         keep: the last state, from which a lost result comes back untrained.
 
     Raises:
@@ -75,6 +78,7 @@ def train_briefly(
         ContinueMe: it was asked to stop; the state is saved.
     """
     from fernn.training import tasks
+    from fernn.training.listeners import best_of
     from fernn.training.settings import TUNING_SEED
 
     args = _run.tuned(args, params)
@@ -87,23 +91,25 @@ def train_briefly(
     about |= {"stage": args.command, "steps": settings.steps}
     with runs.open_run(f"{place}/{name}", states, **about) as opened:
         error = tasks.of(splits[0]).ERROR
-        report = _listeners(opened.spool, opened.advance, on_epoch, error)
+        report = _listeners(opened, error, settings, on_epoch)
         how = {"strategy": strategy, "seconds": left.seconds()}
         best = _lowest(model, splits, (settings, states, *report), how)
-        opened.spool.metrics(settings.steps, {f"val/best_{error}": best})
+        opened.spool.metrics(settings.steps, best_of(settings, error, best))
     if not keep:
         states.clear()
     return best
 
 
-def _listeners(spool: Any, advance: Any, on_epoch: Callable, error: str) -> tuple:
+def _listeners(
+    opened: Any, error: str, settings: Settings, on_epoch: Callable
+) -> tuple:
     from fernn.training.listeners import listeners
 
-    tell, on_step = listeners(spool, advance, error)
+    tell, on_step = listeners(opened.spool, opened.advance, error)
 
     def on_each(record: dict[str, float]) -> None:
         tell(record)
-        on_epoch(record)
+        on_epoch(int(record["epoch"]), settings.decisive(record))
 
     return on_each, on_step
 
@@ -111,8 +117,9 @@ def _listeners(spool: Any, advance: Any, on_epoch: Callable, error: str) -> tupl
 def _lowest(model: Any, splits: list, run: tuple, how: dict[str, Any]) -> float:
     from fernn.training.loop import Diverged, train
 
+    settings: Settings = run[0]
     records, _ = train(model, *splits, *run, **how)
-    errors = [record["validation_error"] for record in records]
+    errors = [settings.decisive(record) for record in records]
     finite = [error for error in errors if math.isfinite(error)]
     if not finite:
         raise Diverged(f"the validation error is {errors[-1]} after the last epoch")

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     """Train, and write the checkpoint, its sidecar and the history."""
     from fernn.models import parameters
     from fernn.training import tasks
-    from fernn.training.listeners import listeners
+    from fernn.training.listeners import best_of, listeners
     from fernn.training.loop import Diverged, train
     from labrun.lineage import stamp
     from labrun.storage import read_json
@@ -69,8 +69,8 @@ def run(args: argparse.Namespace) -> None:
             spec = {"model": built, "frame_size": splits[0].size}
             spec["search"] = {name: best.get(name, {}) for name in ("params", "edges")}
             _write(args.output, records, spec, weights, lineage)
-            least = min(record["validation_error"] for record in records)
-            opened.spool.metrics(settings.steps, {f"val/best_{error}": least})
+            least = min(settings.decisive(record) for record in records)
+            opened.spool.metrics(settings.steps, best_of(settings, error, least))
     except Diverged as reason:
         raise UserError(f"{args.key}: {reason}; lower the learning_rate") from None
 

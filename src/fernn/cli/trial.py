@@ -52,8 +52,8 @@ def _result(args: argparse.Namespace, asked: dict[str, Any], lineage: dict) -> A
 
     params, errors, failure = asked["slots"][str(args.slot)], [], ""
 
-    def on_epoch(record: dict[str, float]) -> None:
-        errors.append(record["validation_error"])
+    def on_epoch(epoch: int, error: float) -> None:
+        errors.append(error)
 
     left = Countdown(slurm.seconds_to_work())
     told = (lineage, left, on_epoch)

@@ -37,8 +37,8 @@ def run(args: argparse.Namespace) -> None:
     left = Countdown(slurm.seconds_to_work())
 
     def objective(trial: Any, params: dict[str, Any]) -> float:
-        def on_epoch(record: dict[str, float]) -> None:
-            report(trial, int(record["epoch"]), record["validation_error"])
+        def on_epoch(epoch: int, error: float) -> None:
+            report(trial, epoch, error)
 
         slot = trial.user_attrs["slot"]
         return _trial.train_briefly(args, slot, params, lineage, left, on_epoch)

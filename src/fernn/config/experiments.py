@@ -10,6 +10,7 @@ from fernn.config.budgets import FORECAST, options_of_sizes, task, task_of
 from fernn.config.options import each_known, unknown, unknown_kind
 from fernn.config.problems import Problem
 from fernn.config.schema import Config
+from fernn.training import tasks
 from labrun.errors import nearest
 
 
@@ -86,6 +87,9 @@ def _one_task(config: Config, name: str) -> Iterator[Problem]:
     if protocol and wanted == FORECAST and protocol.rollout is None:
         message = f"has no rollout, and {name!r} forecasts"
         yield Problem(("protocols", experiment.protocol), message)
+    if protocol and protocol.select_by == "accuracy" and not tasks.answers(wanted):
+        message = f"is 'accuracy', and models of {name!r} {wanted}; give 'error'"
+        yield Problem(("protocols", experiment.protocol, "select_by"), message)
 
 
 def _needed(config: Config, name: str) -> Iterator[Problem]:

@@ -21,18 +21,20 @@ def problems(config: Config) -> Iterator[Problem]:
             for model in config.experiments[name].models:
                 spec = config.models.get(model)
                 own = (spec.model_extra or {}) if spec else {}
-                if _is_plain(own) and isinstance(own.get("flow"), dict):
+                key = _plain_by(own)
+                if key and isinstance(own.get("flow"), dict):
                     message = _objection({**sizes, **own["flow"]})
                     if message:
-                        where = f"at the sizes of budget {budget_name!r}"
-                        message = f"{message} {where}; use 'comoving'"
-                        yield Problem(("models", model, "execution"), message)
+                        message += f" at the sizes of budget {budget_name!r}"
+                        message += "" if key == "order" else "; use 'comoving'"
+                        yield Problem(("models", model, key), message)
 
 
-def _is_plain(own: dict[str, Any]) -> bool:
-    """Whether a model executes plainly: it says so, or it moves before it convolves."""
-    moves_first = own.get("order") == "move_first"
-    return own.get("execution") == "plain" or moves_first
+def _plain_by(own: dict[str, Any]) -> str | None:
+    """The option by which a model executes plainly; None if it has none."""
+    if own.get("order") == "move_first":
+        return "order"
+    return "execution" if own.get("execution") == "plain" else None
 
 
 def _objection(flow: dict[str, Any]) -> str | None:

@@ -79,6 +79,7 @@ def trained(
         "clip": protocol.clip,
         "extend_horizon": protocol.extend_horizon,
         "validation_horizon": validated(config, budget, experiment),
+        "select_by": protocol.select_by,
         "seed_draws": protocol.seed_draws,
     }
     search = search_of(config, budget, experiment)

@@ -12,7 +12,7 @@ from fernn.config.budgets import sized
 from fernn.config.costs import costs
 from fernn.config.learners import epochs_of, longest, options_of, trained, validated
 from fernn.config.recipes import axis_of, recipes, redraw_of
-from fernn.config.schema import Budget, Config, Experiment, Published
+from fernn.config.schema import Budget, Config, Experiment, Model, Published
 from fernn.config.shown import GROUPS, items
 from fernn.config.widths import of_spec
 
@@ -194,6 +194,13 @@ def _about(
         "color": model.color,
         "role": "baseline" if name in experiment.baselines else "model",
         "reference": name == experiment.reference,
+        "oracle": _oracle(model),
         "drawn": model.drawn,
         "published": value and value.model_dump(),
     }
+
+
+def _oracle(model: Model) -> bool:
+    """Whether a model is told what it would have to find out."""
+    told = options.constant("models", model.kind, "ORACLE")
+    return told is not None and told.items() <= (model.model_extra or {}).items()

@@ -36,6 +36,7 @@ FIXED = {  # why an option cannot be tuned
     "frame_size": FRAMES,
     "size": FRAMES,
     "precision": "a size of the budget; it decides how numbers are rounded",
+    "select_by": "what decides which trial is best",
     "seed": "what results are averaged over",
     "seeds": "what results are averaged over",
     "seed_draws": "what results are averaged over",

@@ -29,7 +29,7 @@ from fernn.config.fields import (
     same,
 )
 from fernn.data import Draw
-from fernn.training.settings import Precision, SeedDraws
+from fernn.training.settings import Precision, SeedDraws, SelectBy
 
 
 class Experiment(Strict):
@@ -152,7 +152,7 @@ class Protocol(Strict):
     loss: Kind = LOSS
     optimiser: Kind = OPTIMISER
     strategy: Kinds = STRATEGY
-    clip: Amount
+    clip: Amount | None = Field(description="largest norm of a gradient; null: any")
     seed_draws: SeedDraws = Field(
         "all", description="what a seed draws: weights and data, or weights alone"
     )
@@ -161,6 +161,10 @@ class Protocol(Strict):
         None,
         description="of the budget, on which all selection is done; default: the"
         " longest that is trained",
+    )
+    select_by: SelectBy = Field(
+        "error",
+        description="what of the validation decides which epoch and trial is best",
     )
     as_published: bool = Field(
         False, description="training is that of the published numbers"

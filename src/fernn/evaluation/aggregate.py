@@ -98,13 +98,14 @@ def models(cube: xr.Dataset, baselines: bool = True) -> dict[str, dict]:
         baselines: whether to list those that are not trained.
 
     Raises:
-        UserError: the cube does not say the role of a model.
+        UserError: the cube does not say the role of a model, or which is an oracle.
     """
     present = set(cube["model"].values.tolist())
     described = json.loads(cube.attrs["models"])
     own = {name: about for name, about in described.items() if name in present}
-    if not all("role" in about for about in own.values()):
-        raise _incomplete(cube, "role of a model")
+    for needed in ("role", "oracle"):
+        if not all(needed in about for about in own.values()):
+            raise _incomplete(cube, f"{needed} of a model")
     return {
         name: about
         for name, about in own.items()

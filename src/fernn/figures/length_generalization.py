@@ -6,7 +6,8 @@ seeds, bold lines their geometric mean, bands (from three seeds on) the 95 % t-i
 of the logarithm; the left panel is cut above 1000 times the largest clipped error.
 Right: median of the clipped error over sequences and seeds, which a few diverging
 roll-outs do not move. Vertical lines: the trained horizon, and the longest roll-out of
-the training. A baseline whose error is exactly 0 is named in the legend only.
+the training. A baseline whose error is exactly 0 is named in the legend only. Titles
+tell how models were trained: by the paper's protocol, *published*, or ours, *exact*.
 """
 
 from __future__ import annotations

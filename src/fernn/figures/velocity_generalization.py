@@ -8,6 +8,8 @@ are as light as those inside the white one. Below a map: means over the velociti
 *seen* in training, those *unseen* but in V, and those *outside* both, and in brackets
 the same of predictions clipped to [0, 1]. The mark beside the colour bar is the error
 of the baseline in the legend, averaged over all velocities of the first row's test set.
+The rows' titles tell how models were trained: by the paper's protocol, *published*, or
+ours, *exact*.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from fernn.models._options import check_horizon
 from labrun.errors import UserError, require_known
 
 TRAINED = False  # it has no weights
+ORACLE = {"motion": "oracle"}  # with which it is told the true velocity
 Motion = Literal["still", "estimated", "oracle"]
 
 

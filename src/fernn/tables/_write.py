@@ -87,6 +87,11 @@ def latex(table: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
+def number(value: float) -> str:
+    """A number as Markdown shows it."""
+    return _plain(value, math.nan)
+
+
 def _cells(table: pd.DataFrame, render: Callable) -> tuple[list[str], list[list[str]]]:
     """Headings and rows, the pairs of mean and std joined."""
     names = [str(name) for name in table.columns if not str(name).endswith("_std")]

@@ -22,7 +22,7 @@ from fernn.evaluation.numbers import (
     of_row,
     sources,
 )
-from fernn.tables import _fairness
+from fernn.tables import _controls, _fairness
 
 SHOWS = {
     "in_distribution": {
@@ -42,12 +42,13 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     """
     aggregate.require(cubes, SHOWS)
     rows = [
-        _row(cube, called, name, about)
+        (called, about, _row(cube, called, name, about))
         for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True)
         for name, about in aggregate.models(cube).items()
     ]
-    table = pd.DataFrame(rows)
-    table.attrs["notes"] = sources(cubes) + _fairness.notes(cubes)
+    table = pd.DataFrame([row for *_, row in rows])
+    beaten = _controls.note(rows, ["mse"])
+    table.attrs["notes"] = [*beaten, *sources(cubes), *_fairness.notes(cubes)]
     return table
 
 

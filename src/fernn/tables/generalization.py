@@ -21,7 +21,7 @@ import xarray as xr
 
 from fernn.evaluation import aggregate
 from fernn.evaluation.errors import COLUMNS, NAMES, Measure, last_frames, of_seeds
-from fernn.tables import _fairness
+from fernn.tables import _controls, _fairness
 
 SHOWS = {
     "in_distribution": {
@@ -32,6 +32,8 @@ SHOWS = {
     "length": {"statistic": "squared_error", "draw": "sampled", "longer": True},
     "velocity": {"statistic": "squared_error", "draw": "grid"},
 }
+# Of a model and of a baseline, which has no V, unseen velocities are not the same ones.
+COMPARED = tuple(n for n in NAMES if n not in ("velocity_unseen", "velocity_outside"))
 NOTE = (
     "Mean squared error of predictions clipped to [0, 1]; raw: of predictions as they"
     " are, the paper's. 1x, 4x, 7x: the last frames, as many as the trained horizon, of"
@@ -50,14 +52,18 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     """
     aggregate.require(cubes, SHOWS)
     rows: dict[tuple[str, str], dict] = {}
+    described: dict[tuple[str, str], dict] = {}
     for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True):
         for name, about in aggregate.models(cube).items():
             row = rows.setdefault((called, name), _empty(cube, called, about))
+            described[called, name] = about
             for begin, measure in COLUMNS.items():
                 found = _measured(cube, name, about, measure)
                 row |= {f"{begin}{column}": value for column, value in found}
     table = pd.DataFrame(rows.values())
-    table.attrs["notes"] = [NOTE, *_fairness.notes(cubes)]
+    told = [(key[0], about, rows[key]) for key, about in described.items()]
+    table.attrs["notes"] = [NOTE, *_controls.note(told, COMPARED, COLUMNS)]
+    table.attrs["notes"] += _fairness.notes(cubes)
     return table
 
 

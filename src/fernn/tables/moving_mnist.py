@@ -17,6 +17,7 @@ import xarray as xr
 
 from fernn.evaluation import aggregate
 from fernn.evaluation.numbers import published, sources
+from fernn.tables import _controls
 
 SHOWS = {"image_quality": {"statistic": "image_quality"}}
 NOTE = (
@@ -34,12 +35,13 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     """
     aggregate.require(cubes, SHOWS)
     rows = [
-        _row(cube, called if len(cubes) > 1 else "", name, about)
+        (called, about, _row(cube, called if len(cubes) > 1 else "", name, about))
         for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True)
         for name, about in aggregate.models(cube).items()
     ]
-    table = pd.DataFrame([*rows, *_published(cubes)])
-    table.attrs["notes"] = [NOTE, *sources(cubes)]
+    table = pd.DataFrame([*(row for *_, row in rows), *_published(cubes)])
+    beaten = _controls.note(rows, ["mse"])
+    table.attrs["notes"] = [NOTE, *beaten, *sources(cubes)]
     return table
 
 

@@ -25,6 +25,7 @@ import xarray as xr
 from fernn.evaluation import aggregate, significance
 from fernn.evaluation.errors import COLUMNS, QUANTITIES, Measure, clipped, last_frames
 from fernn.evaluation.numbers import Number, over_seeds
+from fernn.tables import _controls
 
 SHOWS = {
     "in_distribution": {
@@ -46,6 +47,7 @@ KINDS = {
     "steady": ", sequences without a change",
     "changing": ", sequences with a change",
 }
+COMPARED = ("mse", "changing", *(f"length_{k}x" for k in MULTIPLES))  # with controls
 NOTE = (
     "Mean squared error of predictions clipped to [0, 1]; raw: of predictions as they"
     " are, the paper's. steady, changing: sequences in which no velocity changes up to"
@@ -69,6 +71,7 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     """
     aggregate.require(cubes, SHOWS)
     rows: dict[tuple[str, ...], dict] = {}
+    about_of: dict[tuple[str, ...], dict] = {}
     effects: dict[tuple[str, ...], significance.Effect | None] = {}
     for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True):
         role, described = aggregate.role(cube, SHOWS), aggregate.models(cube)
@@ -76,6 +79,7 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
         for name, about in described.items():
             row = rows.setdefault((called, name), _empty(cube, called, about))
             row |= measure(cube, name, about)
+            about_of[called, name] = about
         for name, other in _pairs(cube) if role == "in_distribution" else []:
             row = _empty(cube, called, described[name])
             rows[called, name, other] = row | {"against": described[other]["label"]}
@@ -83,7 +87,8 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     for key, columns in significance.columns(effects, "ratio").items():
         rows[key] |= columns
     table = pd.DataFrame(rows.values())
-    table.attrs["notes"] = [NOTE]
+    told = [(key[0], about, rows[key]) for key, about in about_of.items()]
+    table.attrs["notes"] = [NOTE, *_controls.note(told, COMPARED, COLUMNS)]
     return table
 
 

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fernn.training.settings import Settings
 from labrun.progress import Advance
 from labrun.spool import Spool
 
 STEPS_BETWEEN_POINTS = 10
-COLUMNS = {"epoch", "updates", "train_loss", "validation_error", "learning_rate"}
+NAMES = {  # of a record's columns in the spool; a strategy's own are of the training
+    "train_loss": "train/loss",
+    "validation_accuracy": "val/accuracy",
+    "learning_rate": "train/learning_rate",
+    "epoch": "train/epoch",
+}
+
+
+def best_of(settings: Settings, error: str, least: float) -> dict[str, float]:
+    """What the best epoch has, as the tracker names it.
+
+    Args:
+        settings: that chose it.
+        error: the name of the validation error.
+        least: of `Settings.decisive`.
+    """
+    if settings.select_by == "accuracy":
+        return {"val/best_accuracy": 1 - least}
+    return {f"val/best_{error}": least}
 
 
 def listeners(
@@ -23,14 +42,13 @@ def listeners(
     """
 
     def on_epoch(record: dict[str, float]) -> None:
+        names = {**NAMES, "validation_error": f"val/{error}"}
         values = {
-            "train/loss": record["train_loss"],
-            f"val/{error}": record["validation_error"],
-            "train/learning_rate": record["learning_rate"],
-            "train/epoch": record["epoch"],
+            names.get(name, f"train/{name}"): value
+            for name, value in record.items()
+            if name != "updates"
         }
-        own = {f"train/{name}": record[name] for name in record.keys() - COLUMNS}
-        spool.metrics(int(record["updates"]), {**values, **own})
+        spool.metrics(int(record["updates"]), values)
         detail = (
             f"train {record['train_loss']:.4g} val {record['validation_error']:.4g}"
         )

@@ -51,7 +51,7 @@ def train(
     Args:
         model: called with what the task gives; see `fernn.training.tasks`.
         train_split: redrawn in every epoch, or never, as its recipe says.
-        validation_split: fixed; its error decides which epoch's weights are kept.
+        validation_split: fixed; it decides which epoch's weights are kept.
         settings: see `Settings`.
         states: where to save and continue; None neither saves nor continues.
         on_epoch: is told each epoch's record, the ones before a continuation too.
@@ -66,9 +66,11 @@ def train(
         The records of all epochs, and the weights of the best one.
 
     Raises:
+        UserError: the accuracy is to decide, and the task has none.
         Diverged: the loss or its gradient is not finite; the message tells the step.
         Interrupted: SIGTERM, SIGUSR1 or the time limit came; the state is saved.
     """
+    tasks.measures(validation_split, settings.select_by)  # or refused at once
     train_split, validation_split = Ahead(train_split), Ahead(validation_split)
     run = _Run.begin(model, train_split, settings, states, strategy, devices)
     at = run.at
@@ -155,8 +157,9 @@ class _Run:
         loss = _gradient(fabric, self.network, self.objective, at)
         loss = mean_over_devices(fabric, loss)
         _require_finite("loss", loss, at, settings)
+        limit = math.inf if settings.clip is None else settings.clip
         norm = fabric.clip_gradients(
-            self.network, self.stepper, max_norm=settings.clip, error_if_nonfinite=False
+            self.network, self.stepper, max_norm=limit, error_if_nonfinite=False
         )
         assert norm is not None  # it is one of a norm that was limited
         _require_finite("gradient", norm.item(), at, settings)
@@ -229,34 +232,40 @@ def _end_epoch(
 ) -> None:
     """Validate, record, and keep the weights if they are the best so far."""
     with fabric.autocast():
-        error = validation_error(model, split, settings, run["piece"])
-    error = mean_over_devices(fabric, error)
+        found = validate(model, split, settings, run["piece"])
+    found = {name: mean_over_devices(fabric, value) for name, value in found.items()}
     rivals = run["records"][run.get("phase_start", 0) :]
-    previous = [record["validation_error"] for record in rivals]
+    previous = [settings.decisive(record) for record in rivals]
     record = {
         "epoch": run["step"] // settings.steps_per_epoch,
         "updates": run["step"],
         "train_loss": run["loss"] / settings.steps_per_epoch,
-        "validation_error": error,
+        **found,
         "learning_rate": settings.rate(run["step"] - 1),
     }
     run["records"].append(record)
     run["loss"] = 0.0
-    if run["best"] is None or error < min(previous):
+    if run["best"] is None or settings.decisive(record) < min(previous):
         run["best"] = copy.deepcopy(model.state_dict())
 
 
 @torch.no_grad()
-def validation_error(
+def validate(
     network: Any, split: Sequences, settings: Settings, piece: int | None = None
-) -> float:
-    """The task's mean error on a fixed split, of the longest trained roll-out."""
+) -> Record:
+    """The task's mean error on a fixed split, of the longest trained roll-out.
+
+    Beside it the accuracy, if that decides between epochs; see `tasks.measures`.
+    """
     network.eval()
-    task, total, piece = tasks.of(split), 0.0, piece or settings.batch
+    task, piece = tasks.of(split), piece or settings.batch
+    measures = tasks.measures(split, settings.select_by)
+    totals = dict.fromkeys(measures, 0.0)
     frames = settings.context, settings.validated
     for first in range(0, len(split), piece):
         seen, target = task.batch(split, first, piece, *frames)
-        errors = task.errors(network(*seen), target)
-        total += errors.double().sum().item()
+        output = network(*seen)
+        for name, measure in measures.items():
+            totals[name] += measure(output, target).double().sum().item()
     network.train()
-    return total / len(split)
+    return {name: total / len(split) for name, total in totals.items()}

@@ -12,6 +12,7 @@ from labrun.modules import configured, named
 SCHEDULES = "fernn.training.schedules"
 KINDS = {"loss", "optimiser", "schedule", "strategy"}  # settings that name kinds
 Precision = Literal["float32", "tf32", "bfloat16"]
+SelectBy = Literal["error", "accuracy"]
 SeedDraws = Literal["all", "weights"]
 # The seed of all trials. A processor's generator of torch takes the lowest 32 bits of a
 # seed: this one is the largest, and a configuration may give lower ones only.
@@ -52,10 +53,13 @@ class Settings:
             trial of a search, is best; None for the longest that is trained.
         learning_rate: at the peak of the schedule.
         schedule: see `fernn.training.schedules`.
-        clip: the gradient's largest norm.
+        clip: the gradient's largest norm; None for any.
         precision: ``float32``; ``tf32``, which rounds the factors of products to 10
             bits where a GPU can; or ``bfloat16``, which keeps states with 8 bits, and
             weights, norms and losses in single precision.
+        select_by: what of the validation decides which epoch, and which trial of a
+            search, is best: the task's ``error``, or the ``accuracy`` of a task that
+            has one; of equal ones the first.
         seed: of the run: its weights, its horizons and what `seed_draws` says.
         seed_draws: ``all``, the run's own training stream and validation sequences; or
             ``weights``, and the data are the same for all seeds.
@@ -74,8 +78,9 @@ class Settings:
     validation_horizon: int | None = None
     learning_rate: float = 1e-3
     schedule: Spec = "constant"
-    clip: float = 1.0
+    clip: float | None = 1.0
     precision: Precision = "float32"
+    select_by: SelectBy = "error"
     seed: int = 0
     seed_draws: SeedDraws = "all"
     loss: Spec | None = None
@@ -107,6 +112,12 @@ class Settings:
         if self.validation_horizon is not None:
             return self.validation_horizon
         return self.long_horizon if self.extend_horizon else self.horizon
+
+    def decisive(self, record: dict[str, float]) -> float:
+        """What is least in the best epoch: the error, or the share of wrong answers."""
+        if self.select_by == "accuracy":
+            return 1 - record["validation_accuracy"]
+        return record["validation_error"]
 
     def rate(self, step: int) -> float:
         """The learning rate of an optimiser step."""
@@ -181,6 +192,7 @@ def settings(spec: dict[str, Any], seed: int) -> Settings:
     _require_frames(made)
     configured(SCHEDULES, made.schedule, "factor")
     require_known("precision", made.precision, PRECISIONS)
+    require_known("select_by", made.select_by, get_args(SelectBy))
     require_known("seed_draws", made.seed_draws, get_args(SeedDraws))
     if made.steps < 1:
         raise UserError(
@@ -202,8 +214,10 @@ def _require_numbers(made: Settings) -> None:
             raise UserError(
                 f"{name} must be a whole number from {least} to {MOST}, got {value!r}"
             )
-    for name in ("learning_rate", "clip"):
-        value = getattr(made, name)
+    amounts = {"learning_rate": made.learning_rate}
+    if made.clip is not None:
+        amounts["clip"] = made.clip
+    for name, value in amounts.items():
         if type(value) not in (int, float) or not 0 < value < math.inf:
             raise UserError(f"{name} must be a number above 0, got {value!r}")
 

@@ -1,7 +1,7 @@
 """Name what a sequence shows; the error is the cross-entropy, in nats.
 
-Cross-entropy decides between epochs, too: on a few hundred validation clips many
-epochs share one accuracy.
+By default it decides between epochs, too: on a few hundred validation clips many epochs
+share one accuracy.
 """
 
 from __future__ import annotations
@@ -27,3 +27,8 @@ def batch(
 def errors(logits: Tensor, labels: Tensor) -> Tensor:
     """The cross-entropy of each sequence."""
     return F.cross_entropy(logits, labels, reduction="none")
+
+
+def correct(logits: Tensor, labels: Tensor) -> Tensor:
+    """Whether the likeliest class of each sample is its own."""
+    return logits.argmax(1) == labels

@@ -1,0 +1,36 @@
+"""A mock cube for everything that a figure or table shows."""
+
+from __future__ import annotations
+
+import pytest
+import xarray as xr
+
+import mock_cubes
+import mock_pictures
+
+BUILDERS = {
+    "in_distribution": mock_cubes.in_distribution,
+    "few": mock_cubes.few,
+    "length": mock_cubes.length,
+    "velocity": mock_cubes.velocity,
+    "curves": mock_cubes.curves,
+    "equivariance": mock_cubes.equivariance,
+    "rollouts": mock_pictures.rollouts,
+    "hidden_state": mock_pictures.hidden_state,
+    "image_quality": mock_cubes.image_quality,
+    "camera": mock_cubes.camera,
+    "footage": mock_pictures.footage,
+    "velocities": mock_cubes.velocities,
+}
+
+
+def of(module) -> list[xr.Dataset]:
+    """A cube of each role that a figure or table shows.
+
+    One of another statistic, as an extension may have, brings its own tests.
+    """
+    if any(needed.get("unit") == "degrees" for needed in module.SHOWS.values()):
+        return [mock_cubes.turning()]
+    if not {*module.SHOWS} <= {*BUILDERS}:
+        pytest.skip("it shows what no mock cube has")
+    return [BUILDERS[name]() for name in module.SHOWS]
