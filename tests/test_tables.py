@@ -112,10 +112,8 @@ def test_a_table_says_what_models_shared_chose_and_left_at_an_edge():
     cost, chosen, beyond = table.attrs["notes"]
     assert cost.startswith("translation: Models share compute: ")
     assert cost.endswith("as configured or else counted: FERNN-V2 0.5 (fused).")
-    told = (
-        "Best of 10 trials by the error over 20 frames: FERNN-V2 learning_rate 0.0198"
-    )
-    assert chosen == f"translation: {told}, rollout repeat."
+    told = "Best of 10 trials by the validation over 20 frames: FERNN-V2"
+    assert chosen == f"translation: {told} learning_rate 0.0198, rollout repeat."
     assert "FERNN-V2: learning_rate 0.0198 is at the upper edge of its range" in beyond
     alike = errors([[[1.0], [2]]], match="epochs")
     table = forecasting_error.tabulate([alike])

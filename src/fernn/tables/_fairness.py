@@ -68,7 +68,8 @@ def _of(cube: xr.Dataset) -> Iterator[str]:
     if searched:
         frames, trials = cube.attrs["validation_horizon"], cube.attrs["trials"]
         each = "; ".join(f"{about['label']} {_chosen(about)}" for about in searched)
-        yield f"Best of {trials} trials by the error over {frames} frames: {each}."
+        over = f" over {frames} frames" if frames else ""
+        yield f"Best of {trials} trials by the validation{over}: {each}."
     for about in searched:
         for name, edge in about["search"]["edges"].items():
             told = words(name, edge)
