@@ -1,6 +1,5 @@
 """The science is in the configuration once; a budget changes sizes only."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -395,25 +394,3 @@ def test_every_item_of_the_paper_is_there(resolved):
         lacking = {"demo": {"sample_efficiency"}}
         lacking["smoke"] = lacking["demo"] | {"table_4"}
         assert bare == lacking.get(budget, set())
-
-
-def test_the_cells_of_the_ablation_differ_in_the_recipe_alone(resolved):
-    made = resolved("ablation")
-    ways, rest = set(), set()
-    for name, experiment in made["experiments"].items():
-        about = experiment["attrs"]
-        way = ("rollout", "initial", "extended")
-        ways.add(tuple(about[key] for key in way))
-        for each in experiment["models"].values():
-            spec = {
-                **each["model"],
-                "extended": int(each["training"]["extend_horizon"]),
-            }
-            assert {key: spec[key] for key in way} == {key: about[key] for key in way}
-            assert each["training"]["validation_horizon"] == 20
-        free = {"rollout", "initial", "extend_horizon"}
-        same = json.dumps(science(experiment["models"], free), sort_keys=True)
-        rest.add(same + json.dumps(experiment["recipes"], sort_keys=True))
-        for axis in ("in_distribution", "length"):
-            assert f"{name}/{axis}" in made["tables"]["ablation"]
-    assert len(ways) == 12 == len(made["experiments"]) and len(rest) == 1

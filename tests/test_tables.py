@@ -11,7 +11,7 @@ import xarray as xr
 import mock_builders
 import mock_cubes
 from fernn.evaluation import aggregate, numbers, velocities
-from fernn.tables import _write, ablation, forecasting_error, generalization
+from fernn.tables import _write, forecasting_error, generalization
 from labrun import modules
 
 
@@ -122,29 +122,6 @@ def test_a_table_says_what_models_shared_chose_and_left_at_an_edge():
     assert table.attrs["notes"] == [f"translation: {note}"]
     two = [alike, alike.assign_attrs(experiment="other")]
     assert forecasting_error.tabulate(two).attrs["notes"] == [note]
-
-
-def test_an_ablation_has_a_row_for_each_model_and_way_of_training():
-    def way(name, level, **about):
-        kept = {"experiment": name, "horizon": 1, **about}
-        near = errors([[[level]], [[3 * level]]], ((0, 0),), **kept)
-        far = errors([[[0, 0, 0, level]]] * 2, ((0, 0),), axis="length", **kept)
-        return near, far
-
-    exact = way("one", 1.0, rollout="free", initial="symmetric", extended=1)
-    repeated = way("other", 5.0, rollout="repeat", initial="random", extended=0)
-    table = ablation.tabulate([*exact, repeated[1], repeated[0]])
-    keys = ["model", "rollout", "initial", "extended", "seeds"]
-    assert table[keys].values.tolist() == [
-        ["FERNN-V2", "free", "symmetric", "yes", 2],
-        ["FERNN-V2", "repeat", "random", "no", 2],
-    ]
-    assert table["in_distribution_mean"].tolist() == [2, 10]  # of 1 and 3, 5 and 15
-    assert table["in_distribution_std"].tolist() == pytest.approx([2**0.5, 50**0.5])
-    assert table["length_4x_mean"].tolist() == [1, 5]
-    assert table["length_7x_mean"].isna().all()
-    (alone,) = ablation.tabulate([exact[0]])["length_4x_mean"]
-    assert np.isnan(alone)
 
 
 @pytest.mark.parametrize(
