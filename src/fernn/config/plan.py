@@ -10,10 +10,11 @@ from typing import Any
 from fernn.config import options
 from fernn.config.budgets import sized
 from fernn.config.costs import costs
-from fernn.config.learners import epochs_of, options_of, trained
+from fernn.config.learners import epochs_of, longest, options_of, trained, validated
 from fernn.config.recipes import axis_of, recipes, redraw_of
 from fernn.config.schema import Budget, Config, Experiment, Model, Published
 from fernn.config.shown import GROUPS, items
+from fernn.config.widths import of_spec
 from fernn.training.settings import TUNING_SEED
 
 
@@ -55,8 +56,8 @@ def _experiment(
 ) -> dict[str, Any]:
     cost = costs(config, budget, experiment)
     attrs = _attrs(config, budget, name, experiment, cost)
-    longest = attrs["long_horizon"]
-    axes = {axis: axis_of(config, budget, axis, longest) for axis in experiment.axes}
+    frames = validated(config, budget, experiment)
+    axes = {axis: axis_of(config, budget, axis, frames) for axis in experiment.axes}
     return {
         "seeds": budget.seeds,
         "recipes": recipes(config, budget, experiment, axes),
@@ -123,7 +124,6 @@ def _attrs(
     """What every cube of the experiment tells about itself."""
     protocol = config.protocols[experiment.protocol]
     data = options.names("data", experiment.dataset["kind"])
-    longest = budget.long_horizon if protocol.extend_horizon else budget.horizon
     published = config.published.get(experiment.published or "")
     return {
         "experiment": name,
@@ -131,7 +131,7 @@ def _attrs(
         "budget": config.budget,
         "context": budget.context,
         "horizon": budget.horizon,
-        "long_horizon": longest,
+        "long_horizon": longest(config, budget, experiment),
         "digits": budget.digits if "digits" in data else None,
         "frame_size": budget.frame_size,
         "max_speed": experiment.dataset.get("max_speed"),
@@ -148,6 +148,11 @@ def _attrs(
             "others": published.others,
         },
         "rollout": protocol.rollout,
+        "initial": protocol.initial,
+        "extended": int(protocol.extend_horizon),
+        "match": budget.match,
+        "trials": budget.tuning.trials,
+        "validation_horizon": validated(config, budget, experiment),
         "models": {
             model: _about(config, experiment, model, published)
             | {
@@ -155,6 +160,7 @@ def _attrs(
                 "epochs": epochs_of(budget, cost[model], budget.epochs)
                 if model in cost
                 else 0,
+                **_parameters(config, budget, experiment, model),
             }
             for model in (*experiment.models, *experiment.baselines)
         },
@@ -166,6 +172,16 @@ def _published_size(budget: Budget, published: Published | None) -> bool:
     if published is None or not published.sizes:
         return budget.published_size
     return all(getattr(budget, key) == size for key, size in published.sizes.items())
+
+
+def _parameters(
+    config: Config, budget: Budget, experiment: Experiment, name: str
+) -> dict[str, int]:
+    """The number of weights, where it is what models share."""
+    if budget.match != "parameters" or name in experiment.baselines:
+        return {}
+    spec = options_of(config, budget, experiment, name)
+    return {"parameters": of_spec(spec, budget.frame_size)}
 
 
 def _about(

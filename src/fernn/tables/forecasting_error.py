@@ -22,7 +22,7 @@ from fernn.evaluation.numbers import (
     of_row,
     sources,
 )
-from fernn.tables import _controls
+from fernn.tables import _controls, _fairness
 
 SHOWS = {
     "in_distribution": {
@@ -48,7 +48,7 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     ]
     table = pd.DataFrame([row for *_, row in rows])
     beaten = _controls.note(rows, ["mse"])
-    table.attrs["notes"] = [*beaten, *sources(cubes)]
+    table.attrs["notes"] = [*beaten, *sources(cubes), *_fairness.notes(cubes)]
     return table
 
 
@@ -70,7 +70,7 @@ def _row(cube: xr.Dataset, called: str, name: str, about: dict) -> dict:
     return {
         "experiment": called,
         "model": about["label"],
-        "rollout": None if baseline else cube.attrs["rollout"],
+        "rollout": _fairness.rollout(cube, about),
         "seeds": seeds.size,
         "frames": error.sizes["frame"],
         "mse_mean": mean,
