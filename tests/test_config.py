@@ -176,12 +176,12 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
         ("models: {new: {label: N, kind: forecaster}}", "models.new.flow: is missing"),
         (
             "models: {fernn_turn_v2: {execution: plain}}",
-            "in the lab frame 10 degrees/frame must be a multiple of 360/12 degrees at"
-            " the sizes of budget 'paper'; use 'comoving'",
+            "in the lab frame -20 degrees/frame must be a multiple of 360/12 degrees at"
+            " the sizes of budget 'paper'; use execution 'comoving'",
         ),
         (
             "models: {fernn_turn_v2: {order: move_first}}",
-            "order: in the lab frame 10 degrees/frame must be a multiple of 360/12",
+            "order: in the lab frame -20 degrees/frame must be a multiple of 360/12",
         ),
         (
             "models: {grnn_turn: {execution: plain, flow: {max_speed: null,"

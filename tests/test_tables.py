@@ -98,10 +98,35 @@ def test_table_1_by_hand():
     assert table.iloc[0]["verdict"] == f"not comparable: {words}"
     assert np.isnan(table.iloc[0]["apart"])
     listed = f"translation ≠ published: {words.replace(', ', '; ')}"
-    assert table.attrs["notes"][-1] == listed
+    assert listed in table.attrs["notes"]
     about = {"models": json.dumps(mock_cubes.MODELS)}
     row = forecasting_error.tabulate([cube.assign_attrs(about)]).iloc[0]
     assert row["verdict"] == "not published"
+
+
+def test_a_table_says_what_models_shared_chose_and_left_at_an_edge():
+    edge = {"value": 0.0198, "low": 3e-4, "high": 0.02, "side": "upper"}
+    search = {"params": {"learning_rate": 0.0198, "rollout": "repeat"}}
+    search["edges"] = {"learning_rate": edge}
+    own = {"rollout": "repeat", "form": "fused", "search": search}
+    models = {"fernn_v2": mock_cubes.model("FERNN-V2", 2, 0.5, **own)}
+    about = {"match": "compute", "trials": 10, "validation_horizon": 20}
+    cube = errors([[[1.0], [2]]], models=json.dumps(models), **about)
+    table = forecasting_error.tabulate([cube, cube])
+    assert table["rollout"].tolist() == ["repeat"] * 2  # and not that of the protocol
+    cost, chosen, beyond = table.attrs["notes"]
+    assert cost.startswith("translation: Models share compute: ")
+    assert cost.endswith("as configured or else counted: FERNN-V2 0.5 (fused).")
+    told = "Best of 10 trials by the validation over 20 frames: FERNN-V2"
+    assert chosen == f"translation: {told} learning_rate 0.0198, rollout repeat."
+    assert "FERNN-V2: learning_rate 0.0198 is at the upper edge of its range" in beyond
+    alike = errors([[[1.0], [2]]], match="epochs")
+    table = forecasting_error.tabulate([alike])
+    assert table["rollout"].tolist() == ["free"]
+    note = "Models share the number of epochs."
+    assert table.attrs["notes"] == [f"translation: {note}"]
+    two = [alike, alike.assign_attrs(experiment="other")]
+    assert forecasting_error.tabulate(two).attrs["notes"] == [note]
 
 
 def test_velocities_by_hand():

@@ -10,11 +10,13 @@ from typing import Any
 from fernn.config import options
 from fernn.config.budgets import sized
 from fernn.config.costs import costs
-from fernn.config.learners import epochs_of, options_of, trained
+from fernn.config.learners import epochs_of, longest, options_of, trained, validated
 from fernn.config.published import differing, facts
 from fernn.config.recipes import axis_of, recipes, redraw_of
 from fernn.config.schema import Budget, Config, Experiment, Model, Published
 from fernn.config.shown import GROUPS, items
+from fernn.config.widths import of_spec
+from fernn.training.settings import TUNING_SEED
 
 # What a plan and its cubes tell of an entry of `published`.
 OF_ENTRY = {"source", "deviations", "scale", "margin", "seeds", "against"}
@@ -35,6 +37,7 @@ def plan(config: Config) -> dict[str, Any]:
         "atlases": {name: own.source for name, own in sizes.items()},
         "workers": budget.tuning.workers,
         "tuning_mode": budget.tuning.mode,
+        "tuning_seed": TUNING_SEED,
         "trials": max(own.tuning.trials for own in sizes.values()),
         "devices": budget.devices,
         "quick": budget.quick,
@@ -58,8 +61,8 @@ def _experiment(
 ) -> dict[str, Any]:
     cost = costs(config, budget, experiment)
     attrs = _attrs(config, budget, name, experiment, cost)
-    longest = attrs["long_horizon"]
-    axes = {axis: axis_of(config, budget, axis, longest) for axis in experiment.axes}
+    frames = validated(config, budget, experiment)
+    axes = {axis: axis_of(config, budget, axis, frames) for axis in experiment.axes}
     return {
         "seeds": budget.seeds,
         "recipes": recipes(config, budget, experiment, axes),
@@ -129,7 +132,6 @@ def _attrs(
     """What every cube of the experiment tells about itself."""
     protocol = config.protocols[experiment.protocol]
     data = options.names("data", experiment.dataset["kind"])
-    longest = budget.long_horizon if protocol.extend_horizon else budget.horizon
     published = config.published.get(experiment.published or "")
     differs = _differs(config, budget, name, published)
     return {
@@ -138,7 +140,7 @@ def _attrs(
         "budget": config.budget,
         "context": budget.context,
         "horizon": budget.horizon,
-        "long_horizon": longest,
+        "long_horizon": longest(config, budget, experiment),
         "digits": budget.digits if "digits" in data else None,
         "frame_size": budget.frame_size,
         "max_speed": experiment.dataset.get("max_speed"),
@@ -152,6 +154,11 @@ def _attrs(
             **published.model_dump(include={*OF_ENTRY, "others"}),
         },
         "rollout": protocol.rollout,
+        "initial": protocol.initial,
+        "extended": int(protocol.extend_horizon),
+        "match": budget.match,
+        "trials": budget.tuning.trials,
+        "validation_horizon": validated(config, budget, experiment),
         "models": {
             model: _about(config, experiment, model, published)
             | {"differs": differs.get(model, [])}
@@ -160,6 +167,7 @@ def _attrs(
                 "epochs": epochs_of(budget, cost[model], budget.epochs)
                 if model in cost
                 else 0,
+                **_parameters(config, budget, experiment, model),
             }
             for model in (*experiment.models, *experiment.baselines)
         },
@@ -176,6 +184,16 @@ def _differs(
         model: differing(published, model, found)
         for model, found in facts(config, budget, name).items()
     }
+
+
+def _parameters(
+    config: Config, budget: Budget, experiment: Experiment, name: str
+) -> dict[str, int]:
+    """The number of weights, where it is what models share."""
+    if budget.match != "parameters" or name in experiment.baselines:
+        return {}
+    spec = options_of(config, budget, experiment, name)
+    return {"parameters": of_spec(spec, budget.frame_size)}
 
 
 def _about(

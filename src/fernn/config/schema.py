@@ -158,6 +158,11 @@ class Protocol(Strict):
         "all", description="what a seed draws: weights and data, or weights alone"
     )
     extend_horizon: bool = False
+    validation_horizon: Literal["horizon", "long_horizon"] | None = Field(
+        None,
+        description="of the budget, on which all selection is done; default: the"
+        " longest that is trained",
+    )
     select_by: SelectBy = Field(
         "error",
         description="what of the validation decides which epoch and trial is best",
@@ -170,6 +175,9 @@ class Trials(Strict):
 
     trials: Count
     epochs: Count
+    ranges: Names | None = Field(
+        None, description="of those of the protocol's search; default: all"
+    )
     workers: Count = Field(1, description="of a study; mode batch: trials in a round")
     mode: Literal["workers", "batch"] = Field(
         "workers",
@@ -195,8 +203,9 @@ class Sizes(Strict):
     )
     sequences: Count = Field(description="in an epoch")
     epochs: Count = Field(description="of a model of cost 1")
-    match: Literal["epochs", "compute"] = Field(
-        description="what models share; compute: epochs / cost"
+    match: Literal["epochs", "compute", "parameters"] = Field(
+        description="what models share; compute: epochs / cost; parameters: epochs, and"
+        " widths that bring them to the parameters of the reference"
     )
     validation: Count = Field(description="sequences")
     tuning: Trials

@@ -25,6 +25,7 @@ from fernn.evaluation.comparison import (
     notes,
 )
 from fernn.evaluation.numbers import Number, of_row
+from fernn.tables import _fairness
 
 SHOWS = {"camera": {"statistic": "classification"}}
 PERSONS = ("these_networks_low", "these_networks_high")
@@ -52,7 +53,7 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     every = (about for cube in cubes for about in aggregate.models(cube).values())
     labels = dict.fromkeys(about["label"] for about in every if about["reference"])
     note = NOTE.format(", ".join(labels) or "none")
-    table.attrs["notes"] = [note, *notes(cubes)]
+    table.attrs["notes"] = [note, *notes(cubes), *_fairness.notes(cubes)]
     return table
 
 

@@ -24,7 +24,7 @@ from fernn.evaluation.comparison import (
     notes,
 )
 from fernn.evaluation.numbers import Number, of_row
-from fernn.tables import _controls
+from fernn.tables import _controls, _fairness
 
 SHOWS = {
     "in_distribution": {
@@ -50,7 +50,7 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     ]
     table = pd.DataFrame([row for *_, row in rows])
     beaten = _controls.note(rows, ["mse"])
-    table.attrs["notes"] = [*beaten, *notes(cubes)]
+    table.attrs["notes"] = [*beaten, *notes(cubes), *_fairness.notes(cubes)]
     return table
 
 
@@ -78,7 +78,7 @@ def _row(cube: xr.Dataset, called: str, name: str, about: dict) -> dict:
     return {
         "experiment": called,
         "model": about["label"],
-        "rollout": None if baseline else cube.attrs["rollout"],
+        "rollout": _fairness.rollout(cube, about),
         "seeds": seeds.size,
         "frames": cube.sizes["frame"],
         "mse_mean": mean,

@@ -18,7 +18,7 @@ import xarray as xr
 from fernn.evaluation import aggregate
 from fernn.evaluation.comparison import differences, not_comparable
 from fernn.evaluation.numbers import published, sources
-from fernn.tables import _controls
+from fernn.tables import _controls, _fairness
 
 SHOWS = {"image_quality": {"statistic": "image_quality"}}
 NOTE = (
@@ -42,7 +42,7 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     ]
     table = pd.DataFrame([*(row for *_, row in rows), *_published(cubes)])
     beaten = _controls.note(rows, ["mse"])
-    table.attrs["notes"] = [NOTE, *beaten, *sources(cubes)]
+    table.attrs["notes"] = [NOTE, *beaten, *sources(cubes), *_fairness.notes(cubes)]
     return table
 
 
