@@ -95,12 +95,10 @@ def complete(package: str, spec: dict[str, Any]) -> dict[str, Any]:
     """
     known = _options(package, spec["kind"])
     found = {name: default(package, spec["kind"], name) for name in known} | spec
-    return {
-        name: complete(known[name].nested, value)
-        if name in known and known[name].nested and isinstance(value, dict)
-        else value
-        for name, value in found.items()
-    }
+    for name, option in known.items():
+        if option.nested and isinstance(found[name], dict):
+            found[name] = complete(option.nested, found[name])
+    return found
 
 
 def constant(package: str, kind: Any, name: str) -> Any:

@@ -55,7 +55,7 @@ def unknown_settings(config: Config) -> Iterator[Problem]:
         known = {path for facts in _facts_of(config, name) for path in _paths(facts)}
         if not known:
             continue
-        given = [(("settings",), entry.settings)]
+        given: list[tuple[Path, dict]] = [(("settings",), entry.settings)]
         for model, value in entry.values.items():
             given.append((("values", model, "settings"), value.settings))
         dotted = [".".join(path) for path in known]
