@@ -73,7 +73,7 @@ def test_drawing_recipes_and_joining_shards_leave_torch_alone(atlas, tmp_path):
     calls = [["combine", "--shards", "shard.nc", "--axis", "length"]]
     for kind, spec in drawn.items():
         source = "clips.nc" if kind == "moving_clips" else "digits.nc"
-        recipe = json.dumps({"kind": kind, **spec})
+        recipe = json.dumps({**spec, "kind": kind})
         calls.append(["synthesize", "--atlas", source, "--recipe", recipe])
     code = """
 import json, sys

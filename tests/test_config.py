@@ -176,12 +176,12 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
         ("models: {new: {label: N, kind: forecaster}}", "models.new.flow: is missing"),
         (
             "models: {fernn_turn_v2: {execution: plain}}",
-            "in the lab frame 10 degrees/frame must be a multiple of 360/12 degrees at"
-            " the sizes of budget 'paper'; use 'comoving'",
+            "in the lab frame -20 degrees/frame must be a multiple of 360/12 degrees at"
+            " the sizes of budget 'paper'; use execution 'comoving'",
         ),
         (
             "models: {fernn_turn_v2: {order: move_first}}",
-            "order: in the lab frame 10 degrees/frame must be a multiple of 360/12",
+            "order: in the lab frame -20 degrees/frame must be a multiple of 360/12",
         ),
         (
             "models: {grnn_turn: {execution: plain, flow: {max_speed: null,"
@@ -233,7 +233,10 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
         ),
         ("experiments: {kth: {published: kht}}", "no published 'kht'; did you mean"),
         ("published: {kth: {values: {con3d: {mean: 1}}}}", "no model 'con3d'; did you"),
-        ("published: {openstl: {sizes: {digit: 2}}}", "no size 'digit'; did you mean"),
+        (
+            "published: {openstl: {settings: {test: {digit: 2}}}}",
+            "no setting 'test.digit'; did you mean",
+        ),
         ("published: {kth: {shown: tabel}}", "no figure or table 'tabel'"),
         (
             "experiments: {kth: {axes: [camera, length]}}",

@@ -83,6 +83,25 @@ def test_a_job_that_measures_all_models_computes_what_they_compute():
     assert every.frames > alone[2].frames > 0
 
 
+@pytest.mark.parametrize("mode", ["workers", "batch"])
+def test_a_model_waits_for_those_that_its_strategy_names(mode):
+    """Its training for the one of its seed, its trials for that of the first seed."""
+    made = resolved(
+        tuning={"mode": mode, "trials": 2, "workers": 1, "epochs": 1}, seeds=[4, 7]
+    )
+    alone, needs = jobs(made), {"teacher": "grnn"}
+    made["experiments"]["translation"]["models"]["fernn_v2"]["needs"] = needs
+    more = {key: {*job.after} - {*alone[key].after} for key, job in jobs(made).items()}
+    place, first = ("translation", "fernn_v2"), ("train", "translation", "grnn", "4")
+    rule, last = ("tune", 0) if mode == "workers" else ("trial", 1)
+    expected = {(rule, *place, str(slot)): {first} for slot in range(last + 1)}
+    expected |= {
+        ("train", *place, seed): {("train", "translation", "grnn", seed)}
+        for seed in ("4", "7")
+    }
+    assert {key: after for key, after in more.items() if after} == expected
+
+
 def test_the_operations_of_a_tiny_network():
     """Nine pixels, 3×3 kernels, 1 → 2 → 1 channels; two operations each."""
     one = 2 * 9 * 9 * 2  # a convolution between one and two channels

@@ -18,7 +18,7 @@ RUN = """
 import sys, torch
 from fernn import models
 from fernn.cells import flow_equivariant
-from fernn.cells.flow_equivariant import choose, executions
+from fernn.cells.flow_equivariant import executions
 from labrun.errors import UserError
 
 gone, kept = sys.argv[1], executions()
@@ -32,8 +32,6 @@ for flow in flows:
     for execution in ("auto", "plain", "comoving"):
         model = models.build({**spec, "flow": flow, "execution": execution}, 5)
         model(torch.rand(1, 2, 1, 5, 5), 2).sum().backward()
-wide = models.build({**spec, "flow": flows[0], "hidden": 128}, 5)
-print(type(wide.cell).__name__)
 model = models.build({**spec, "flow": flows[0], "execution": "fused"}, 5)
 state = torch.rand(1, 9, 2, 5, 5, device="meta")
 assert len(model.to("meta").cell.moved_maxima(state, 1, [1, 2])) == 2
@@ -57,9 +55,7 @@ def test_without_its_file_all_else_runs(tmp_path, name):
         text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    wide, refusal = done.stdout.splitlines()
-    fastest = "FusedCell" if gone == "winograd" else "WinogradCell"
-    assert wide == fastest
+    (refusal,) = done.stdout.splitlines()
     assert refusal.startswith(f"no execution {gone!r}; ")
     assert "known: auto, comoving" in refusal
 

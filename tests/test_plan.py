@@ -14,7 +14,7 @@ BUDGETS = [name for name in SHIPPED.content["budgets"] if name != "ablation"]
 ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10, 11), "table": (1, 2, 4)}
 SIZES = {
     "attrs": {"budget", "context", "digits", "epochs", "frame_size", "horizon"}
-    | {"long_horizon", "published_size", "sequences", "step"}
+    | {"long_horizon", "differs", "sequences", "step"}
     | {"match", "trials", "validation_horizon"},
     "axes": {"batch", "context", "horizon"},
     "baselines": set(),

@@ -39,7 +39,13 @@ ABOUT = {
     "oracle": False,
     "cost": 1.0,
 }
-CUBE = {"experiment": "moving", "title": "Moving", "budget": "tiny"}
+CUBE = {
+    "experiment": "moving",
+    "title": "Moving",
+    "budget": "tiny",
+    "horizon": 2,
+    "long_horizon": 2,
+}
 PIPELINE = """
 import json, sys
 from fernn.cli import main
@@ -79,7 +85,7 @@ def made(tmp_path_factory):
     work.mkdir(parents=True)
     recipe = {**RECIPE, "sequences": 8}
     training = {**TRAINING, "sequences": 8, "epochs": 1}
-    cube = {**CUBE, "statistic": "curves", "horizon": 2, "models": {"fernn_v1": ABOUT}}
+    cube = {**CUBE, "statistic": "curves", "models": {"fernn_v1": ABOUT}}
     specs = [json.dumps(spec) for spec in (recipe, MODEL, training, cube)]
     environ = {**environment(ROOT / "src"), "HOME": str(home)}
     environ |= {"FAKE_TOKEN": SECRETS["TOKEN"], "LOGNAME": SECRETS["LOGNAME"]}

@@ -103,10 +103,9 @@ def executions(quick: bool) -> Iterator[Row]:
     """Winograd beside the library's convolution.
 
     The shifted convolution of all slots of FERNN-V2 on 28×28 frames, and its two
-    gradients, as the executions `fused` and `winograd` compute them, in turns. From
-    where the ratio stays above 1, `execution: auto` takes `winograd`; that number of
-    hidden channels is written down for each instruction set, since a choice by
-    measurement would not be the same in every run.
+    gradients, as the executions `fused` and `winograd` compute them, in turns.
+    `execution: auto` takes `fused` at every width, since `winograd` rounds states
+    coarsely (docs/speed.md).
     """
     instructions = torch.backends.cpu.get_cpu_capability()
     for hidden in (4,) if quick else (32, 48, 64, 96, 128):

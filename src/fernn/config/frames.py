@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from fernn import flows
 from fernn.config import options
 from fernn.config.budgets import sized
 from fernn.config.problems import Problem
-from fernn.config.schema import Config
+from fernn.config.schema import Budget, Config
+from labrun.errors import UserError
 
 
 def problems(config: Config) -> Iterator[Problem]:
@@ -17,17 +19,19 @@ def problems(config: Config) -> Iterator[Problem]:
         for name in budget.experiments:
             if name not in config.experiments:
                 continue
-            sizes = sized(config, budget, name).options
+            sizes = sized(config, budget, name)
             for model in config.experiments[name].models:
                 spec = config.models.get(model)
                 own = (spec.model_extra or {}) if spec else {}
                 key = _plain_by(own)
                 if key and isinstance(own.get("flow"), dict):
-                    message = _objection({**sizes, **own["flow"]})
+                    where = f"at the sizes of budget {budget_name!r}"
+                    message = _objection(own["flow"], sizes)
                     if message:
-                        message += f" at the sizes of budget {budget_name!r}"
-                        message += "" if key == "order" else "; use 'comoving'"
-                        yield Problem(("models", model, key), message)
+                        words, _, hint = message.partition("; ")
+                        hint = "" if key == "order" else f"; {hint}"
+                        place = ("models", model, key)
+                        yield Problem(place, f"{words} {where}{hint}")
 
 
 def _plain_by(own: dict[str, Any]) -> str | None:
@@ -37,21 +41,14 @@ def _plain_by(own: dict[str, Any]) -> str | None:
     return "execution" if own.get("execution") == "plain" else None
 
 
-def _objection(flow: dict[str, Any]) -> str | None:
-    """Of a flow with orientations, which its module names as `ORIENTATIONS`."""
-    count = flow.get(options.constant("flows", flow.get("kind"), "ORIENTATIONS"))
-    if not isinstance(count, int) or count < 1:
+def _objection(flow: dict[str, Any], sizes: Budget) -> str | None:
+    """What the flow itself says of the lab frame; None of one that cannot be built."""
+    known = options.names("flows", str(flow.get("kind")))
+    everything = {**sizes.options, **flow}
+    given = {key: everything[key] for key in ("kind", *known) if key in everything}
+    if [*options.check("flows", given, (), ["size"])]:
         return None
-    for degrees in _velocities(flow):
-        if isinstance(degrees, int) and degrees * count % 360:
-            multiple = f"a multiple of 360/{count} degrees"
-            return f"in the lab frame {degrees} degrees/frame must be {multiple}"
-    return None
-
-
-def _velocities(flow: dict[str, Any]) -> list[Any]:
-    """The listed ones, or the step that all others are multiples of."""
-    listed = flow.get("velocities")
-    if isinstance(listed, list):
-        return listed
-    return [] if flow.get("max_speed") == 0 else [flow.get("step")]
+    try:
+        return flows.build(given, sizes.frame_size).lab_objection()
+    except UserError:
+        return None

@@ -11,10 +11,15 @@ from fernn.config import options
 from fernn.config.budgets import sized
 from fernn.config.costs import costs
 from fernn.config.learners import epochs_of, longest, options_of, trained, validated
+from fernn.config.published import differing, facts
 from fernn.config.recipes import axis_of, recipes, redraw_of
 from fernn.config.schema import Budget, Config, Experiment, Model, Published
 from fernn.config.shown import GROUPS, items
 from fernn.config.widths import of_spec
+from fernn.training.settings import TUNING_SEED
+
+# What a plan and its cubes tell of an entry of `published`.
+OF_ENTRY = {"source", "deviations", "scale", "margin", "seeds", "against"}
 
 
 def plan(config: Config) -> dict[str, Any]:
@@ -32,6 +37,7 @@ def plan(config: Config) -> dict[str, Any]:
         "atlases": {name: own.source for name, own in sizes.items()},
         "workers": budget.tuning.workers,
         "tuning_mode": budget.tuning.mode,
+        "tuning_seed": TUNING_SEED,
         "trials": max(own.tuning.trials for own in sizes.values()),
         "devices": budget.devices,
         "quick": budget.quick,
@@ -46,6 +52,7 @@ def plan(config: Config) -> dict[str, Any]:
             }
             for item, shown in config.paper.items()
         },
+        "missing": config.missing,
     }
 
 
@@ -102,9 +109,12 @@ def _published(config: Config) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "shown": entry.shown,
-            "source": entry.source,
+            **entry.model_dump(include=OF_ENTRY),
             "values": {
-                model: {"label": config.models[model].label, **value.model_dump()}
+                model: {
+                    "label": config.models[model].label,
+                    **value.model_dump(exclude={"settings"}),
+                }
                 for model, value in entry.values.items()
             },
         }
@@ -123,6 +133,7 @@ def _attrs(
     protocol = config.protocols[experiment.protocol]
     data = options.names("data", experiment.dataset["kind"])
     published = config.published.get(experiment.published or "")
+    differs = _differs(config, budget, name, published)
     return {
         "experiment": name,
         "title": experiment.title,
@@ -136,14 +147,11 @@ def _attrs(
         "sequences": budget.sequences,
         "redraw": redraw_of(experiment),
         "step": {**experiment.dataset, **budget.options}.get("step"),
-        "published_size": int(_published_size(budget, published)),
         "protocol": experiment.protocol,
-        "published_protocol": int(protocol.as_published),
         "published": published
         and {
             "name": experiment.published,
-            "source": published.source,
-            "others": published.others,
+            **published.model_dump(include={*OF_ENTRY, "others"}),
         },
         "rollout": protocol.rollout,
         "initial": protocol.initial,
@@ -153,6 +161,7 @@ def _attrs(
         "validation_horizon": validated(config, budget, experiment),
         "models": {
             model: _about(config, experiment, model, published)
+            | {"differs": differs.get(model, [])}
             | {
                 "cost": cost.get(model, 1.0),  # a baseline is not trained
                 "epochs": epochs_of(budget, cost[model], budget.epochs)
@@ -165,11 +174,16 @@ def _attrs(
     }
 
 
-def _published_size(budget: Budget, published: Published | None) -> bool:
-    """Whether numbers at these sizes can be compared with the published ones."""
-    if published is None or not published.sizes:
-        return budget.published_size
-    return all(getattr(budget, key) == size for key, size in published.sizes.items())
+def _differs(
+    config: Config, budget: Budget, name: str, published: Published | None
+) -> dict[str, list[list[Any]]]:
+    """Of each model, the settings that are not those of the published numbers."""
+    if published is None:
+        return {}
+    return {
+        model: differing(published, model, found)
+        for model, found in facts(config, budget, name).items()
+    }
 
 
 def _parameters(
@@ -196,7 +210,7 @@ def _about(
         "reference": name == experiment.reference,
         "oracle": _oracle(model),
         "drawn": model.drawn,
-        "published": value and value.model_dump(),
+        "published": value and value.model_dump(exclude={"settings"}),
     }
 
 

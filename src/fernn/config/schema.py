@@ -29,6 +29,7 @@ from fernn.config.fields import (
     same,
 )
 from fernn.data import Draw
+from fernn.evaluation.equivalence import Scale
 from fernn.training.settings import Precision, SeedDraws, SelectBy
 
 
@@ -166,9 +167,6 @@ class Protocol(Strict):
         "error",
         description="what of the validation decides which epoch and trial is best",
     )
-    as_published: bool = Field(
-        False, description="training is that of the published numbers"
-    )
     tuning: Search | None = Field(None, description="in place of the general one")
 
 
@@ -212,7 +210,6 @@ class Sizes(Strict):
     validation: Count = Field(description="sequences")
     tuning: Trials
     axes: dict[str, AxisSizes] = Field({}, description="sizes of axes")
-    published_size: bool = Field(False, description="comparable with the paper")
     options: dict[str, int] = Field(
         {}, description="sizes that only its data, models or flows know"
     )
@@ -265,8 +262,9 @@ CUBES = (
 class Value(Strict):
     """A published mean and standard deviation over seeds."""
 
-    mean: Real
+    mean: Real | None = Field(description="null: published, but not known")
     std: Real | None = None
+    settings: Options = Field({}, description="of this value, beside the entry's")
 
 
 class Published(Strict):
@@ -274,8 +272,25 @@ class Published(Strict):
 
     shown: str = Field(description="the figure or table that has such numbers")
     source: list[str] = Field(description="footnotes: where they are from, how sure")
-    sizes: dict[str, int] = Field(
-        {}, description="of comparable budgets; without, those of `published_size`"
+    deviations: Text | None = Field(
+        None, description="of a page in docs/, what differs beside the settings"
+    )
+    scale: Scale = Field("ratio", description="how ours and theirs are compared")
+    margin: Amount = Field(
+        1.5, description="ratio or difference up to which they are equivalent"
+    )
+    seeds: Count | None = Field(
+        None, description="of each value; without, its spread is not known"
+    )
+    against: str | None = Field(
+        None,
+        description="the value that claims compare the others with; default: that of"
+        " the experiment's reference",
+    )
+    settings: Options = Field(
+        {},
+        description="what the values were made with, as the keys of the plan: `model`,"
+        " `training`, `tuning`, `source`, `train`, `validation`, `test`",
     )
     values: dict[str, Value] = Field({}, description="of models of this file")
     others: dict[Text, dict[Name, Real]] = Field(
@@ -304,4 +319,7 @@ class Config(Strict):
     )
     paper: dict[Name, SomeNames] = Field(
         {}, description="its items: the figures and tables here that show each"
+    )
+    missing: dict[Name, Text] = Field(
+        {}, description="its items that nothing here shows, and why"
     )

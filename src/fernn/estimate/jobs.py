@@ -47,22 +47,36 @@ def _data(plan: dict[str, Any]) -> Iterator[Job]:
 
 def _learning(plan: dict[str, Any]) -> Iterator[Job]:
     for name, experiment in plan["experiments"].items():
-        validation = experiment["recipes"]["val"]["sequences"]
-        data = tuple(("synthesize", name, split) for split in ("train", "val"))
-        for model, entry in experiment["models"].items():
-            network = _network(entry["model"], entry["frame_size"])
-            trial = training(network, entry["trial"], validation)
-            tuned = [*MODES[plan["tuning_mode"]](plan, (name, model), data, trial)]
-            yield from tuned
-            ready = data
-            if tuned:  # without a trial the protocol is trained as it stands
-                select = ("select", name, model)
-                yield _plain(select, tuple(job.key for job in tuned))
-                ready = *data, select
-            works = training(network, entry["training"], validation)
-            for seed in experiment["seeds"]:
-                key = ("train", name, model, str(seed))
-                yield _learner(key, ready, plan.get("devices", 1), works)
+        for model in experiment["models"]:
+            yield from _of_model(plan, name, model)
+
+
+def _of_model(plan: dict[str, Any], name: str, model: str) -> Iterator[Job]:
+    experiment = plan["experiments"][name]
+    entry, seeds = experiment["models"][model], experiment["seeds"]
+    network = _network(entry["model"], entry["frame_size"])
+    validation = experiment["recipes"]["val"]["sequences"]
+    trial, works = (
+        training(network, entry[key], validation) for key in ("trial", "training")
+    )
+    data = tuple(("synthesize", name, split) for split in ("train", "val"))
+    ready = (*data, *_needed(name, entry, seeds[0]))  # trials have those of one seed
+    tuned = [*MODES[plan["tuning_mode"]](plan, (name, model), ready, trial)]
+    yield from tuned
+    selected: tuple[Key, ...] = ()
+    if tuned:  # without a trial the protocol is trained as it stands
+        selected = (("select", name, model),)
+        yield _plain(*selected, tuple(job.key for job in tuned))
+    for seed in seeds:
+        after = (*data, *_needed(name, entry, seed), *selected)
+        key = ("train", name, model, str(seed))
+        yield _learner(key, after, plan.get("devices", 1), works)
+
+
+def _needed(name: str, entry: dict[str, Any], seed: int) -> tuple[Key, ...]:
+    """The trainings of the models that a strategy names."""
+    others = entry.get("needs", {}).values()
+    return tuple(("train", name, other, str(seed)) for other in others)
 
 
 def _workers(

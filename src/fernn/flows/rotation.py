@@ -20,7 +20,6 @@ from fernn.velocities import checked, whole
 from labrun.errors import UserError, require_known
 
 WAYS = ("max_speed", "velocities", "closed")  # to give V
-ORIENTATIONS = "orientations"  # the option that tells how many a state has
 Interpolation = Literal["bicubic", "bilinear"]
 
 

@@ -8,10 +8,10 @@ points 0, ±1, ±2 and infinity). The products are convolutions along the column
 a library does as fast as those it replaces. Filtering both axes would halve their
 number again, but its matrix products are slower and its tiles larger.
 
-States and their gradients are rounded 2.0 to 2.3 times as coarsely as by `FusedCell`,
-the gradient of the weight as finely (docs/speed.md). A sum of zeros is not exactly zero
-if its tile has other numbers, and a rectifier lets it pass if it is positive. No
-weight's gradient gains by it: it multiplies those zeros.
+It rounds states up to 5.2 times as coarsely as `FlowEquivariantCell`, so that ``auto``
+does not take it (docs/speed.md). A sum of zeros is not exactly zero if its tile has
+other numbers, and a rectifier lets it pass if it is positive. No weight's gradient
+gains by it: it multiplies those zeros.
 """
 
 from __future__ import annotations
@@ -33,10 +33,6 @@ from fernn.cells.flow_equivariant.fused import FusedCell
 from fernn.flows import Flow, Frame, Velocity
 from labrun.errors import UserError
 
-# Hidden channels from which it is the fastest, by instruction set; measured by
-# `python benchmarks executions`.
-WIDE = {"AVX512": 96}
-WIDE_OTHERWISE = 48
 OUT, IN = 4, 6  # rows of a tile's outputs and inputs
 CACHE = 2**23  # bytes of tiles that are worked on at once
 INPUT = (
@@ -64,16 +60,6 @@ OUTPUT = (
 
 Images = Float[Tensor, "image height width hidden"]
 Tiles = Float[Tensor, "place image tile column hidden"]
-
-
-def wins(hidden: int, kernel: int) -> tuple[bool, str]:
-    """Whether this execution is the fastest on this processor, and why or why not."""
-    if kernel != 3:
-        return False, f"a kernel of {kernel}, winograd needs 3"
-    instructions = torch.backends.cpu.get_cpu_capability()
-    wide = WIDE.get(instructions, WIDE_OTHERWISE)
-    few = "at least" if hidden >= wide else "fewer than"
-    return hidden >= wide, f"{few} {wide} hidden channels, {instructions}"
 
 
 class WinogradCell(FusedCell):
