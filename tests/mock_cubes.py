@@ -46,16 +46,30 @@ MODELS = {
 TRAINED = [name for name, about in MODELS.items() if about["role"] == "model"]
 
 
-def published(**values: tuple[float, float]) -> dict[str, str]:
-    """Attributes of a cube whose models have published values, mean and std."""
+def published(
+    differs: list[list] | None = None,
+    entry: dict | None = None,
+    /,
+    **values: tuple[float, float],
+) -> dict[str, str]:
+    """Attributes of a cube whose models have published values, mean and std.
+
+    Args:
+        differs: the settings that are not the published ones, of all models.
+        entry: how values are compared, in place of a ratio of 3 seeds within 1.5.
+        values: of models.
+    """
     models = {
         name: about
         | {"published": dict(zip(("mean", "std"), values[name], strict=True))}
+        | {"differs": differs or []}
         if name in values
         else about
         for name, about in MODELS.items()
     }
     known = {"name": "paper", "source": ["Published: a paper."], "others": {}}
+    known |= {"scale": "ratio", "margin": 1.5, "seeds": 3, "against": None}
+    known |= entry or {}
     return {"models": json.dumps(models), "published": json.dumps(known)}
 
 
@@ -90,9 +104,7 @@ def attrs(axis: str, **changes) -> dict:
         "max_speed": 2,
         "sequences": 400,
         "redraw": "epoch",
-        "published_size": 0,
         "protocol": "exact",
-        "published_protocol": 0,
         "rollout": "free",
         "source": "handwritten digits (scikit-learn, 8x8)",
         "commit": "0" * 40,

@@ -233,7 +233,10 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
         ),
         ("experiments: {kth: {published: kht}}", "no published 'kht'; did you mean"),
         ("published: {kth: {values: {con3d: {mean: 1}}}}", "no model 'con3d'; did you"),
-        ("published: {openstl: {sizes: {digit: 2}}}", "no size 'digit'; did you mean"),
+        (
+            "published: {openstl: {settings: {test: {digit: 2}}}}",
+            "no setting 'test.digit'; did you mean",
+        ),
         ("published: {kth: {shown: tabel}}", "no figure or table 'tabel'"),
         (
             "experiments: {kth: {axes: [camera, length]}}",

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from copied import copy, environment
+from fernn.training.settings import TUNING_SEED
 from labrun.storage import read_dataset
 
 LIMIT = 480  # seconds; it takes 50 on an idle core
@@ -117,6 +118,8 @@ def test_the_workflow_runs_with_all_of_them(extended):
         assert float(cube.weight.sel(model="pupil").min()) > 0
     pupil = json.loads((results / "runs/dots/pupil/0/model.pt.json").read_text())
     assert str(Path("results/toy/runs/dots/mixture/0/model.pt")) in str(pupil)
+    # Trials of the pupil learn from no model of a final seed.
+    assert (results / f"runs/dots/mixture/{TUNING_SEED}/model.pt").exists()
     trace = extended("fernn", "trace", str(results / wanted[0]))
     assert trace.returncode == 0, trace.stderr
     for name in (

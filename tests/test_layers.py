@@ -31,8 +31,8 @@ BELOW = {  # from the bottom up; a part of fernn: what it imports of those above
     "evaluation": f"{ROOMS} flows videos data models checkpoint",
     "drawing": f"{ROOMS} {SUMMARIES}",
     "figures": f"{ROOMS} {SUMMARIES} drawing",
-    "tables": f"{ROOMS} {SUMMARIES} evaluation.significance",
-    "config": f"{ROOMS} flows cells models data training",
+    "tables": f"{ROOMS} {SUMMARIES} evaluation.significance evaluation.comparison",
+    "config": f"{ROOMS} flows cells models data training evaluation.equivalence",
     "estimate": f"{ROOMS} flows cells models data training evaluation config",
     "doctor": f"{ROOMS} data config estimate",
     "cli": f"{ROOMS} videos data models checkpoint training evaluation drawing figures"

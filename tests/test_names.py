@@ -84,6 +84,8 @@ def renamed(config: dict, new: dict) -> dict:
         protocol["learning_rates"] = keys(rates, "models")
     for entry in config["published"].values():
         entry["values"] = keys(entry.get("values", {}), "models")
+        if entry.get("against"):
+            entry["against"] = new["models"][entry["against"]]
     for budget in config["budgets"].values():
         budget["experiments"] = names(budget["experiments"], "experiments")
         budget["sizes"] = keys(budget.get("sizes", {}), "experiments")
@@ -165,7 +167,7 @@ def cube(kind: str, made: dict, new: dict | None = None, **changes):
     present = [name for name in drawn["model"].values if name in names]
     drawn = drawn.sel(model=present)
     drawn = drawn.assign_coords(model=[names[name] for name in present])
-    kept = ("title", "protocol", "published_protocol", "published_size", "budget")
+    kept = ("title", "protocol", "budget")
     attrs = {key: about[key] for key in kept}
     attrs |= {"experiment": experiment, "axis": axis, "models": json.dumps(models)}
     attrs["published"] = json.dumps(about["published"])
@@ -229,7 +231,7 @@ def with_roles(cube, **roles):
     """The cube with other roles of its models."""
     models = json.loads(cube.attrs["models"])
     for name, about in models.items():
-        about |= {key: values.get(name) for key, values in roles.items()}
+        about |= {key: values.get(name, []) for key, values in roles.items()}
     return cube.assign_attrs(models=json.dumps(models))
 
 
@@ -246,14 +248,16 @@ def test_the_reference_is_what_the_others_are_compared_with():
     assert none["p"].isna().all()
 
 
-def test_published_values_and_protocols_are_keys():
-    ours = cube("in_distribution", plan("paper"), published_protocol=1)
-    words = forecasting_error.tabulate([ours])["verdict"].tolist()
-    assert words[:3] == ["higher"] * 3 and words[3:] == ["not published"] * 2
-    exact = ours.assign_attrs(published_protocol=0)
+def test_published_values_and_settings_are_keys():
+    """Of the experiment with its own protocol, and of one with the published one."""
+    exact = cube("in_distribution", plan("paper"))
     words = forecasting_error.tabulate([exact])["verdict"].tolist()
-    assert words[:3] == ["not comparable: protocol exact"] * 3
+    assert all(each.startswith("not comparable: ") for each in words[:3])
+    assert words[3:] == ["not published"] * 2
+    same = with_roles(exact, differs={})
+    words = forecasting_error.tabulate([same])["verdict"].tolist()
+    assert words[:3] == ["worse"] * 3
     value = {"mean": 0.048, "std": None}
-    other = with_roles(ours, published={"fernn_v2": value})
+    other = with_roles(exact, published={"fernn_v2": value})
     table = forecasting_error.tabulate([other])
     assert table["published_mean"].isna().tolist() == [True, True, False, True, True]

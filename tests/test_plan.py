@@ -10,16 +10,17 @@ from fernn.config.positions import merge, read
 from fernn.config.resolve import resolve_and_tell
 
 SHIPPED = read(Path(__file__).parents[1] / "config.yaml")
-BUDGETS = list(SHIPPED.content["budgets"])
+BUDGETS = [name for name in SHIPPED.content["budgets"] if name != "ablation"]
 ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10, 11), "table": (1, 2, 4)}
 SIZES = {
     "attrs": {"budget", "context", "digits", "epochs", "frame_size", "horizon"}
-    | {"long_horizon", "published_size", "sequences", "step"},
+    | {"long_horizon", "differs", "sequences", "step"}
+    | {"match", "trials", "validation_horizon"},
     "axes": {"batch", "context", "horizon"},
     "baselines": set(),
     "models": {"batch", "context", "decoder_layers", "epochs", "frame_size"}
     | {"hidden", "horizon", "long_horizon", "sequences", "trials"}
-    | {"orientations", "step"},
+    | {"orientations", "step", "ranges", "first", "validation_horizon"},
     "recipes": {"digits", "frame_size", "frames", "grid_speed", "max_offset"}
     | {"sequences", "step"},
 }
@@ -59,6 +60,10 @@ def test_a_budget_changes_sizes_only(resolved, budget):
         assert one[name].keys() == other[name].keys() == {"seeds", "parts", *SIZES}
         for part, sizes in SIZES.items():
             assert science(one[name][part], sizes) == science(other[name][part], sizes)
+        searched = [made[name]["models"].values() for made in (one, other)]
+        for mine, its in zip(*searched, strict=True):  # fewer ranges, but the same
+            pairs = mine["tuning"]["ranges"], its["tuning"]["ranges"]
+            assert all(pairs[0][k] == pairs[1][k] for k in pairs[0].keys() & pairs[1])
 
 
 def test_what_is_no_size_is_noticed(resolved):
@@ -101,7 +106,7 @@ def test_the_published_protocol_is_trained_as_it_stands_and_others_are_tuned(res
     made = resolved("paper")["experiments"]
     for experiment, model, trials in (
         ("translation_published", "fernn_v2", 0),
-        ("translation", "fernn_v2", 12),
+        ("translation", "fernn_v2", 16),
     ):
         entry = made[experiment]["models"][model]
         assert entry["tuning"]["trials"] == trials
@@ -191,7 +196,9 @@ def test_a_models_own_entry_wins_over_budget_and_protocol(resolved):
     def change(raw):
         raw["models"]["grnn"].update(hidden=3, rollout="shifted")
 
-    models = resolved("demo", change)["experiments"]["translation"]["models"]
+    models = resolved("mnist-small", change)["experiments"]["translation"]["models"]
+    assert "rollout" not in models["grnn"]["tuning"]["ranges"]
+    assert "rollout" in models["fernn_v1"]["tuning"]["ranges"]
     assert models["grnn"]["model"]["hidden"] == 3
     assert models["grnn"]["model"]["rollout"] == "shifted"
     assert models["fernn_v1"]["model"]["hidden"] == 8
@@ -361,7 +368,7 @@ def test_a_test_set_may_be_renamed(resolved):
                 names = ["longer" if a == "length" else a for a in experiment["axes"]]
                 experiment["axes"] = names
         for budget in raw["budgets"].values():
-            for sizes in (budget, *budget["sizes"].values()):
+            for sizes in (budget, *budget.get("sizes", {}).values()):
                 if "length" in sizes.get("axes", {}):
                     sizes["axes"] = sizes["axes"] | {"longer": sizes["axes"]["length"]}
                     del sizes["axes"]["length"]

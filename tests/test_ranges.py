@@ -12,21 +12,27 @@ from fernn.cli import main
 from fernn.config.check import checked
 from fernn.config.plan import plan
 from fernn.config.positions import merge, read
+from fernn.evaluation.cubes import combine
+from fernn.training.settings import settings
 from labrun.errors import UserError
 from labrun.storage import read_dataset, write_dataset
 
 SHIPPED = read(ROOT / "config.yaml")
 RATE = {"low": 0.0003, "high": 0.02, "log": True}
+LINE = "collisions_line: { tuning: { ranges: null } }"
+ALL = f"{{ tuning: {{ ranges: null }}, sizes: {{ {LINE} }} }}"
 WIDTH = "hidden: { low: 2, high: 16, integer: true }"
 
 
 @pytest.fixture
 def tuned(tmp_path):
-    """What is tuned of each model, with ranges on top of the shipped ones."""
+    """What is tuned of each model, with ranges on top of the shipped general ones."""
 
     def tuned(ranges, experiment="actions", first=""):
-        file = tmp_path / "mine.yaml"
-        file.write_text(f"tuning: {{ ranges: {{ {ranges} }} {first} }}")
+        file, search = tmp_path / "mine.yaml", f"{{ ranges: {{ {ranges} }} {first} }}"
+        file.write_text(f"tuning: {search}\nprotocols: {{ exact: {{ tuning: null }} }}")
+        with file.open("a") as more:
+            more.write(f"\nbudgets: {{ demo: {ALL} }}")
         sources = [SHIPPED, read(file)]
         models = plan(checked(merge(sources), sources))["experiments"][experiment]
         return {name: each["tuning"] for name, each in models["models"].items()}
@@ -42,14 +48,101 @@ def test_a_model_gets_the_ranges_of_the_options_it_has(tuned):
     choice = {"pooling": {"choices": ["max", "mean"]}}
     assert found["grnn_pan"]["ranges"] == {**shared, **choice}
     start = {"hidden": 8, "pooling": "max"}
-    rates = [{"learning_rate": rate} for rate in (0.005, 0.01)]
-    assert found["grnn_pan"]["first"] == [{**rate, **start} for rate in rates]
+    # A rate of 0.01 is that of trial 0, which is not tried again.
+    assert found["grnn_pan"]["first"] == [{"learning_rate": 0.005, **start}]
 
 
 def test_a_point_is_for_the_models_that_have_its_options(tuned):
-    found = tuned("last: { choices: [1, 6] }", first=", first: [{ last: 1 }]")
+    mean = ", first: [{ pooling: mean }]"
+    found = tuned("pooling: { choices: [max, mean] }", first=mean)
     assert found["conv3d_pan"]["first"] == []
-    assert found["grnn_pan"]["first"] == [{"learning_rate": 0.01, "last": 1}]
+    assert found["grnn_pan"]["first"] == [{"learning_rate": 0.01, "pooling": "mean"}]
+
+
+@pytest.fixture
+def exact():
+    """What is trained and tuned of `translation`, after a change of its protocol."""
+
+    def resolve(budget="mnist-small", **changes):
+        raw = {**merge([SHIPPED]), "budget": budget}
+        raw["protocols"]["exact"] |= changes
+        return plan(checked(raw, [SHIPPED]))["experiments"]["translation"]
+
+    return resolve
+
+
+def test_the_shipped_search_gives_every_model_its_own_recipe(exact):
+    """The same trials for all, the baseline too; the demo searches the rate alone."""
+    models = exact()["models"]
+    assert len({json.dumps(each["tuning"]) for each in models.values()}) == 1
+    assert {"rollout", "initial"} < models["grnn"]["tuning"]["ranges"].keys()
+    demo = exact("demo")["models"]["grnn"]["tuning"]
+    assert demo["ranges"] == {"learning_rate": RATE}
+    assert demo["first"] == [{"learning_rate": 0.005}, {"learning_rate": 0.01}]
+
+
+@pytest.mark.parametrize(
+    ("extended", "searched", "given", "frames"),
+    [
+        (True, True, None, 20),
+        (False, True, None, 20),  # a trial that extends it is measured on 20, too
+        (False, False, None, 5),
+        (True, False, None, 20),
+        (False, False, "long_horizon", 20),
+        (True, True, "horizon", 5),
+    ],
+)
+def test_all_trials_and_models_are_validated_on_the_same_frames(
+    exact, extended, searched, given, frames
+):
+    search = {"ranges": {"learning_rate": RATE}}
+    if searched:
+        search["ranges"]["extend_horizon"] = {"choices": [True, False]}
+    made = exact(extend_horizon=extended, validation_horizon=given, tuning=search)
+    for entry in made["models"].values():
+        for run in (entry["trial"], entry["training"]):
+            for value in (True, False):  # as a trial has it
+                tried = settings({**run, "extend_horizon": value}, seed=0)
+                assert tried.validated == frames
+    assert made["axes"]["curves"]["spec"]["horizon"] == frames
+    assert made["attrs"]["long_horizon"] == (20 if extended or searched else 5)
+
+
+def test_a_budget_takes_ranges_that_there_are():
+    def refused(change):
+        raw = merge([SHIPPED])
+        raw["budgets"]["demo"] |= change
+        with pytest.raises(UserError) as caught:
+            checked(raw, [SHIPPED])
+        return str(caught.value)
+
+    counts = {"trials": 4, "epochs": 2}
+    told = refused({"tuning": {**counts, "ranges": ["rolout"]}})
+    assert "demo.tuning.ranges.0: no range 'rolout'; did you mean 'rollout'?" in told
+    own = {"actions": {"tuning": {**counts, "ranges": ["rollout"]}}}
+    told = refused({"sizes": own})  # its protocol has no such range
+    assert "sizes.actions.tuning.ranges.0: no range 'rollout'" in told
+
+
+@pytest.mark.parametrize(
+    "experiment", merge([SHIPPED])["budgets"]["paper"]["experiments"]
+)
+def test_a_search_at_the_published_size_draws_eight_trials_or_more(experiment):
+    raw = {**merge([SHIPPED]), "budget": "paper"}
+    for entry in plan(checked(raw, [SHIPPED]))["experiments"][experiment][
+        "models"
+    ].values():
+        search = entry["tuning"]
+        drawn = search["trials"] - 1 - len(search["first"])
+        assert drawn >= 8 or not search["ranges"]
+
+
+def test_an_option_that_a_models_own_entry_gives_is_not_tuned(tuned):
+    found = tuned("hidden: { low: 2, high: 16, integer: true }", "collisions_line")
+    assert "hidden" in found["fernn_line"]["ranges"]
+    assert "hidden" not in found["fernn_line_wide"]["ranges"]  # it gives 11
+    with pytest.raises(UserError, match="last: cannot be tuned: no model leaves it"):
+        tuned("last: { choices: [1, 6] }")
 
 
 @pytest.mark.parametrize(
@@ -110,9 +203,10 @@ def fernn(tmp_path, monkeypatch, atlas, recipe):
     for split in ("train", "val"):
         write_dataset(recipe(split=split, pool=split), f"{split}.nc")
     training = {"batch": 4, "sequences": 12, "epochs": 1, "context": 3, "horizon": 2}
-    training |= {"learning_rate": 0.01}
+    training |= {"learning_rate": 0.01, "extend_horizon": False, "long_horizon": 3}
+    training |= {"validation_horizon": 3}
     model = {"kind": "forecaster", "flow": {"kind": "translation", "max_speed": 1}}
-    model |= {"hidden": 2, "decoder_layers": 0, "activation": "relu"}
+    model |= {"hidden": 2, "decoder_layers": 0, "activation": "relu", "rollout": "free"}
     data = ["--train", "train.nc", "--val", "val.nc", "--atlas", "atlas.nc"]
     data += ["--model", json.dumps(model), "--training", json.dumps(training)]
     jaxtyping.config.update("jaxtyping_disable", True)
@@ -126,9 +220,11 @@ def fernn(tmp_path, monkeypatch, atlas, recipe):
 RANGES = {
     "hidden": {"low": 3, "high": 6, "integer": True, "log": True},
     "activation": {"choices": ["relu", "tanh"]},
+    "rollout": {"choices": ["free", "repeat"]},
+    "extend_horizon": {"choices": [False, True]},
     "learning_rate": {"low": 0.01, "high": 0.1},
 }
-FIRST = [{"hidden": 5, "activation": "tanh"}]
+FIRST = [{"hidden": 5, "activation": "tanh", "rollout": "repeat"}]
 
 
 def searched(trials):
@@ -137,6 +233,7 @@ def searched(trials):
 
 
 def in_the_ranges(params):
+    assert params["rollout"] in ("free", "repeat")
     assert type(params["hidden"]) is int and 2 <= params["hidden"] <= 6
     assert params["activation"] in ("relu", "tanh")
     assert 0.01 <= params["learning_rate"] <= 0.1
@@ -149,14 +246,17 @@ def test_the_chosen_options_are_trained_and_evaluated(fernn, tmp_path):
     assert fernn("select", *chosen) == 0
     best = json.loads((tmp_path / "best.json").read_text())
     points = [trial["params"] for trial in best["trials"]]
-    assert points[0] == {"activation": "relu", "hidden": 2, "learning_rate": 0.01}
-    assert points[1] == {"activation": "tanh", "hidden": 5, "learning_rate": 0.01}
+    given = {"activation": "relu", "hidden": 2, "learning_rate": 0.01}
+    given |= {"rollout": "free", "extend_horizon": False}
+    assert points[0] == given and points[1] == {**given, **FIRST[0]}
     assert len({json.dumps(each) for each in points}) > 3
     for params in points:
         in_the_ranges(params)
     # Trial 1, which is not as given, whatever was the best.
     del best["checksum"]
-    (tmp_path / "best.json").write_text(json.dumps({**best, "params": points[1]}))
+    edge = {"learning_rate": {"value": 0.01, "low": 0.01, "high": 0.1, "side": "lower"}}
+    search = {"params": points[1], "edges": edge}
+    (tmp_path / "best.json").write_text(json.dumps({**best, **search}))
     run = ("--best", "best.json", "--output", "model.pt")
     assert fernn("train", *run) == 0
     model: Any = checkpoint.load("model.pt")
@@ -170,7 +270,11 @@ def test_the_chosen_options_are_trained_and_evaluated(fernn, tmp_path):
     told = ("--atlas", "atlas.nc", "--seeds", 0, "--output", "shard.nc")
     assert fernn("evaluate", "--model", "m", "model.pt", *axes, *told) == 0
     # Lifting, recurrence and decoder with 3×3 kernels and 5 channels.
-    assert read_dataset("shard.nc", "test/m").parameters == 9 * (5 + 5 * 5 + 5)
+    shard = read_dataset("shard.nc", "test/m")
+    assert shard.parameters == 9 * (5 + 5 * 5 + 5)
+    about = json.loads(combine([shard], {}).attrs["models"])["m"]
+    assert about["rollout"] == "repeat" and about["search"] == search
+    assert type(model.rollout).__name__ == "Repeat"
 
 
 def test_a_round_asks_for_options_too(fernn, tmp_path):

@@ -26,7 +26,6 @@ MODULES = [
     for name in modules.names(package)
 ]
 COUNTED = [module for module in MODULES if hasattr(module, "numbers")]
-COMPARABLE = {"published_size": 1, "published_protocol": 1}
 ERRORS = {
     "grnn": (8.1e-3, 6e-4),
     "fernn_v1": (5.3e-4, 8e-5),
@@ -40,8 +39,7 @@ def verdicts(module, cube) -> dict[str, str]:
 
 def with_errors(**errors) -> xr.Dataset:
     """A cube in which every error of a model is the same, but for its seeds."""
-    known = mock_cubes.published(**ERRORS)
-    cube = mock_cubes.in_distribution(**COMPARABLE, **known)
+    cube = mock_cubes.in_distribution(**mock_cubes.published(**ERRORS))
     for model, error in errors.items():
         cube["squared_error"].loc[{"model": model}] = error
     return cube
@@ -50,14 +48,18 @@ def with_errors(**errors) -> xr.Dataset:
 def test_an_errors_verdict_tells_in_which_sense_it_differs():
     cube = with_errors(grnn=8.1e-3, fernn_v1=1e-4, fernn_v2=1e-3)
     found = verdicts(forecasting_error, cube)
-    assert found == {"G-RNN": "reproduced", "FERNN-V1": "better", "FERNN-V2": "worse"}
-    small = verdicts(forecasting_error, cube.assign_attrs(published_size=0))
-    assert set(small.values()) == {"not comparable: demo size"}
+    numbers = {"G-RNN": "reproduced", "FERNN-V1": "better", "FERNN-V2": "worse"}
+    claims = {f"{name} over G-RNN": numbers[name] for name in ("FERNN-V1", "FERNN-V2")}
+    assert found == numbers | claims
+    known = mock_cubes.published([["model.hidden", 8, 128]], **ERRORS)
+    small = verdicts(forecasting_error, cube.assign_attrs(known))
+    assert set(small.values()) == {"not comparable: model.hidden 8 ≠ 128"}
 
 
 def test_more_accuracy_is_better():
-    known = mock_cubes.published(grnn=(0.665, 0.03), fernn_v2=(0.716, 0.04))
-    cube = mock_cubes.camera(**COMPARABLE, **known)
+    values = {"grnn": (0.665, 0.03), "fernn_v2": (0.716, 0.04)}
+    entry = {"scale": "difference", "margin": 0.05}
+    cube = mock_cubes.camera(**mock_cubes.published(None, entry, **values))
     cube["correct"].loc[{"model": "grnn"}] = 0.0
     cube["correct"].loc[{"model": "fernn_v2"}] = 1.0
     found = verdicts(action_recognition, cube)
@@ -65,6 +67,7 @@ def test_more_accuracy_is_better():
         "G-RNN": "worse",
         "FERNN-V1": "not published",
         "FERNN-V2": "better",
+        "FERNN-V2 minus G-RNN": "better",
     }
 
 
@@ -138,14 +141,20 @@ def written(tmp_path, monkeypatch):
 def test_the_page_tells_what_is_missing_and_what_is_there(written):
     page = written()
     assert "**The budget `paper` has not been run: it has no cubes.**" in page
-    assert (
-        "| Table 1 | – | FERNN-V2 | test MSE | 0 | – | (1.5 ± 0.2)e-4 | not run |"
-        in page
-    )
+    row = "| Table 1 | – | FERNN-V2 | test MSE | 0 | – | (1.5 ± 0.2)e-4 | – | not run |"
+    assert row in page
+    assert "| Figure 3 | translation | – | 0 | not run |" in page
+    assert "* Table 5: what it shows could not be found" in page
+    words = "The settings of `paper` are the published ones in `translation_published`"
+    assert words in page
     assert "`snakemake table_1 --cores 2 --config budget=smoke`" in page
     assert "reproduced |" not in page
     page = written(in_distribution=with_errors(fernn_v2=0.25))
-    assert "| translation | FERNN-V2 | test MSE | 3 | 0.250 | (1.5 ± 0.2)e-4 |" in page
+    linked = "[translation](deviations.md#translation)"
+    row = f"| {linked} | FERNN-V2 | test MSE | 3 | 0.250 | (1.5 ± 0.2)e-4 |"
+    assert row in page
+    assert f"| {linked} | FERNN-V2 over G-RNN | test MSE | 3 |" in page
+    assert f"* {linked} ≠ published: source.kind handwritten ≠ idx;" in page
     assert "| Table 2 | – | G-RNN |" in page
     assert main(["trace", "page.md"]) == 0
 

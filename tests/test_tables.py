@@ -10,7 +10,7 @@ import xarray as xr
 
 import mock_builders
 import mock_cubes
-from fernn.evaluation import aggregate, numbers, velocities
+from fernn.evaluation import aggregate, velocities
 from fernn.tables import _write, forecasting_error, generalization
 from labrun import modules
 
@@ -77,7 +77,8 @@ def errors(values, velocities=((0, 0), (0, 1)), **about) -> xr.Dataset:
 
 def test_table_1_by_hand():
     # seed 0: (1 + 3 + 2 + 2) / 4 = 2, seed 1: 4; mean 3, std sqrt(2), in thousandths;
-    # published 1.5e-4: 20 times; medians over samples 2 and 4: median 3
+    # geometric mean sqrt(8) = 2.83, and of the published moments 1.5e-4 / sqrt(1 +
+    # (2/15)²) = 1.487e-4: 19.0 times; medians over samples 2 and 4: median 3
     cube = errors(
         [[[1e-3, 3e-3], [2e-3, 2e-3]], [[4e-3, 4e-3], [4e-3, 4e-3]]],
         **mock_cubes.published(fernn_v2=(1.5e-4, 2e-5)),
@@ -87,31 +88,45 @@ def test_table_1_by_hand():
     assert row["mse_std"] == pytest.approx(2**0.5 * 1e-3)
     assert row["mse_median"] == pytest.approx(3e-3)
     assert row["mse_geometric"] == pytest.approx(8**0.5 * 1e-3)
-    assert row["ratio"] == pytest.approx(20)
-    assert row["verdict"] == "not comparable: demo size"
+    assert row["apart"] == pytest.approx(19.022, rel=1e-4)
+    assert row["verdict"] == "undecided"  # two seeds a factor 2 apart: 0.4 to 886
     assert (row["seeds"], row["frames"]) == (2, 2)
-    for about, words in (
-        ({"published_size": 1, "published_protocol": 1}, "higher"),
-        ({"published_size": 1}, "not comparable: protocol exact"),
-        ({"models": json.dumps(mock_cubes.MODELS)}, "not published"),
-    ):
-        row = forecasting_error.tabulate([cube.assign_attrs(about)]).iloc[0]
-        assert row["verdict"] == words
+    differs = [["model.hidden", 8, 128], ["tuning.ranges", {"a": 1}, {}]]
+    known = mock_cubes.published(differs, fernn_v2=(1.5e-4, 2e-5))
+    table = forecasting_error.tabulate([cube.assign_attrs(known)])
+    words = "model.hidden 8 ≠ 128, tuning.ranges {a} ≠ none"
+    assert table.iloc[0]["verdict"] == f"not comparable: {words}"
+    assert np.isnan(table.iloc[0]["apart"])
+    listed = f"translation ≠ published: {words.replace(', ', '; ')}"
+    assert listed in table.attrs["notes"]
+    about = {"models": json.dumps(mock_cubes.MODELS)}
+    row = forecasting_error.tabulate([cube.assign_attrs(about)]).iloc[0]
+    assert row["verdict"] == "not published"
 
 
-@pytest.mark.parametrize(
-    ("mean", "std", "published_std", "words"),
-    [
-        (1.19, np.nan, 0.1, "reproduced"),  # within 2 × 0.1
-        (1.25, np.nan, 0.1, "higher"),
-        (1.25, 0.1, 0.1, "reproduced"),  # within 2 × sqrt(0.02) = 0.283
-        (0.71, 0.1, 0.1, "lower"),
-        (1.09, np.nan, 0.01, "reproduced"),  # within 10 %
-        (np.inf, np.nan, 0.1, "higher"),  # a seed diverged
-    ],
-)
-def test_verdict_by_hand(mean, std, published_std, words):
-    assert numbers.compared(mean, std, 1.0, published_std) == words
+def test_a_table_says_what_models_shared_chose_and_left_at_an_edge():
+    edge = {"value": 0.0198, "low": 3e-4, "high": 0.02, "side": "upper"}
+    search = {"params": {"learning_rate": 0.0198, "rollout": "repeat"}}
+    search["edges"] = {"learning_rate": edge}
+    own = {"rollout": "repeat", "form": "fused", "search": search}
+    models = {"fernn_v2": mock_cubes.model("FERNN-V2", 2, 0.5, **own)}
+    about = {"match": "compute", "trials": 10, "validation_horizon": 20}
+    cube = errors([[[1.0], [2]]], models=json.dumps(models), **about)
+    table = forecasting_error.tabulate([cube, cube])
+    assert table["rollout"].tolist() == ["repeat"] * 2  # and not that of the protocol
+    cost, chosen, beyond = table.attrs["notes"]
+    assert cost.startswith("translation: Models share compute: ")
+    assert cost.endswith("as configured or else counted: FERNN-V2 0.5 (fused).")
+    told = "Best of 10 trials by the validation over 20 frames: FERNN-V2"
+    assert chosen == f"translation: {told} learning_rate 0.0198, rollout repeat."
+    assert "FERNN-V2: learning_rate 0.0198 is at the upper edge of its range" in beyond
+    alike = errors([[[1.0], [2]]], match="epochs")
+    table = forecasting_error.tabulate([alike])
+    assert table["rollout"].tolist() == ["free"]
+    note = "Models share the number of epochs."
+    assert table.attrs["notes"] == [f"translation: {note}"]
+    two = [alike, alike.assign_attrs(experiment="other")]
+    assert forecasting_error.tabulate(two).attrs["notes"] == [note]
 
 
 def test_velocities_by_hand():
@@ -144,5 +159,5 @@ def test_numbers_are_rounded_for_reading():
     cases = {(8.1e-3, 6e-4): "(8.1 ± 0.6)e-3", (0.1234, np.nan): "0.123"}
     cases |= {(np.nan, np.nan): "–", (np.inf, np.nan): "diverged", (0.0, 0.0): "0"}
     for (value, std), text in cases.items():
-        assert _write._plain(value, std) == text
+        assert _write.plain(value, std) == text
     assert _write._tex(8.1e-3, 6e-4) == r"$(8.1 \pm 0.6) \times 10^{-3}$"

@@ -210,11 +210,11 @@ def test_moving_mnist_stands_above_the_published_numbers():
     own = rows.loc["FERNN-V2"]
     assert (own["mse_mean"], own["mse_std"]) == (6, pytest.approx(28**0.5))
     assert rows.loc["G-RNN"]["mse_mean"] == np.inf
-    assert own["source"] == "ours, 3 seeds, demo size"
+    assert own["source"] == "ours, 3 seeds"
     assert own[["mae", "ssim", "psnr"]].tolist() == [5, 0.5, 5]
     assert (own["millions"], own["epochs"]) == (1305 / 1e6, 10)
     still = rows.loc["copy last frame"]
-    assert still["source"] == "ours, demo size"
+    assert still["source"] == "ours"
     assert still["mse_mean"] == 4 and np.isnan(still["mse_std"])  # it has no seeds
     theirs = table.iloc[-1]
     assert [theirs["model"], theirs["source"], theirs["epochs"]] == [
@@ -223,12 +223,15 @@ def test_moving_mnist_stands_above_the_published_numbers():
         200,
     ]
     assert theirs["mse_mean"] == 32.15 and theirs["mse_2000_epochs"] == 21.15
-    large = moving_mnist.tabulate([made.assign_attrs(published_size=1)])
-    assert large["source"].iloc[0] == "ours, 3 seeds"
+    models = json.loads(made.attrs["models"])
+    models["grnn"]["differs"] = [["test.frame_size", 12, 64]]
+    small = moving_mnist.tabulate([made.assign_attrs(models=json.dumps(models))])
+    words = "ours, 3 seeds, not comparable: test.frame_size 12 ≠ 64"
+    assert small["source"].tolist()[:2] == [words, "ours, 3 seeds"]
     other = made.assign_attrs(experiment="another", title="Another")
     both = moving_mnist.tabulate([made, other])["source"]
     assert both.iloc[0] != both.iloc[len(mock_cubes.MODELS)]
-    assert both.iloc[0].endswith(", demo size") and both.iloc[0].startswith("ours, ")
+    assert both.iloc[0].startswith("ours, ")
 
 
 def mixing(copies=1) -> xr.Dataset:
@@ -343,6 +346,6 @@ def test_a_published_number_is_missing_until_its_model_is_measured(tmp_path):
     path.parent.mkdir(parents=True)
     write_dataset(mock_cubes.in_distribution(**known), path)
     found = _reproduction.collect(plan, tmp_path)["table_1"]
-    assert [n.model for n in found] == ["G-RNN", "FERNN-V1", "FERNN-V2"]
+    assert [n.model for n in found] == ["G-RNN", "FERNN-V1", "FERNN-V2"]  # no claim
     assert [n.published_mean for n in found][2] == 1.5e-4
     assert {n.seeds for n in found} == {3}

@@ -9,8 +9,11 @@ import sys
 import time
 
 import pytest
+from optuna.trial import create_trial
 
 from labrun.errors import ContinueMe, Pruned, UserError
+from labrun.tuning.edges import edges, words
+from labrun.tuning.samplers import distributions
 from labrun.tuning.study import DEATHS, Search, best, open_study, work
 
 RANGES = {"rate": {"low": 1e-4, "high": 1.0, "log": True}}
@@ -40,6 +43,31 @@ def test_the_first_trials_are_as_given_and_the_best_is_chosen(tmp_path):
     assert [trial.params["rate"] for trial in trials[:2]] == [0.001, 0.5]
     assert len({trial.params["rate"] for trial in trials}) == 6
     assert chosen.value == min(trial.value for trial in trials)
+
+
+@pytest.mark.parametrize(
+    ("span", "value", "side"),
+    [
+        ({"low": 0.01, "high": 1.0, "log": True}, 0.0125, "lower"),  # 1/20 is 0.0126
+        ({"low": 0.01, "high": 1.0, "log": True}, 0.0127, None),
+        ({"low": 0.01, "high": 1.0, "log": True}, 0.8, "upper"),
+        ({"low": 0.0, "high": 1.0}, 0.8, None),  # the same value on another scale
+        ({"low": 0.0, "high": 1.0}, 0.96, "upper"),
+        ({"low": 1, "high": 9, "integer": True}, 9, "upper"),
+        ({"low": 1, "high": 9, "integer": True}, 8, None),
+        ({"choices": [4, 1, 2]}, 4, "upper"),
+        ({"choices": [4, 1, 2]}, 2, None),
+        ({"choices": [1, 2]}, 2, None),
+        ({"choices": ["a", "b", "c"]}, "c", None),
+        ({"choices": [True, False, 2]}, 2, None),
+    ],
+)
+def test_a_best_value_at_an_edge_is_found(span, value, side):
+    spaces = distributions({"x": span})
+    found = edges(create_trial(value=0.0, params={"x": value}, distributions=spaces))
+    assert found.get("x", {}).get("side") == side
+    if found:
+        assert words("x", found["x"]).startswith(f"x {value:.3g} is at the {side} edge")
 
 
 def test_a_study_run_again_adds_nothing_and_one_cut_short_goes_on(tmp_path):

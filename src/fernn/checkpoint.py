@@ -27,7 +27,8 @@ def save(
     Args:
         path: of the checkpoint.
         weights: a state dict.
-        spec: the model's specification and ``frame_size``, enough to build it again.
+        spec: the model's specification and ``frame_size``, enough to build it again,
+            and of its search the best ``params`` and those at an edge.
         lineage: from `labrun.lineage.stamp`.
     """
     content, digest = pack({"weights": weights, "spec": spec})

@@ -56,7 +56,9 @@ wildcard_constraints:
     model=any_of(model for e in EXPERIMENTS.values() for model in e["models"]),
     part=any_of(part for e in EXPERIMENTS.values() for part in e["parts"]),
     axis=any_of(axis for e in EXPERIMENTS.values() for axis in e["axes"]),
-    seed=any_of(seed for e in EXPERIMENTS.values() for seed in e["seeds"]),
+    seed=any_of(
+        [PLAN["tuning_seed"], *(s for e in EXPERIMENTS.values() for s in e["seeds"])]
+    ),
     worker=any_of(WORKERS),
     figure=any_of(PLAN["figures"]),
     table=any_of(PLAN["tables"]),
@@ -189,10 +191,10 @@ def first_trial(wildcards):
 def needed(wildcards):
     """The trained models that a model's strategy names: OPTION=model.pt of each.
 
-    Those of the same seed; trials have the first one's.
+    Those of the same seed; trials have one of the seed of tuning.
     """
     spec = EXPERIMENTS[wildcards.experiment]["models"][wildcards.model]
-    seed = wildcards.get("seed", seeds(wildcards)[0])
+    seed = wildcards.get("seed", PLAN["tuning_seed"])
     folder = f"results/{BUDGET}/runs/{wildcards.experiment}"
     return {
         option: f"{folder}/{model}/{seed}/model.pt"

@@ -1,8 +1,8 @@
 """Write what reproduces each item of the paper, and its numbers beside the published.
 
 Numbers come from the cubes of the plan's budget, hours from its benchmarks or from an
-estimate; what is missing is told as not run. Which budgets have the published sizes is
-read from the configuration.
+estimate; what is missing is told as not run. Which budgets have the published settings
+is compared, key by key.
 
   fernn reproduction --plan results/demo/config.json --output reproduction.md
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Collect, estimate, write."""
-    from fernn.tables import _reproduction
+    from fernn.tables import _reproduction, _reproduction_page
     from labrun.lineage import stamp
     from labrun.storage import write_text
 
     plan, results = _plan(args.plan), args.plan.parent
-    others = {name: p for name, p in _published(configuration(args.configfile))}
-    here, beyond = _hours(plan, results), {}
+    others = _comparable(configuration(args.configfile), plan["budget"])
+    here = _hours(plan, results)
+    beyond = here if _reproduction.comparable(plan) else {}
     for name, other in others.items():
         beyond |= _hours(other, results.parent / name)
     runs = [_reproduction.run_of(plan, results)]
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
         _reproduction.run_of(other, results.parent / name)
         for name, other in others.items()
     ]
-    text = _reproduction.page(
+    text = _reproduction_page.page(
         plan,
         runs,
         _reproduction.collect(plan, results),
@@ -68,22 +68,22 @@ def _plan(path: Path) -> dict[str, Any]:
         plan = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"--plan: {path}: {error}") from None
-    for key in ("paper", "published"):
+    for key in ("paper", "published", "missing"):
         if key not in plan:
             message = f"no `{key}`; write it again with `fernn config`"
             raise UserError(f"--plan: {path}: {message}")
     return plan
 
 
-def _published(files: list[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The budgets of published size, each with its plan."""
+def _comparable(files: list[Path], own: str) -> dict[str, dict[str, Any]]:
+    """The plans of the other budgets that have numbers with published settings."""
     from fernn.config.positions import merge, read
     from fernn.config.resolve import resolve
+    from fernn.tables._reproduction import comparable
 
-    budgets = merge([read(path) for path in files]).get("budgets", {})
-    for name, budget in budgets.items():
-        if budget.get("published_size"):
-            yield name, resolve(files, name)
+    names = merge([read(path) for path in files]).get("budgets", {})
+    plans = {name: resolve(files, name) for name in names if name != own}
+    return {name: plan for name, plan in plans.items() if comparable(plan)}
 
 
 def _hours(plan: dict[str, Any], results: Path) -> dict[str, str]:

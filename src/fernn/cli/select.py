@@ -1,5 +1,7 @@
 """Choose a study's best hyperparameters; every trial must have ended.
 
+A best value at the edge of its range is told: a better one may lie beyond.
+
 The study is the journal of the workers; one that was made in rounds gets a journal of
 its own, `batch.journal` beside its results.
 """
@@ -7,6 +9,7 @@ its own, `batch.journal` beside its results.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 
@@ -28,5 +31,9 @@ def run(args: argparse.Namespace) -> None:
     """Write the best parameters and all trials."""
     from labrun.storage import write_json
     from labrun.tuning.batch import choose
+    from labrun.tuning.edges import words
 
-    write_json(choose(args.results, args.trials), args.output)
+    best = choose(args.results, args.trials)
+    for name, edge in best["edges"].items():
+        print(f"fernn: warning: {words(name, edge)}", file=sys.stderr, flush=True)
+    write_json(best, args.output)

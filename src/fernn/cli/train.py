@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> None:
     from labrun.lineage import stamp
     from labrun.storage import read_json
 
-    chosen = read_json(args.best, params=dict)["params"] if args.best else {}
-    args = _run.tuned(args, chosen)
+    best = read_json(args.best, params=dict) if args.best else {"params": {}}
+    args = _run.tuned(args, best["params"])
     model, strategy, *splits, settings = _run.prepare(args, args.seed)
     _require_shares(args.devices, settings.batch)
     data = _run.inputs(args)
@@ -65,10 +65,12 @@ def run(args: argparse.Namespace) -> None:
         with runs.open_run(args.key, states, steps=settings.steps, **about) as opened:
             on_epoch, on_step = listeners(opened.spool, opened.advance, error)
             records, weights = work(on_epoch=on_epoch, on_step=on_step)
-            spec, weights = strategy.kept(args.model, weights)
-            _write(args.output, records, spec, weights, splits[0].size, lineage)
-            best = min(settings.decisive(record) for record in records)
-            opened.spool.metrics(settings.steps, best_of(settings, error, best))
+            built, weights = strategy.kept(args.model, weights)
+            spec = {"model": built, "frame_size": splits[0].size}
+            spec["search"] = {name: best.get(name, {}) for name in ("params", "edges")}
+            _write(args.output, records, spec, weights, lineage)
+            least = min(settings.decisive(record) for record in records)
+            opened.spool.metrics(settings.steps, best_of(settings, error, least))
     except Diverged as reason:
         raise UserError(f"{args.key}: {reason}; lower the learning_rate") from None
 
@@ -83,9 +85,7 @@ def _require_shares(devices: int, batch: int) -> None:
         raise UserError(f"--devices {devices}, but this machine offers {found}")
 
 
-def _write(
-    path: Path, records: list, spec: dict, weights: dict, size: int, lineage: dict
-) -> None:
+def _write(path: Path, records: list, spec: dict, weights: dict, lineage: dict) -> None:
     import numpy as np
     import xarray as xr
 
@@ -100,4 +100,4 @@ def _write(
         attrs={"lineage": json.dumps(lineage)},
     )
     write_dataset(history, path.with_name("history.nc"))
-    checkpoint.save(path, weights, {"model": spec, "frame_size": size}, lineage)
+    checkpoint.save(path, weights, spec, lineage)

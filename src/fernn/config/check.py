@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from fernn.config import protocols, rules, unused
+from fernn.config import matching, protocols, published, rules, unused
 from fernn.config.inherit import Inherited, inherited
 from fernn.config.options import each_known, unknown
 from fernn.config.positions import Source
@@ -47,7 +47,11 @@ def checked(raw: dict[str, Any], sources: Iterable[Source]) -> Config:
     except ValidationError as error:
         shape = [*shape, *from_pydantic(error)]
     if config and not shape:
-        problems = list(rules.problems(config)) or list(unused.problems(config))
+        problems = list(rules.problems(config)) or [
+            *unused.problems(config),
+            *matching.problems(config),
+            *published.unknown_settings(config),
+        ]
         if not problems:
             return config
     else:

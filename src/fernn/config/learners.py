@@ -5,16 +5,48 @@ from __future__ import annotations
 from typing import Any
 
 from fernn.config import options, protocols
-from fernn.config.schema import Budget, Config, Experiment, Search
+from fernn.config.schema import Budget, Config, Experiment, Model, Search
+from fernn.config.widths import matched, of_spec, reference
 from fernn.training.settings import dotted, specs_of, with_options
 
-TRAINING = ("clip", "learning_rate", "schedule")  # of a protocol, that can be tuned
+OF_DEFAULT_CELL = (  # options of a model, if it has no `cell`
+    "kernel",
+    "activation",
+    "initial",
+    "order",
+    "execution",
+    "mixing",
+    "mixing_radius",
+    "shifts",
+)
+TRAINING = (  # of a protocol, that can be tuned
+    "clip",
+    "extend_horizon",
+    "learning_rate",
+    "schedule",
+)
 
 
 def options_of(
     config: Config, budget: Budget, experiment: Experiment, name: str
 ) -> dict[str, Any]:
-    """A model's options: the budget's sizes, the protocol, then its own entry."""
+    """A model's options: the budget's sizes, the protocol, then its own entry.
+
+    Where models are equally large, one that leaves its width open has that which brings
+    it nearest to the parameters of the reference.
+    """
+    spec = _with_flow(config, budget, experiment, name)
+    first, own = reference(experiment), config.models[name].model_extra or {}
+    is_open = name in experiment.models and "hidden" in spec.keys() - own.keys()
+    if budget.match == "parameters" and is_open and name != first:
+        size, whole = budget.frame_size, _with_flow(config, budget, experiment, first)
+        spec["hidden"] = matched(spec, of_spec(whole, size), size)
+    return spec
+
+
+def _with_flow(
+    config: Config, budget: Budget, experiment: Experiment, name: str
+) -> dict[str, Any]:
     spec = _given(config, budget, experiment, name)
     if isinstance(spec.get("flow"), dict):
         wanted = options.names("flows", spec["flow"]["kind"])
@@ -46,17 +78,20 @@ def trained(
         "learning_rate": protocol.learning_rates.get(name, protocol.learning_rate),
         "clip": protocol.clip,
         "extend_horizon": protocol.extend_horizon,
+        "validation_horizon": validated(config, budget, experiment),
         "select_by": protocol.select_by,
         "seed_draws": protocol.seed_draws,
     }
-    search = protocol.tuning or config.tuning
+    search = search_of(config, budget, experiment)
     decided = protocols.decided(protocol, config.models[name])
     training |= with_defaults(decided, search)
     needs = protocols.needs(decided.get("strategy"))
     model = options_of(config, budget, experiment, name)
-    for option in search.ranges.keys() & {*options.names("models", model["kind"])}:
+    tunable = tunable_options(config.models[name])
+    for option in search.ranges.keys() & tunable:
         model.setdefault(option, options.default("models", model["kind"], option))
-    searched = _searched(search, {**model, **training, **dotted(training)})
+    start = {option: model[option] for option in tunable & model.keys()}
+    searched = _searched(search, {**start, **training, **dotted(training)})
     epochs = epochs_of(budget, cost, budget.epochs)
     trial_epochs = epochs_of(budget, cost, budget.tuning.epochs)
     return {
@@ -71,6 +106,42 @@ def trained(
             "trials": budget.tuning.trials if searched["ranges"] else 0,
         },
     }
+
+
+def tunable_options(model: Model) -> set[str]:
+    """The options that a model has and leaves open: what its own entry gives stays."""
+    own = model.model_extra or {}
+    known = {*options.names("models", model.kind)} - own.keys()
+    return known - {*OF_DEFAULT_CELL} if "cell" in own else known
+
+
+def search_of(config: Config, budget: Budget, experiment: Experiment) -> Search:
+    """What the models of an experiment are searched for: the ranges of its budget.
+
+    A horizon that has no longer one beside it cannot be extended.
+    """
+    whole = config.protocols[experiment.protocol].tuning or config.tuning
+    taken = {*whole.ranges} if budget.tuning.ranges is None else {*budget.tuning.ranges}
+    if budget.long_horizon == budget.horizon:
+        taken -= {"extend_horizon"}
+    ranges = {name: span for name, span in whole.ranges.items() if name in taken}
+    first = [{k: v for k, v in each.items() if k in ranges} for each in whole.first]
+    return Search(ranges=ranges, first=[each for each in first if each])
+
+
+def longest(config: Config, budget: Budget, experiment: Experiment) -> int:
+    """Predicted frames of the longest training of any model and trial."""
+    extended = search_of(config, budget, experiment).ranges.get("extend_horizon")
+    protocol = config.protocols[experiment.protocol]
+    if protocol.extend_horizon or (extended and extended.holds(True)):
+        return budget.long_horizon
+    return budget.horizon
+
+
+def validated(config: Config, budget: Budget, experiment: Experiment) -> int:
+    """Predicted frames whose error selects: one number for all models and trials."""
+    given = config.protocols[experiment.protocol].validation_horizon
+    return getattr(budget, given) if given else longest(config, budget, experiment)
 
 
 def with_defaults(decided: dict[str, Any], search: Search) -> dict[str, Any]:
@@ -105,14 +176,14 @@ def _searched(search: Search, start: dict[str, Any]) -> dict[str, Any]:
         start: options and settings of the model; trial 0.
     """
     ranges = {name: span for name, span in search.ranges.items() if name in start}
-    points = [
-        {name: point.get(name, start[name]) for name in ranges}
-        for point in search.first
-        if point.keys() & ranges.keys()
-    ]
+    points = [{name: start[name] for name in ranges}]
+    for point in search.first:
+        made = {name: point.get(name, start[name]) for name in ranges}
+        if made not in points:
+            points.append(made)
     return {
         "ranges": {name: span.plain() for name, span in ranges.items()},
-        "first": [{n: ranges[n].typed(v) for n, v in p.items()} for p in points],
+        "first": [{n: ranges[n].typed(v) for n, v in p.items()} for p in points[1:]],
     }
 
 

@@ -8,19 +8,9 @@ from typing import Any
 from fernn.cells.flow_equivariant import mixing_objection, order_objection
 from fernn.config import axes, options, protocols
 from fernn.config.budgets import out_of_range
+from fernn.config.learners import OF_DEFAULT_CELL
 from fernn.config.problems import Problem
 from fernn.config.schema import Model
-
-OF_DEFAULT_CELL = (  # options of a model, if it has no `cell`
-    "kernel",
-    "activation",
-    "initial",
-    "order",
-    "execution",
-    "mixing",
-    "mixing_radius",
-    "shifts",
-)
 
 
 def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Problem]:

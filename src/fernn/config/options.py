@@ -88,6 +88,19 @@ def default(package: str, kind: str, name: str) -> Any:
     return None if value is inspect.Parameter.empty else value
 
 
+def complete(package: str, spec: dict[str, Any]) -> dict[str, Any]:
+    """A specification with the defaults of the options that it leaves out.
+
+    Those without a default are None. The kinds that it holds are completed too.
+    """
+    known = _options(package, spec["kind"])
+    found = {name: default(package, spec["kind"], name) for name in known} | spec
+    for name, option in known.items():
+        if option.nested and isinstance(found[name], dict):
+            found[name] = complete(option.nested, found[name])
+    return found
+
+
 def constant(package: str, kind: Any, name: str) -> Any:
     """A constant of a kind's module; None without it, or without the kind."""
     return (

@@ -10,10 +10,16 @@ from typing import Any
 from fernn.config import options
 from fernn.config.budgets import sized
 from fernn.config.costs import costs
-from fernn.config.learners import epochs_of, options_of, trained
+from fernn.config.learners import epochs_of, longest, options_of, trained, validated
+from fernn.config.published import differing, facts
 from fernn.config.recipes import axis_of, recipes, redraw_of
 from fernn.config.schema import Budget, Config, Experiment, Model, Published
 from fernn.config.shown import GROUPS, items
+from fernn.config.widths import of_spec
+from fernn.training.settings import TUNING_SEED
+
+# What a plan and its cubes tell of an entry of `published`.
+OF_ENTRY = {"source", "deviations", "scale", "margin", "seeds", "against"}
 
 
 def plan(config: Config) -> dict[str, Any]:
@@ -31,6 +37,7 @@ def plan(config: Config) -> dict[str, Any]:
         "atlases": {name: own.source for name, own in sizes.items()},
         "workers": budget.tuning.workers,
         "tuning_mode": budget.tuning.mode,
+        "tuning_seed": TUNING_SEED,
         "trials": max(own.tuning.trials for own in sizes.values()),
         "devices": budget.devices,
         "quick": budget.quick,
@@ -45,6 +52,7 @@ def plan(config: Config) -> dict[str, Any]:
             }
             for item, shown in config.paper.items()
         },
+        "missing": config.missing,
     }
 
 
@@ -53,8 +61,8 @@ def _experiment(
 ) -> dict[str, Any]:
     cost = costs(config, budget, experiment)
     attrs = _attrs(config, budget, name, experiment, cost)
-    longest = attrs["long_horizon"]
-    axes = {axis: axis_of(config, budget, axis, longest) for axis in experiment.axes}
+    frames = validated(config, budget, experiment)
+    axes = {axis: axis_of(config, budget, axis, frames) for axis in experiment.axes}
     return {
         "seeds": budget.seeds,
         "recipes": recipes(config, budget, experiment, axes),
@@ -101,9 +109,12 @@ def _published(config: Config) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "shown": entry.shown,
-            "source": entry.source,
+            **entry.model_dump(include=OF_ENTRY),
             "values": {
-                model: {"label": config.models[model].label, **value.model_dump()}
+                model: {
+                    "label": config.models[model].label,
+                    **value.model_dump(exclude={"settings"}),
+                }
                 for model, value in entry.values.items()
             },
         }
@@ -121,49 +132,68 @@ def _attrs(
     """What every cube of the experiment tells about itself."""
     protocol = config.protocols[experiment.protocol]
     data = options.names("data", experiment.dataset["kind"])
-    longest = budget.long_horizon if protocol.extend_horizon else budget.horizon
     published = config.published.get(experiment.published or "")
+    differs = _differs(config, budget, name, published)
     return {
         "experiment": name,
         "title": experiment.title,
         "budget": config.budget,
         "context": budget.context,
         "horizon": budget.horizon,
-        "long_horizon": longest,
+        "long_horizon": longest(config, budget, experiment),
         "digits": budget.digits if "digits" in data else None,
         "frame_size": budget.frame_size,
         "max_speed": experiment.dataset.get("max_speed"),
         "sequences": budget.sequences,
         "redraw": redraw_of(experiment),
         "step": {**experiment.dataset, **budget.options}.get("step"),
-        "published_size": int(_published_size(budget, published)),
         "protocol": experiment.protocol,
-        "published_protocol": int(protocol.as_published),
         "published": published
         and {
             "name": experiment.published,
-            "source": published.source,
-            "others": published.others,
+            **published.model_dump(include={*OF_ENTRY, "others"}),
         },
         "rollout": protocol.rollout,
+        "initial": protocol.initial,
+        "extended": int(protocol.extend_horizon),
+        "match": budget.match,
+        "trials": budget.tuning.trials,
+        "validation_horizon": validated(config, budget, experiment),
         "models": {
             model: _about(config, experiment, model, published)
+            | {"differs": differs.get(model, [])}
             | {
                 "cost": cost.get(model, 1.0),  # a baseline is not trained
                 "epochs": epochs_of(budget, cost[model], budget.epochs)
                 if model in cost
                 else 0,
+                **_parameters(config, budget, experiment, model),
             }
             for model in (*experiment.models, *experiment.baselines)
         },
     }
 
 
-def _published_size(budget: Budget, published: Published | None) -> bool:
-    """Whether numbers at these sizes can be compared with the published ones."""
-    if published is None or not published.sizes:
-        return budget.published_size
-    return all(getattr(budget, key) == size for key, size in published.sizes.items())
+def _differs(
+    config: Config, budget: Budget, name: str, published: Published | None
+) -> dict[str, list[list[Any]]]:
+    """Of each model, the settings that are not those of the published numbers."""
+    if published is None:
+        return {}
+    return {
+        model: differing(published, model, found)
+        for model, found in facts(config, budget, name).items()
+    }
+
+
+def _parameters(
+    config: Config, budget: Budget, experiment: Experiment, name: str
+) -> dict[str, int]:
+    """The number of weights, where it is what models share."""
+    if budget.match != "parameters" or name in experiment.baselines:
+        return {}
+    spec = options_of(config, budget, experiment, name)
+    return {"parameters": of_spec(spec, budget.frame_size)}
 
 
 def _about(
@@ -180,7 +210,7 @@ def _about(
         "reference": name == experiment.reference,
         "oracle": _oracle(model),
         "drawn": model.drawn,
-        "published": value and value.model_dump(),
+        "published": value and value.model_dump(exclude={"settings"}),
     }
 
 

@@ -10,7 +10,9 @@ from fernn.config.schema import Budget, Config, Experiment
 SPLITS = ("train", "val")
 
 
-def axis_of(config: Config, budget: Budget, name: str, longest: int) -> dict[str, Any]:
+def axis_of(
+    config: Config, budget: Budget, name: str, validated: int
+) -> dict[str, Any]:
     """The axis with the budget's sizes.
 
     Its horizon is by default the trained one, and without a test set of its own that
@@ -19,7 +21,7 @@ def axis_of(config: Config, budget: Budget, name: str, longest: int) -> dict[str
     sizes = budget.axes.get(name)
     own = sizes.model_dump(exclude_unset=True) if sizes else {}
     merged = {**config.axes[name].model_dump(), **own}
-    default = budget.horizon if merged["draw"] else longest
+    default = budget.horizon if merged["draw"] else validated
     return {**merged, "horizon": merged["horizon"] or default}
 
 

@@ -15,12 +15,13 @@ from fernn.config import (
     models,
     options,
     protocols,
+    published,
     tuning,
 )
 from fernn.config.budgets import options_of_sizes
 from fernn.config.options import each_known, unknown, unknown_kind
 from fernn.config.problems import Problem
-from fernn.config.schema import Config, Sizes
+from fernn.config.schema import Config
 from fernn.config.shown import ALL, properties
 
 
@@ -41,25 +42,14 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from tuning.problems(config)
     yield from _items(config, "figures")
     yield from _items(config, "tables")
-    yield from _published(config)
+    yield from published.problems(config)
     for item, shown in config.paper.items():
         known = [*config.figures, *config.tables]
         yield from each_known(shown, known, ("paper", item), "figure or table")
+    for item in config.missing.keys() & config.paper.keys():
+        yield Problem(("missing", item), "is shown: `paper` names it")
     for name, budget in config.budgets.items():
         yield from budgets.problems(config, budget, ("budgets", name))
-
-
-def _published(config: Config) -> Iterator[Problem]:
-    """Published numbers are of models, comparable at sizes, and shown by something."""
-    shown = [*config.figures, *config.tables]
-    for name, entry in config.published.items():
-        path = ("published", name)
-        yield from unknown("figure or table", entry.shown, shown, (*path, "shown"))
-        for model in entry.values:
-            yield from unknown("model", model, config.models, (*path, "values", model))
-        for size in entry.sizes:
-            known = Sizes.model_fields
-            yield from unknown("size", size, known, (*path, "sizes", size))
 
 
 def _items(config: Config, group: str) -> Iterator[Problem]:

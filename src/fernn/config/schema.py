@@ -29,6 +29,7 @@ from fernn.config.fields import (
     same,
 )
 from fernn.data import Draw
+from fernn.evaluation.equivalence import Scale
 from fernn.training.settings import Precision, SeedDraws, SelectBy
 
 
@@ -157,12 +158,14 @@ class Protocol(Strict):
         "all", description="what a seed draws: weights and data, or weights alone"
     )
     extend_horizon: bool = False
+    validation_horizon: Literal["horizon", "long_horizon"] | None = Field(
+        None,
+        description="of the budget, on which all selection is done; default: the"
+        " longest that is trained",
+    )
     select_by: SelectBy = Field(
         "error",
         description="what of the validation decides which epoch and trial is best",
-    )
-    as_published: bool = Field(
-        False, description="training is that of the published numbers"
     )
     tuning: Search | None = Field(None, description="in place of the general one")
 
@@ -172,6 +175,9 @@ class Trials(Strict):
 
     trials: Count
     epochs: Count
+    ranges: Names | None = Field(
+        None, description="of those of the protocol's search; default: all"
+    )
     workers: Count = Field(1, description="of a study; mode batch: trials in a round")
     mode: Literal["workers", "batch"] = Field(
         "workers",
@@ -197,13 +203,13 @@ class Sizes(Strict):
     )
     sequences: Count = Field(description="in an epoch")
     epochs: Count = Field(description="of a model of cost 1")
-    match: Literal["epochs", "compute"] = Field(
-        description="what models share; compute: epochs / cost"
+    match: Literal["epochs", "compute", "parameters"] = Field(
+        description="what models share; compute: epochs / cost; parameters: epochs, and"
+        " widths that bring them to the parameters of the reference"
     )
     validation: Count = Field(description="sequences")
     tuning: Trials
     axes: dict[str, AxisSizes] = Field({}, description="sizes of axes")
-    published_size: bool = Field(False, description="comparable with the paper")
     options: dict[str, int] = Field(
         {}, description="sizes that only its data, models or flows know"
     )
@@ -256,8 +262,9 @@ CUBES = (
 class Value(Strict):
     """A published mean and standard deviation over seeds."""
 
-    mean: Real
+    mean: Real | None = Field(description="null: published, but not known")
     std: Real | None = None
+    settings: Options = Field({}, description="of this value, beside the entry's")
 
 
 class Published(Strict):
@@ -265,8 +272,25 @@ class Published(Strict):
 
     shown: str = Field(description="the figure or table that has such numbers")
     source: list[str] = Field(description="footnotes: where they are from, how sure")
-    sizes: dict[str, int] = Field(
-        {}, description="of comparable budgets; without, those of `published_size`"
+    deviations: Text | None = Field(
+        None, description="of a page in docs/, what differs beside the settings"
+    )
+    scale: Scale = Field("ratio", description="how ours and theirs are compared")
+    margin: Amount = Field(
+        1.5, description="ratio or difference up to which they are equivalent"
+    )
+    seeds: Count | None = Field(
+        None, description="of each value; without, its spread is not known"
+    )
+    against: str | None = Field(
+        None,
+        description="the value that claims compare the others with; default: that of"
+        " the experiment's reference",
+    )
+    settings: Options = Field(
+        {},
+        description="what the values were made with, as the keys of the plan: `model`,"
+        " `training`, `tuning`, `source`, `train`, `validation`, `test`",
     )
     values: dict[str, Value] = Field({}, description="of models of this file")
     others: dict[Text, dict[Name, Real]] = Field(
@@ -295,4 +319,7 @@ class Config(Strict):
     )
     paper: dict[Name, SomeNames] = Field(
         {}, description="its items: the figures and tables here that show each"
+    )
+    missing: dict[Name, Text] = Field(
+        {}, description="its items that nothing here shows, and why"
     )

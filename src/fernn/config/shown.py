@@ -38,7 +38,8 @@ def items(
 ) -> dict[str, list[str]]:
     """Figures or tables with the cubes that a budget has; none without any.
 
-    An experiment that no list names is shown by all that have a list and fit it.
+    An experiment that no list names is shown by all that have a list and fit it, but
+    for those whose module says `ONLY_LISTED`.
 
     Args:
         config: the configuration.
@@ -50,7 +51,10 @@ def items(
     named, found = _named(config), {}
     for name, cubes in getattr(config, group).items():
         listed = [c for c in cubes if c.split("/")[0] in there]
-        added = sizes if ALL in cubes else [each for each in sizes if each not in named]
+        others = [each for each in sizes if each not in named]
+        if cubes and options.constant(group, name, "ONLY_LISTED"):
+            others = []
+        added = sizes if ALL in cubes else others
         shows = options.constant(group, name, "SHOWS") if cubes else {}
         fitting = [
             f"{experiment}/{axis}"

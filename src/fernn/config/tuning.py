@@ -2,64 +2,49 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from fernn.config import models, options, protocols
-from fernn.config.budgets import options_of_sizes, sized
-from fernn.config.fields import same
-from fernn.config.learners import TRAINING, value_of, with_defaults
-from fernn.config.problems import Problem, of_field
-from fernn.config.schema import Config, Protocol, Range, Search
-from fernn.training.settings import dotted, specs_of, with_options
+from fernn.config import ranges
+from fernn.config.learners import TRAINING
+from fernn.config.options import each_known
+from fernn.config.problems import Problem
+from fernn.config.ranges import Users
+from fernn.config.schema import Config, Protocol, Range, Trials
 from labrun.errors import nearest
-
-_WHOLE = "; with `integer: true` a range is of whole numbers"
-LENGTH = "a size of the budget; trials of other lengths cannot be compared"
-FRAMES = "a size of the budget; errors of other frames cannot be compared"
-FIXED = {  # why an option cannot be tuned
-    "batch": LENGTH,
-    "sequences": LENGTH,
-    "epochs": LENGTH,
-    "context": FRAMES,
-    "horizon": FRAMES,
-    "long_horizon": FRAMES,
-    "extend_horizon": "what decides which frames are validated",
-    "frame_size": FRAMES,
-    "size": FRAMES,
-    "precision": "a size of the budget; it decides how numbers are rounded",
-    "select_by": "what decides which trial is best",
-    "seed": "what results are averaged over",
-    "seeds": "what results are averaged over",
-    "seed_draws": "what results are averaged over",
-    "classes": "given by the data",
-    "flow": "a mapping, and what models are compared by; give each a model of its own",
-    "execution": "about speed alone; the network is the same",
-    "checkpoint": "about memory alone; the network is the same",
-}
-
-
-@dataclass(frozen=True)
-class Users:
-    """A search, its place, and the models that it is for: experiments and models."""
-
-    search: Search
-    path: tuple
-    learners: list[tuple[str, str]]
 
 
 def problems(config: Config) -> Iterator[Problem]:
     """Of the general search, and of those of protocols."""
     for users in _all(config):
         for name, span in users.search.ranges.items():
-            found = [*_shape(span, (*users.path, "ranges", name))]
-            found = found or [*_range(config, users, name, span)]
-            yield from found
+            yield from ranges.problems(config, users, name, span)
         yield from _first(users)
     for name, protocol in config.protocols.items():
         yield from _values(config, protocol, ("protocols", name))
+    for name, budget in config.budgets.items():
+        path, known = ("budgets", name), _searched_in(config, budget.experiments)
+        yield from _taken(budget.tuning, known, path)
+        for experiment, own in budget.sizes.items():
+            known = _searched_in(config, [experiment])
+            yield from _taken(own.tuning, known, (*path, "sizes", experiment))
+
+
+def _searched_in(config: Config, experiments: list[str]) -> set[str]:
+    """The ranges of the searches of experiments."""
+    entries = [
+        config.experiments[each] for each in experiments if each in config.experiments
+    ]
+    names = {each.protocol for each in entries} & config.protocols.keys()
+    searches = [config.protocols[name].tuning or config.tuning for name in names]
+    return {name for search in searches for name in search.ranges}
+
+
+def _taken(given: Trials | None, known: set[str], path: tuple) -> Iterator[Problem]:
+    """The ranges that a budget takes must be there."""
+    where = (*path, "tuning", "ranges")
+    if given is not None and given.ranges is not None:
+        yield from each_known(given.ranges, known, where, "range")
 
 
 def _all(config: Config) -> Iterator[Users]:
@@ -83,141 +68,18 @@ def _learners(config: Config, protocols: set[str]) -> list[tuple[str, str]]:
     ]
 
 
-def _shape(span: Range, path: tuple) -> Iterator[Problem]:
-    """A range is an interval or a choice."""
-    if span.choices is not None:
-        if span.low is not None or span.high is not None:
-            yield Problem(path, "is given by low and high or by choices, not by both")
-        elif span.log or span.integer:
-            yield Problem(path, "log and integer are of low and high, not of choices")
-        elif len(span.choices) < 2 or _twice(span.choices):
-            yield Problem(path, f"needs two or more that differ, got {span.choices}")
-    elif span.low is None or span.high is None:
-        yield Problem(path, "is given by low and high, or by choices")
-    elif not span.low < span.high or (span.log and span.low <= 0):
-        yield Problem(path, f"is no interval, got {span.low} … {span.high}")
-    elif span.integer and (span.low % 1 or span.high % 1):
-        ends = f"{span.low} … {span.high}"
-        yield Problem(path, f"of whole numbers has whole ends, got {ends}")
-
-
-def _twice(choices: list[Any]) -> bool:
-    pairs = itertools.combinations(choices, 2)
-    return any(same(one, other) for one, other in pairs)
-
-
-def _range(config: Config, users: Users, name: str, span: Range) -> Iterator[Problem]:
-    """Whether there is such an option, and what it makes of the range."""
-    path = (*users.path, "ranges", name)
-    known = {*TRAINING}
-    for experiment, model in users.learners:
-        known |= {*_of_kinds(config, experiment, model)}
-        known |= {*options.names("models", config.models[model].kind)}
-    if name in FIXED:
-        yield Problem(path, f"cannot be tuned: it is {FIXED[name]}")
-    elif name not in known:
-        hint = nearest(name, known - FIXED.keys())
-        yield Problem(path, f"cannot be tuned; {hint}")
-    elif "." in name:
-        yield from _of_decided(config, users, name, span)
-    elif name in TRAINING:
-        for value in _probes(span):
-            yield from _of_training(name, value, path)
-    else:
-        yield from _of_models(config, users, name, span)
-
-
-def _probes(span: Range) -> list[Any]:
-    """Values of a range that stand for all: the ends, and one that is odd or even."""
-    if span.choices is not None:
-        return span.choices
-    assert span.low is not None and span.high is not None
-    if span.integer:
-        return [int(span.low), int(span.low) + 1, int(span.high)]
-    return [span.low, span.high]
-
-
-def _decided(config: Config, experiment: str, model: str) -> dict[str, Any]:
-    """What a model's training is told; nothing without an experiment."""
-    spec = config.experiments.get(experiment)
-    protocol = config.protocols.get(spec.protocol) if spec else None
-    return protocols.decided(protocol, config.models[model]) if protocol else {}
-
-
-def _of_kinds(config: Config, experiment: str, model: str) -> Iterator[str]:
-    """The options of the kinds that decide a model's training."""
-    for key, value in _decided(config, experiment, model).items():
-        for spec in specs_of(value):
-            if not [*protocols.kind_problems(key, spec, ())]:
-                own = f"{spec['kind']}." if isinstance(value, list) else ""
-                for option in protocols.declared(key, spec["kind"]):
-                    yield f"{key}.{own}{option}"
-
-
-def _of_decided(
-    config: Config, users: Users, name: str, span: Range
-) -> Iterator[Problem]:
-    """What a kind says to values of the range, and whether trial 0 is in it."""
-    path, key = (*users.path, "ranges", name), name.partition(".")[0]
-    for experiment, model in users.learners:
-        if name not in {*_of_kinds(config, experiment, model)}:
-            continue
-        given = _decided(config, experiment, model)
-        for value in _probes(span):
-            tried = with_options(given, {name: value})[key]
-            for each in protocols.kind_problems(key, tried, ()):
-                yield Problem(path, f"does not suit {model!r}: {each.message}")
-        first = dotted(with_defaults(given, users.search)).get(name)
-        if not span.holds(first):
-            where = f"{model!r} in {experiment!r}"
-            yield Problem(path, f"does not hold {first!r}, trial 0's of {where}")
-
-
-def _of_training(name: str, value: Any, path: tuple) -> Iterator[Problem]:
-    if name == "schedule":
-        yield from protocols.kind_problems(name, value, path)
-    else:
-        yield from of_field(Protocol, name, value, path)
-
-
-def _of_models(
-    config: Config, users: Users, name: str, span: Range
-) -> Iterator[Problem]:
-    """What models say to values of the range, and whether trial 0 is in it."""
-    path, sizes = (*users.path, "ranges", name), options_of_sizes(config)
-    budget = config.budgets.get(config.budget)
-    for experiment, model in users.learners:
-        entry = config.models[model]
-        if name not in options.names("models", entry.kind):
-            continue
-        before = {*models.problems(entry, (), sizes)}
-        for value in _probes(span):
-            tried = entry.model_copy(update={name: value})
-            for each in models.problems(tried, (), sizes):
-                if each not in before:
-                    hint = _WHOLE if isinstance(value, float) and not value % 1 else ""
-                    message = f"does not suit {model!r}: {each.message}{hint}"
-                    yield Problem(path, message)
-        if budget and experiment in budget.experiments:
-            own = sized(config, budget, experiment)
-            value = value_of(config, own, config.experiments[experiment], model, name)
-            if not span.holds(value):
-                where = f"{model!r} in {experiment!r} at budget {config.budget!r}"
-                yield Problem(path, f"does not hold {value!r}, trial 0's of {where}")
-
-
 def _first(users: Users) -> Iterator[Problem]:
     """The points of the next trials; what one leaves out is as in trial 0."""
-    ranges = users.search.ranges
+    known = users.search.ranges
     for index, point in enumerate(users.search.first):
         where = (*users.path, "first", index)
         if not point:
             yield Problem(where, "is trial 0 once more; give a value")
         for name, value in point.items():
-            if name in ranges:
-                yield from _inside(value, ranges[name], (*where, name))
+            if name in known:
+                yield from _inside(value, known[name], (*where, name))
             else:
-                hint = nearest(name, ranges)
+                hint = nearest(name, known)
                 yield Problem((*where, name), f"has no range; {hint}")
 
 
@@ -232,7 +94,7 @@ def _values(config: Config, protocol: Protocol, path: tuple) -> Iterator[Problem
 
 
 def _inside(value: Any, span: Range, path: tuple) -> Iterator[Problem]:
-    if [*_shape(span, path)] or span.holds(value):
+    if [*ranges.shape(span, path)] or span.holds(value):
         return
     if span.choices is not None:
         message = f"{value!r} is none of the choices in tuning, {span.choices}"

@@ -72,6 +72,7 @@ def _protocol(config: Config, name: str) -> Iterator[Problem]:
     given = {"rollout", "initial"} - taken
     if all(task(config, each) != FORECAST for each in users):
         given |= {"extend_horizon"} if protocol.extend_horizon else set()
+        given |= {"validation_horizon"}
     for key in given & protocol.model_fields_set:
         if getattr(protocol, key) is not None:
             yield Problem((*path, key), "no model of its experiments takes it")

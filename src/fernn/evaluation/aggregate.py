@@ -45,7 +45,7 @@ def role(cube: xr.Dataset, shows: needs.Shows) -> str:
     return found
 
 
-def _incomplete(cube: xr.Dataset, needed: str) -> UserError:
+def incomplete(cube: xr.Dataset, needed: str) -> UserError:
     """What is wrong with a cube of an earlier version."""
     return UserError(f"the cube {_name(cube)} says no {needed}; combine it again")
 
@@ -64,7 +64,7 @@ def properties(cube: xr.Dataset) -> dict[str, Any]:
         return {"measurement": cube.attrs["axis"]}
     for needed in ("statistic", "horizon"):
         if needed not in cube.attrs:
-            raise _incomplete(cube, needed)
+            raise incomplete(cube, needed)
     parts = {str(name) for name in (*cube.variables, *cube.dims, *cube.attrs)}
     turning = {f"{part}_degrees" for part in ("velocity", "flow", "slot")} & parts
     longest = int(cube["frame"].max()) if "frame" in cube.variables else 0
@@ -105,7 +105,7 @@ def models(cube: xr.Dataset, baselines: bool = True) -> dict[str, dict]:
     own = {name: about for name, about in described.items() if name in present}
     for needed in ("role", "oracle"):
         if not all(needed in about for about in own.values()):
-            raise _incomplete(cube, f"{needed} of a model")
+            raise incomplete(cube, f"{needed} of a model")
     return {
         name: about
         for name, about in own.items()

@@ -88,11 +88,12 @@ def combine(shards: Sequence[xr.Dataset], attrs: dict[str, Any]) -> xr.Dataset:
 
 
 def _describe(models: dict[str, Any], shards: Sequence[xr.Dataset]) -> dict[str, Any]:
-    """Add what the shards know: the velocities V and the number of parameters."""
+    """Add what the shards know: V, the number of parameters, what a search chose."""
     described = {}
     for dataset in shards:
         name = str(dataset.model.item())
         own = {"parameters": int(dataset.attrs.get("parameters", 0))}
         own["velocities"] = json.loads(dataset.attrs.get("velocities", "[]"))
+        own |= json.loads(dataset.attrs.get("trained", "{}"))
         described[name] = {"label": name, **models.get(name, {}), **own}
     return described

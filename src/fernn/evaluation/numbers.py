@@ -1,7 +1,6 @@
-"""Numbers of models over seeds, and how they compare with published ones.
+"""Numbers of models over seeds, and what a cube says of published ones.
 
-A cube says which numbers are published for its models, and whether its sizes and its
-protocol are the published ones: the configuration's `published`.
+How the two compare is in `fernn.evaluation.comparison`.
 """
 
 from __future__ import annotations
@@ -17,11 +16,8 @@ import xarray as xr
 
 from fernn.evaluation import aggregate
 
-TOLERANCE = 0.1  # of the published value
 NOT_PUBLISHED = "not published"
-# What a table says of a number that is lower or higher than the published one.
-LESS_IS_BETTER = {"lower": "better", "higher": "worse"}
-MORE_IS_BETTER = {"lower": "worse", "higher": "better"}
+NOT_KNOWN = "not known"  # published, but not found
 
 
 @dataclass(frozen=True)
@@ -37,6 +33,10 @@ class Number:
         seeds: how many; 0 if it was not run.
         published_mean: NaN if no number is known.
         published_std: of the published seeds.
+        apart: our mean over the published one, or minus it; NaN where the two are not
+            compared.
+        apart_low: the lower end of its interval; NaN where there is none.
+        apart_high: the upper end.
         verdict: how the two compare.
     """
 
@@ -48,7 +48,13 @@ class Number:
     seeds: int
     published_mean: float = math.nan
     published_std: float = math.nan
+    apart: float = math.nan
+    apart_low: float = math.nan
+    apart_high: float = math.nan
     verdict: str = NOT_PUBLISHED
+
+
+COLUMNS = ("published_mean", "published_std", "apart", "apart_low", "apart_high")
 
 
 def over_seeds(
@@ -59,17 +65,14 @@ def over_seeds(
     return Number(cube.attrs["experiment"], label, quantity, mean, std, len(values))
 
 
-def of_row(
-    row: dict[str, Any], column: str, quantity: str, words: dict[str, str]
-) -> Number:
+def of_row(row: dict[str, Any], column: str, quantity: str) -> Number:
     """The number of a row of a table that compares it itself.
 
     Args:
-        row: with ``experiment, model, seeds, verdict``, the published value, and the
-            mean and standard deviation of `column`.
+        row: with ``experiment, model, seeds, verdict``, the `COLUMNS`, and the mean and
+            standard deviation of `column`.
         column: whose number it is.
         quantity: what it is.
-        words: what the table's verdicts mean here.
     """
     return Number(
         row["experiment"],
@@ -78,57 +81,9 @@ def of_row(
         row[f"{column}_mean"],
         row[f"{column}_std"],
         row["seeds"],
-        row["published_mean"],
-        row["published_std"],
-        str(words.get(row["verdict"], row["verdict"])),
+        **{name: row[name] for name in COLUMNS},
+        verdict=str(row["verdict"]),
     )
-
-
-def beside_published(
-    cube: xr.Dataset, about: dict, mean: float, std: float
-) -> dict[str, Any]:
-    """The columns of a table that compare a model's number with the published one.
-
-    Args:
-        cube: that the number is from.
-        about: the model, as `aggregate.models` describes it.
-        mean: of our seeds; infinite if one diverged.
-        std: of our seeds, NaN if there is one seed only.
-
-    Returns:
-        ``published_mean`` and ``published_std``, NaN if no number is known, and
-        ``verdict``: that of `compared`, or why the two cannot be compared.
-    """
-    known = about.get("published") or {}
-    columns = {
-        f"published_{key}": math.nan if known.get(key) is None else known[key]
-        for key in ("mean", "std")
-    }
-    if not known:
-        verdict = NOT_PUBLISHED
-    elif not cube.attrs["published_size"]:
-        verdict = f"not comparable: {cube.attrs['budget']} size"
-    elif not cube.attrs["published_protocol"]:
-        verdict = f"not comparable: protocol {cube.attrs['protocol']}"
-    else:
-        verdict = compared(mean, std, *columns.values())
-    return {**columns, "verdict": verdict}
-
-
-def compared(mean: float, std: float, published: float, published_std: float) -> str:
-    """``reproduced``, ``lower`` or ``higher`` than the published value.
-
-    Args:
-        mean: of our seeds; infinite if one diverged.
-        std: of our seeds, NaN if there is one seed only.
-        published: the mean to compare with.
-        published_std: of the published seeds; NaN if it is not known.
-    """
-    spread = [0.0 if math.isnan(each) else each for each in (published_std, std)]
-    allowed = max(2 * math.hypot(*spread), TOLERANCE * published)
-    if abs(mean - published) <= allowed:
-        return "reproduced"
-    return "lower" if mean < published else "higher"
 
 
 def published(cubes: Sequence[xr.Dataset]) -> dict[str, dict[str, Any]]:

@@ -20,7 +20,7 @@ from fernn.evaluation import velocities
 from fernn.evaluation.cubes import shard
 from fernn.videos.recipes import Sequences
 from labrun.errors import UserError
-from labrun.modules import load
+from labrun.modules import load, named
 from labrun.storage import read_dataset
 
 
@@ -151,7 +151,19 @@ class Entry:
             model = subjects[0].model
             joined.attrs["parameters"] = models.parameters(model)
             joined.attrs["velocities"] = json.dumps(models.velocities(model))
+            joined.attrs["trained"] = json.dumps(_trained(self.checkpoints[0], model))
         return joined
+
+
+def _trained(path: Path, model: Any) -> dict[str, Any]:
+    """What a search chose, and the forms that a model runs in."""
+    spec = checkpoint.describe(path)["spec"]
+    search, own = spec.get("search", {}), spec["model"]
+    rollout = named(own["rollout"])["kind"] if own.get("rollout") else None
+    cell = getattr(model, "cell", None)
+    form = type(cell).__module__.rpartition(".")[2] if cell is not None else None
+    chosen = {name: search.get(name, {}) for name in ("params", "edges")}
+    return {"rollout": rollout, "form": form, "search": chosen}
 
 
 def _fitting(statistic: Any, subject: Subject, spec: dict[str, Any]) -> xr.Dataset:

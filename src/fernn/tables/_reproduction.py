@@ -1,20 +1,17 @@
-"""The page of the reproduction: what makes each item of the paper, and its numbers."""
+"""The numbers of every item of the paper, from the cubes that are there."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import xarray as xr
 
 from fernn.evaluation import aggregate
-from fernn.evaluation.numbers import TOLERANCE, Number, published
-from fernn.tables import _write
+from fernn.evaluation.numbers import Number, published
 from labrun import modules
 from labrun.errors import UserError
 from labrun.spool import NAME
@@ -22,29 +19,24 @@ from labrun.storage import read_dataset
 
 GROUPS = ("figures", "tables")
 NOT_RUN = "not run"
-NOTES = (
-    "ours: mean ± standard deviation over the seeds, whose number stands beside it; of"
-    " 0 seeds, nothing was run. Errors of a seed that diverged are infinite.",
-    "verdict: *reproduced* within twice the combined standard deviation of the"
-    f" published value or within {TOLERANCE:.0%} of it, *better* or *worse* beyond;"
-    " *not comparable* where sizes or protocol are not the published ones, whatever the"
-    " numbers; *not run* without a cube; *not published* where no number is known.",
-)
-HOURS = (
-    "job-hours: all jobs that wait for a model, those that several items share"
-    " counted in each; *measured* by the workflow's benchmarks of this budget, or"
-    " *estimated* by `fernn estimate` where a job has none. GPU-hours: estimated at"
-    " the rate that `fernn estimate` assumes of a GPU, within a factor 5."
-)
 
 
 @dataclass(frozen=True)
 class Run:
-    """A budget, and how many of the cubes that it should have are there."""
+    """A budget, and how many of the cubes that it should have are there.
+
+    Attributes:
+        budget: its name.
+        cubes: how many there are.
+        wanted: how many there should be.
+        comparable: its experiments whose settings are published ones.
+    """
 
     budget: str
     cubes: int
     wanted: int
+
+    comparable: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if not self.cubes:
@@ -58,7 +50,19 @@ def run_of(plan: Mapping[str, Any], results: Path) -> Run:
     experiments = plan["experiments"].items()
     names = [f"{name}/{axis}" for name, spec in experiments for axis in spec["axes"]]
     there = sum(path_of(results, name).exists() for name in names)
-    return Run(plan["budget"], there, len(names))
+    return Run(plan["budget"], there, len(names), comparable(plan))
+
+
+def comparable(plan: Mapping[str, Any]) -> tuple[str, ...]:
+    """The experiments of which a number can be compared with a published one."""
+    return tuple(
+        name
+        for name, spec in plan["experiments"].items()
+        if any(
+            about["published"] and about["published"]["mean"] and not about["differs"]
+            for about in spec["attrs"]["models"].values()
+        )
+    )
 
 
 def path_of(results: Path, cube: str) -> Path:
@@ -74,11 +78,11 @@ def path_of(results: Path, cube: str) -> Path:
 
 def cubes_of(plan: Mapping[str, Any], results: Path) -> set[Path]:
     """The files of the cubes of all items that are there."""
-    names = {c for group, name in _shown(plan) for c in plan[group][name]}
+    names = {c for group, name in shown(plan) for c in plan[group][name]}
     return {path for name in names if (path := path_of(results, name)).exists()}
 
 
-def _shown(plan: Mapping[str, Any], item: str | None = None) -> list[tuple[str, str]]:
+def shown(plan: Mapping[str, Any], item: str | None = None) -> list[tuple[str, str]]:
     """The figures and tables of an item, or of all, each with its group."""
     items = plan["paper"].values() if item is None else [plan["paper"][item]]
     return [(group, n) for shown in items for group in GROUPS for n in shown[group]]
@@ -96,7 +100,7 @@ def collect(plan: Mapping[str, Any], results: Path) -> dict[str, list[Number]]:
     return {
         item: [
             number
-            for group, name in _shown(plan, item)
+            for group, name in shown(plan, item)
             for number in _numbers(plan, group, name, results)
         ]
         for item in plan["paper"]
@@ -122,8 +126,8 @@ def _numbers(
     for entry, known in plan["published"].items():
         for model, value in known["values"].items():
             if known["shown"] == name and (entry, model) not in measured:
-                std = math.nan if value["std"] is None else value["std"]
-                numbers = value["mean"], std
+                pair = (value["mean"], value["std"])
+                numbers = [math.nan if each is None else each for each in pair]
                 yield _missing("–", value["label"], quantity, *numbers)
 
 
@@ -143,99 +147,4 @@ def _missing(
     std: float = math.nan,
 ) -> Number:
     nan = math.nan
-    return Number(experiment, model, quantity, nan, nan, 0, mean, std, NOT_RUN)
-
-
-def page(
-    plan: Mapping[str, Any],
-    runs: Sequence[Run],
-    numbers: Mapping[str, Sequence[Number]],
-    hours: Mapping[str, tuple[str, str]],
-    lineage: Mapping[str, Any],
-) -> str:
-    """The page as Markdown.
-
-    Args:
-        plan: from `fernn config`.
-        runs: of the plan's budget, then of the budgets with the published sizes.
-        numbers: of every item, see `collect`.
-        hours: device hours of every item, at this budget and at the published size.
-        lineage: of `labrun.lineage.stamp`, written as a comment.
-    """
-    run, *others = runs
-    rows = [
-        {"item": _title(item), **_row(number)}
-        for item, found in numbers.items()
-        for number in found
-    ]
-    notes = [*NOTES, *_sources(plan)]
-    lines = ["# Reproduction", "", *_head(run, others), "", "## Items", ""]
-    lines += [_overview(plan, run, numbers, hours), "", "## Numbers", ""]
-    lines += [_write.markdown(pd.DataFrame(rows)), "## How to read it", ""]
-    lines += [f"* {note}" for note in notes]
-    text = json.dumps(lineage, sort_keys=True)
-    return "\n".join([*lines, "", f"<!-- lineage: {text} -->"]) + "\n"
-
-
-def _title(item: str) -> str:
-    """The name as the paper writes it."""
-    return item.replace("_", " ").capitalize()
-
-
-def _head(run: Run, others: Sequence[Run]) -> Iterator[str]:
-    plan = f"results/{run.budget}/config.json"
-    yield f"Written by `fernn reproduction --plan {plan}`; do not edit."
-    yield ""
-    if run.budget in [other.budget for other in others]:
-        yield f"{run} Its sizes are the published ones."
-        return
-    yield f"The numbers are of the budget **{run.budget}**, whose sizes are not the"
-    yield f"published ones. {run}"
-    for other in others:
-        yield f"The published sizes are those of `{other.budget}`. **{other}**"
-
-
-def _sources(plan: Mapping[str, Any]) -> list[str]:
-    """The footnotes on what is published of the items, each once."""
-    shown = [(modules.load(f"fernn.{group}", n), n) for group, n in _shown(plan)]
-    named = [name for _, name in shown]
-    known = [k for k in plan["published"].values() if k["shown"] in named]
-    notes = [note for entry in known for note in entry["source"]]
-    own = [module.SOURCE for module, _ in shown if hasattr(module, "SOURCE")]
-    return [*dict.fromkeys([*notes, *own])]
-
-
-def _overview(
-    plan: Mapping[str, Any],
-    run: Run,
-    numbers: Mapping[str, Sequence[Number]],
-    hours: Mapping[str, tuple[str, str]],
-) -> str:
-    options = f"--cores 2 --config budget={run.budget}"
-    suffix = {"figures": "pdf", "tables": "md"}
-    rows = []
-    for item, found in numbers.items():
-        files = [f"`{g}/{name}.{suffix[g]}`" for g, name in _shown(plan, item)]
-        here, beyond = hours[item]
-        rows.append(
-            {
-                "item": _title(item),
-                "target": f"`{item}`",
-                "command": f"`snakemake {item} {options}`",
-                "files": ", ".join(files) or "none",
-                "job-hours": here,
-                "GPU-hours, published size": beyond,
-                "numbers": str(len(found) or "a picture"),
-            }
-        )
-    table = pd.DataFrame(rows)
-    table.attrs["notes"] = [HOURS]
-    return _write.markdown(table)
-
-
-def _row(number: Number) -> dict[str, Any]:
-    row = asdict(number)
-    ours = {f"ours_{name}": row.pop(name) for name in ("mean", "std")}
-    ours |= {f"published_{k}": row.pop(f"published_{k}") for k in ("mean", "std")}
-    verdict = row.pop("verdict")
-    return {**row, **ours, "verdict": verdict}
+    return Number(experiment, model, quantity, nan, nan, 0, mean, std, verdict=NOT_RUN)

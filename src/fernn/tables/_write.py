@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -52,7 +53,7 @@ def save(table: pd.DataFrame, path: Path, lineage: dict) -> None:
 
 def markdown(table: pd.DataFrame) -> str:
     """A pipe table, numbers to the right, and the footnotes below."""
-    heads, rows = _cells(table, _plain)
+    heads, rows = _cells(table, plain)
     numeric = _numeric(table, heads)
     rule = ["---:" if right else "---" for right in numeric]
     lines = [f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows)]
@@ -62,7 +63,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 def page(table: pd.DataFrame) -> str:
     """A page of its own, for the report; the footnotes below."""
-    heads, rows = _cells(table, _plain)
+    heads, rows = _cells(table, plain)
     sides = ["right" if right else "left" for right in _numeric(table, heads)]
     lines = [
         "<tr>" + "".join(map(_td, cells, sides)) + "</tr>" for cells in (heads, *rows)
@@ -89,7 +90,7 @@ def latex(table: pd.DataFrame) -> str:
 
 def number(value: float) -> str:
     """A number as Markdown shows it."""
-    return _plain(value, math.nan)
+    return plain(value, math.nan)
 
 
 def _cells(table: pd.DataFrame, render: Callable) -> tuple[list[str], list[list[str]]]:
@@ -148,7 +149,8 @@ def _words(value: object) -> str | None:
     return str(value)
 
 
-def _plain(value, std: float) -> str:
+def plain(value: Any, std: float) -> str:
+    """A number as it stands in Markdown: rounded, with its deviation if it has one."""
     words = _words(value)
     if words is not None:
         return words.replace("|", r"\|")

@@ -21,7 +21,7 @@ import xarray as xr
 
 from fernn.evaluation import aggregate
 from fernn.evaluation.errors import COLUMNS, NAMES, Measure, last_frames, of_seeds
-from fernn.tables import _controls
+from fernn.tables import _controls, _fairness
 
 SHOWS = {
     "in_distribution": {
@@ -63,6 +63,7 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     table = pd.DataFrame(rows.values())
     told = [(key[0], about, rows[key]) for key, about in described.items()]
     table.attrs["notes"] = [NOTE, *_controls.note(told, COMPARED, COLUMNS)]
+    table.attrs["notes"] += _fairness.notes(cubes)
     return table
 
 
@@ -70,8 +71,7 @@ def _empty(cube: xr.Dataset, called: str, about: dict) -> dict:
     names = [each for name in NAMES for each in (name, _beside(name))]
     names = [f"{begin}{name}" for begin in COLUMNS for name in names]
     head = {"experiment": called, "model": about["label"]}
-    rollout = None if about["role"] == "baseline" else cube.attrs["rollout"]
-    head |= {"rollout": rollout, "seeds": cube.sizes["seed"]}
+    head |= {"rollout": _fairness.rollout(cube, about), "seeds": cube.sizes["seed"]}
     return head | dict.fromkeys(names, math.nan)
 
 

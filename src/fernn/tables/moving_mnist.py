@@ -16,8 +16,9 @@ import pandas as pd
 import xarray as xr
 
 from fernn.evaluation import aggregate
+from fernn.evaluation.comparison import differences, not_comparable
 from fernn.evaluation.numbers import published, sources
-from fernn.tables import _controls
+from fernn.tables import _controls, _fairness
 
 SHOWS = {"image_quality": {"statistic": "image_quality"}}
 NOTE = (
@@ -41,13 +42,14 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     ]
     table = pd.DataFrame([*(row for *_, row in rows), *_published(cubes)])
     beaten = _controls.note(rows, ["mse"])
-    table.attrs["notes"] = [NOTE, *beaten, *sources(cubes)]
+    table.attrs["notes"] = [NOTE, *beaten, *sources(cubes), *_fairness.notes(cubes)]
     return table
 
 
 def _row(cube: xr.Dataset, called: str, name: str, about: dict) -> dict:
     own = cube.sel(model=name)
-    size = "" if cube.attrs["published_size"] else f"{cube.attrs['budget']} size"
+    differs = differences(about)
+    size = not_comparable(differs) if differs else ""
     count, baseline = cube.sizes["seed"], about["role"] == "baseline"
     seeds = "" if baseline else f"{count} seed{'' if count == 1 else 's'}"
     error = aggregate.worst(own["mse"]).mean(("sample", "frame"))

@@ -25,7 +25,7 @@ import xarray as xr
 from fernn.evaluation import aggregate, significance
 from fernn.evaluation.errors import COLUMNS, QUANTITIES, Measure, clipped, last_frames
 from fernn.evaluation.numbers import Number, over_seeds
-from fernn.tables import _controls
+from fernn.tables import _controls, _fairness
 
 SHOWS = {
     "in_distribution": {
@@ -89,6 +89,7 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     table = pd.DataFrame(rows.values())
     told = [(key[0], about, rows[key]) for key, about in about_of.items()]
     table.attrs["notes"] = [NOTE, *_controls.note(told, COMPARED, COLUMNS)]
+    table.attrs["notes"] += _fairness.notes(cubes)
     return table
 
 

@@ -49,6 +49,8 @@ class Settings:
         long_horizon: the longest training horizon, if `extend_horizon`.
         extend_horizon: in the second half, draw each step's horizon uniformly from
             ``horizon … long_horizon``.
+        validation_horizon: predicted frames whose error decides which epoch, and which
+            trial of a search, is best; None for the longest that is trained.
         learning_rate: at the peak of the schedule.
         schedule: see `fernn.training.schedules`.
         clip: the gradient's largest norm; None for any.
@@ -73,6 +75,7 @@ class Settings:
     horizon: int
     long_horizon: int = 0
     extend_horizon: bool = False
+    validation_horizon: int | None = None
     learning_rate: float = 1e-3
     schedule: Spec = "constant"
     clip: float | None = 1.0
@@ -100,11 +103,14 @@ class Settings:
 
     @property
     def validated(self) -> int:
-        """Predicted frames that decide which epoch is best: the longest trained.
+        """Predicted frames that decide which epoch is best; by default the longest.
 
         With the short horizon alone, weights from before its extension would win, and
-        fail at once beyond it.
+        fail at once beyond it. Trials that may or may not extend the horizon are
+        compared over the same frames, which `validation_horizon` then gives.
         """
+        if self.validation_horizon is not None:
+            return self.validation_horizon
         return self.long_horizon if self.extend_horizon else self.horizon
 
     def decisive(self, record: dict[str, float]) -> float:
@@ -183,6 +189,7 @@ def settings(spec: dict[str, Any], seed: int) -> Settings:
     except TypeError as error:
         raise UserError(f"training settings: {error}") from None
     _require_numbers(made)
+    _require_frames(made)
     configured(SCHEDULES, made.schedule, "factor")
     require_known("precision", made.precision, PRECISIONS)
     require_known("select_by", made.select_by, get_args(SelectBy))
@@ -213,7 +220,21 @@ def _require_numbers(made: Settings) -> None:
     for name, value in amounts.items():
         if type(value) not in (int, float) or not 0 < value < math.inf:
             raise UserError(f"{name} must be a number above 0, got {value!r}")
-    if made.context + max(made.horizon, made.long_horizon) > FRAMES:
+
+
+def _require_frames(made: Settings) -> None:
+    """Refuse horizons that do not fit each other, or a sequence.
+
+    Raises:
+        UserError: which, and what it is.
+    """
+    told = made.validation_horizon
+    if told is not None and not (type(told) is int and made.horizon <= told <= MOST):
+        raise UserError(
+            "validation_horizon must be a whole number from the horizon,"
+            f" {made.horizon}, on, got {told!r}"
+        )
+    if made.context + max(made.horizon, made.long_horizon, told or 0) > FRAMES:
         raise UserError(
             f"a sequence has at most {FRAMES} frames, got a context of {made.context}"
         )

@@ -22,6 +22,7 @@ from labrun.json_lines import plain
 from labrun.lineage import stamp
 from labrun.storage import atomic, read_json
 from labrun.tuning import samplers
+from labrun.tuning.edges import edges
 from labrun.tuning.samplers import distributions
 from labrun.tuning.study import Search, best, open_study
 
@@ -150,7 +151,9 @@ JOURNAL = re.compile(r"[0-9A-Za-z_-]+\.journal")
 
 
 def choose(results: Sequence[Path], trials: int) -> dict[str, Any]:
-    """The best hyperparameters and all trials, as a record in JSON.
+    """The best hyperparameters, those at an edge of their range, and all trials.
+
+    It is a record for JSON.
 
     Args:
         results: what all workers of the study, or all its trials, wrote.
@@ -172,6 +175,7 @@ def choose(results: Sequence[Path], trials: int) -> dict[str, Any]:
         for trial in ended
     ]
     record = {"lineage": stamp(results), "params": chosen.params}
+    record["edges"] = edges(chosen)
     slot = chosen.user_attrs["slot"]
     return plain({**record, "slot": slot, "trials": every, "value": chosen.value})
 

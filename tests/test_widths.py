@@ -1,0 +1,65 @@
+"""`match: parameters`: widths that give models equally many weights, or a mistake."""
+
+import pytest
+
+from copied import ROOT
+from fernn.config.check import checked
+from fernn.config.plan import plan
+from fernn.config.positions import merge, read
+from fernn.config.widths import of_spec
+from labrun.errors import UserError
+
+SHIPPED = read(ROOT / "config.yaml")
+LINE = ["fernn_line", "fernn_line_mixed"]
+
+
+def resolved(models=LINE, hidden=48, **changes):
+    """The experiment `collisions_line` with models of equally many parameters."""
+    raw = {**merge([SHIPPED]), "budget": "demo"}
+    raw["experiments"]["collisions_line"]["models"] = models
+    raw["budgets"]["demo"]["sizes"]["collisions_line"] |= {
+        "match": "parameters",
+        "hidden": hidden,
+        **changes,
+    }
+    return plan(checked(raw, [SHIPPED]))["experiments"]["collisions_line"]
+
+
+def test_the_parameters_of_a_model_worked_by_hand():
+    """Lifting, recurrence and projection of 3×3 kernels; a mixed one has three."""
+    spec = {"kind": "forecaster", "decoder_layers": 0, "hidden": 2}
+    spec |= {"flow": {"kind": "pan", "max_speed": 1}}
+    assert of_spec(spec, 9) == 9 * (2 + 2 * 2 + 2)
+    assert of_spec({**spec, "mixing": "lattice"}, 9) == 9 * (2 + 3 * 2 * 2 + 2)
+
+
+def test_widths_bring_models_to_the_parameters_of_the_reference():
+    made = resolved()
+    first, mixed = (made["models"][name]["model"] for name in LINE)
+    about = [made["attrs"]["models"][name]["parameters"] for name in LINE]
+    # A decoder of one layer. Of h channels 9 (h + h² + h² + h), mixed 9 (4 h² + 2 h):
+    assert first["hidden"] == 48 and about[0] == 9 * (2 * 48**2 + 2 * 48) == 42336
+    assert mixed["hidden"] == 34 and about[1] == 9 * (4 * 34**2 + 2 * 34) == 42228
+    epochs = {entry["training"]["epochs"] for entry in made["models"].values()}
+    assert epochs == {10}
+    alike = resolved(["grnn_line", "fernn_line"])["models"].values()
+    assert {entry["model"]["hidden"] for entry in alike} == {48}
+
+
+def test_models_that_cannot_be_equally_large_are_refused():
+    place = r"demo.sizes.collisions_line.match: parameters: "
+    with pytest.raises(UserError, match=place + "'fernn_line_mixed' comes no nearer"):
+        resolved(hidden=3)  # one channel more is a quarter
+    given = "'fernn_line_wide' .* to the 42336 of 'fernn_line', -94%"
+    with pytest.raises(UserError, match=given):  # its own entry gives a width
+        resolved(["fernn_line", "fernn_line_wide"])
+
+
+def test_a_width_is_not_both_matched_and_tuned():
+    raw = {**merge([SHIPPED]), "budget": "demo"}
+    span = {"low": 2, "high": 64, "integer": True}
+    raw["protocols"]["exact"]["tuning"]["ranges"]["hidden"] = span
+    raw["budgets"]["demo"]["tuning"]["ranges"] = ["hidden"]
+    raw["budgets"]["demo"]["match"] = "parameters"
+    with pytest.raises(UserError, match=r"demo\.match: parameters: chooses hidden"):
+        checked(raw, [SHIPPED])
