@@ -111,11 +111,8 @@ def test_a_model_without_a_cost_costs_its_operations_in_the_unit_of_the_others()
     halved = resolved(fernn_v3=V3, fernn_v2={"cost": 0.5}, fernn_v1={"cost": 0.1})
     half = halved["attrs"]["models"]["fernn_v3"]["cost"]
     assert half == pytest.approx(cost / 2, rel=0.01)
-    assert resolved(fernn_v3={**V3, "cost": 1})["attrs"]["models"]["fernn_v3"] == {
-        **made["attrs"]["models"]["fernn_v3"],
-        "cost": 1.0,
-        "epochs": 12,
-    }
+    written = resolved(fernn_v3={**V3, "cost": 1})["attrs"]["models"]["fernn_v3"]
+    assert (written["cost"], written["epochs"]) == (1.0, 12)
 
 
 def test_without_any_cost_the_largest_model_costs_one():
