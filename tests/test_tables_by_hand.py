@@ -22,6 +22,7 @@ from fernn.tables import (
     seeds,
     velocity_mixing,
 )
+from fernn.tables._write import latex, markdown, page, save
 
 
 def cube(values, moves, axis="in_distribution", models=("fernn_v2",), **about):
@@ -93,6 +94,18 @@ def test_a_table_says_where_the_best_control_is_not_beaten():
 
 
 @pytest.mark.parametrize(
+    ("bag", "words"), [(0.5, ""), (0.9, "bag 0.900"), (0.8, "bag")]
+)
+def test_a_trained_control_counts_as_one_and_of_accuracies_more_is_better(bag, words):
+    net, control = (mock_cubes.model(label, 2, 1.0) for label in ("net", "bag"))
+    control["control"] = True
+    rows = [("e", net, {"accuracy": 0.8}), ("e", control, {"accuracy": bag})]
+    found = _controls.note(rows, ["accuracy"], sentence=_controls.ACCURACIES)
+    assert bool(found) == bool(words) and words in "".join(found)
+    assert not found or found[0].startswith("No model has a higher accuracy")
+
+
+@pytest.mark.parametrize(
     ("table", "axis", "column"),
     [
         (forecasting_error, "in_distribution", "mse"),
@@ -140,6 +153,18 @@ def test_every_seed_is_shown_and_its_geometric_mean_beside_the_mean():
     assert own["in_distribution"].tolist() == [3, 12, 48]
     assert own["raw_in_distribution"].tolist() == [30, 120, 480]
     assert own["velocity_unseen"].tolist() == [4, 16, 64]
+
+
+def test_a_page_leaves_out_the_columns_that_the_csv_alone_has(tmp_path):
+    made = cube(np.ones((1, 1, 1)), [(0, 0)], horizon=1)
+    table, path = generalization.tabulate([made]), tmp_path / "table.csv"
+    save(table, path, {})
+    columns = path.read_text().splitlines()[0].split(",")
+    assert {"in_distribution_geometric", "raw_length_7x"} <= {*columns}
+    for text in (markdown(table), page(table), latex(table)):
+        assert "in distribution" in text and "length 7x median" in text
+        head = text.split("Mean squared error")[0]
+        assert "raw" not in head and "geometric" not in head
 
 
 def test_a_diverged_seed_is_seen_and_moves_no_other():

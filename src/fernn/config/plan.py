@@ -209,6 +209,7 @@ def _about(
         "role": "baseline" if name in experiment.baselines else "model",
         "reference": name == experiment.reference,
         "oracle": _oracle(model),
+        "control": bool(options.constant("models", model.kind, "CONTROL")),
         "drawn": model.drawn,
         "published": value and value.model_dump(exclude={"settings"}),
     }

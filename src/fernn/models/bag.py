@@ -27,6 +27,7 @@ from fernn.velocities import whole
 from labrun.errors import UserError, require_known
 
 TASK = "classify"
+CONTROL = True  # it lacks what the task is meant to need
 Of = Literal["frames", "differences"]
 CHANNELS = 1  # of a frame
 

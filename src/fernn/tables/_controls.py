@@ -9,20 +9,27 @@ from typing import Any
 from fernn.tables import _write
 
 Row = tuple[str, dict[str, Any], dict[str, Any]]
+ERRORS = "No model has a smaller error than the best control"
+ACCURACIES = "No model has a higher accuracy than the best control"
 
 
 def note(
-    rows: Iterable[Row], columns: Collection[str], prefixes: Collection[str] = ("",)
+    rows: Iterable[Row],
+    columns: Collection[str],
+    prefixes: Collection[str] = ("",),
+    sentence: str = ERRORS,
 ) -> list[str]:
-    """A sentence that names where no model has a smaller error than the best control.
+    """A sentence that names where no model is better than the best control.
 
-    A control is a baseline that is not told the answer: no oracle.
+    A control is a baseline that is not told the answer (no oracle), or a trained model
+    whose kind lacks what the task is meant to need (its constant ``CONTROL``).
 
     Args:
         rows: the name of an experiment, a model of it as `aggregate.models` describes
             it, and its row of the table.
-        columns: of errors, as the table shows them: ``mse`` for ``mse_mean``.
+        columns: as the table shows them: ``mse`` for ``mse_mean``.
         prefixes: with which each column is there.
+        sentence: `ERRORS`, of which less is better, or `ACCURACIES`.
 
     Returns:
         None where the best model beats every control.
@@ -35,25 +42,25 @@ def note(
         for experiment, group in groups.items()
         for column in columns
         for prefix in prefixes
-        if (told := _unbeaten(experiment, group, f"{prefix}{column}"))
+        if (told := _unbeaten(experiment, group, f"{prefix}{column}", sentence))
     ]
-    if not found:
-        return []
-    return [
-        "No model has a smaller error than the best baseline that is not told the"
-        f" velocities: {'; '.join(found)}."
-    ]
+    return [f"{sentence}: {'; '.join(found)}."] if found else []
 
 
-def _unbeaten(experiment: str, group: Iterable[Row], column: str) -> str | None:
+def _unbeaten(
+    experiment: str, group: Iterable[Row], column: str, sentence: str
+) -> str | None:
     """The best model and the best control, if the control is as good."""
-    best: dict[str, tuple[float, str]] = {}
+    best: dict[bool, tuple[float, str]] = {}
+    sign = -1 if sentence == ACCURACIES else 1
     for _, about, row in group:
-        error = row.get(column, row.get(f"{column}_mean", math.nan))
-        if not about["oracle"] and not math.isnan(error):
-            own = error, about["label"]
-            best[about["role"]] = min(own, best.get(about["role"], own))
-    if len(best) < 2 or best["model"][0] < best["baseline"][0]:
+        value = row.get(column, row.get(f"{column}_mean", math.nan))
+        if not about["oracle"] and not math.isnan(value):
+            own = sign * value, about["label"]
+            control = about["role"] == "baseline" or about.get("control", False)
+            best[control] = min(own, best.get(control, own))
+    if len(best) < 2 or best[False][0] < best[True][0]:
         return None
-    told = [f"{label} {_write.number(error)}" for error, label in best.values()]
+    pair = [best[control] for control in (False, True)]
+    told = [f"{label} {_write.number(sign * value)}" for value, label in pair]
     return f"{experiment}, {column.replace('_', ' ')} ({', '.join(told)})"

@@ -1,7 +1,8 @@
 """Tables as CSV (full precision), Markdown, HTML and LaTeX (rounded, with booktabs).
 
 Adjacent columns ``x_mean`` and ``x_std`` become one column ``x``, mean ± std. Numbers
-that are absent are dashes, infinite ones are called diverged.
+that are absent are dashes, infinite ones are called diverged. The columns that
+``attrs["csv_only"]`` lists would make a page too wide: only the CSV has them.
 """
 
 from __future__ import annotations
@@ -95,7 +96,9 @@ def number(value: float) -> str:
 
 def _cells(table: pd.DataFrame, render: Callable) -> tuple[list[str], list[list[str]]]:
     """Headings and rows, the pairs of mean and std joined."""
-    names = [str(name) for name in table.columns if not str(name).endswith("_std")]
+    left_out = table.attrs.get("csv_only", [])
+    shown = [str(name) for name in table.columns if name not in left_out]
+    names = [name for name in shown if not name.endswith("_std")]
     rows = []
     for record in table.to_dict("records"):
         cells = []

@@ -25,7 +25,7 @@ from fernn.evaluation.comparison import (
     notes,
 )
 from fernn.evaluation.numbers import Number, of_row
-from fernn.tables import _fairness
+from fernn.tables import _controls, _fairness
 
 SHOWS = {"camera": {"statistic": "classification"}}
 PERSONS = ("these_networks_low", "these_networks_high")
@@ -50,10 +50,13 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     names, tests = aggregate.names(cubes, SHOWS), _tests(cubes)
     rows = [_rows(*each) for each in zip(cubes, names, tests, strict=True)]
     table = pd.DataFrame([row for part in rows for row in part])
-    every = (about for cube in cubes for about in aggregate.models(cube).values())
+    every = [about for cube in cubes for about in aggregate.models(cube).values()]
     labels = dict.fromkeys(about["label"] for about in every if about["reference"])
     note = NOTE.format(", ".join(labels) or "none")
-    table.attrs["notes"] = [note, *notes(cubes), *_fairness.notes(cubes)]
+    told = zip(table["experiment"], every, table.to_dict("records"), strict=True)
+    compared = {"columns": ["accuracy", "faster"], "sentence": _controls.ACCURACIES}
+    table.attrs["notes"] = [note, *_controls.note(told, **compared)]
+    table.attrs["notes"] += [*notes(cubes), *_fairness.notes(cubes)]
     return table
 
 

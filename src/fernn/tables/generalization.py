@@ -40,7 +40,8 @@ NOTE = (
     " roll-outs of that many horizons; median: over sequences, then seeds; geometric:"
     " mean over seeds, in place of the arithmetic one beside it; seeds: how many."
     " Velocities: seen in training; unseen, but in V, the velocities that the model"
-    " keeps a state for; outside, neither."
+    " keeps a state for; outside, neither. The raw and the geometric columns are in the"
+    " CSV file alone."
 )
 
 
@@ -61,10 +62,15 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
                 found = _measured(cube, name, about, measure)
                 row |= {f"{begin}{column}": value for column, value in found}
     table = pd.DataFrame(rows.values())
+    table.attrs["csv_only"] = [n for n in table if _in_csv_only(str(n))]
     told = [(key[0], about, rows[key]) for key, about in described.items()]
     table.attrs["notes"] = [NOTE, *_controls.note(told, COMPARED, COLUMNS)]
     table.attrs["notes"] += _fairness.notes(cubes)
     return table
+
+
+def _in_csv_only(column: str) -> bool:
+    return column.startswith("raw_") or column.endswith("_geometric")
 
 
 def _empty(cube: xr.Dataset, called: str, about: dict) -> dict:

@@ -23,7 +23,8 @@ __all__ = ["SHOWS", "tabulate"]
 NOTE = (
     "One row a seed; models of one seed and experiment are trained on the same data."
     " Mean squared error of predictions clipped to [0, 1]; raw: of predictions as they"
-    " are. The columns are explained at the table of generalization."
+    " are, in the CSV file alone. The columns are explained at the table of"
+    " generalization."
 )
 BLANK = {f"{begin}{name}": math.nan for begin in COLUMNS for name in NAMES}
 
@@ -43,6 +44,7 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
             rows.setdefault((called, seed, name), empty | BLANK).update(values)
     table = pd.DataFrame(rows.values())
     table.attrs["notes"] = [NOTE]
+    table.attrs["csv_only"] = [n for n in table if str(n).startswith("raw_")]
     return table
 
 
