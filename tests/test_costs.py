@@ -144,7 +144,9 @@ def test_a_model_whose_operations_are_not_known_needs_a_cost(monkeypatch):
     change = raw()
     assert checked(change, [SHIPPED])  # as operations tell
     monkeypatch.delitem(MODELS, "conv3d")
-    change["models"]["conv3d"]["cost"] = 0.1
+    for name in ("kth", "kth_columns"):  # others with that kind
+        for model in change["experiments"][name]["models"]:
+            change["models"][model].setdefault("cost", 1)
     change["models"]["conv3d_pan"]["cost"] = None
     with pytest.raises(UserError, match=r"models.conv3d_pan.cost: is missing; oper"):
         checked(change, [SHIPPED])

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import RECIPE
 from fernn.data import changing_digits, flowing_digits, rotating_digits
 from fernn.data.flowing_digits import Sequences
 from labrun import random_words
@@ -59,10 +58,12 @@ KINDS = [
 
 
 @pytest.mark.parametrize(("kind", "options"), KINDS)
-def test_sequences_that_are_never_redrawn_come_in_another_order(atlas, kind, options):
+def test_sequences_that_are_never_redrawn_come_in_another_order(
+    atlas, recipe, kind, options
+):
     def made(**redraw):
-        spec = {**RECIPE, **options, **redraw}
-        return kind.Sequences(kind.synthesize(atlas, **spec), atlas)
+        name = kind.__name__.rpartition(".")[2]
+        return kind.Sequences(recipe(kind=name, **options, **redraw), atlas)
 
     kept, redrawn = made(redraw="never"), made()
     first = rows_of(kept, 0)
