@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The smoke budget through a real Slurm, with the profile as it is shipped: everything is
-# made, a second run has nothing to do, and the bits are those of a run without Slurm.
+# Two experiments of the smoke budget through a real Slurm, with the profile as it is
+# shipped: everything is made, a second run has nothing to do, and the bits are those of a
+# run without Slurm.
 #
 # smoke.sh [FOLDER]: a folder in which the smoke budget has run, to compare with; without
 # one, one model is trained here for that.
@@ -34,6 +35,7 @@ limited() { timeout --kill-after=30 "${LIMIT:-900}" snakemake "$@"; }
 # without a GPU that is a job too.
 flow() {
     limited --profile slurm --directory "$made" --config budget=smoke \
+        --configfile tests/slurm/experiments.yaml \
         --slurm-init-seconds-before-status-checks 1 \
         --set-resources table:slurm_partition=spare "$@"
 }
