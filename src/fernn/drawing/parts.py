@@ -13,6 +13,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+HANDLE, LETTER = 0.5, 0.055  # inches of a legend: a handle with its gaps, and a letter
+
 
 def apart(cubes: Sequence[xr.Dataset]) -> list[xr.Dataset]:
     """The cubes, with the axis in the titles of those that would be the same."""
@@ -38,8 +40,10 @@ def seeds(cubes: Sequence[xr.Dataset]) -> str:
 
 
 def legend(figure: Figure, handles: Sequence, labels: Sequence[str], note="") -> None:
-    """One legend for all panels, above them, under a note; an inch for each label."""
-    columns = min(int(figure.get_figwidth()), len(labels))
+    """One legend for all panels, above them and under a note, in lines that fit."""
+    needed = sum(HANDLE + LETTER * len(label) for label in labels)
+    lines = max(1, math.ceil(needed / figure.get_figwidth()))
+    columns = math.ceil(len(labels) / lines)
     place = "outside upper center"
     figure.legend(handles, labels, loc=place, ncols=columns, title=note or None)
 

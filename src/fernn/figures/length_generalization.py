@@ -125,7 +125,8 @@ def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
         axes.set(xlabel="predicted frame", xlim=(0, last + 1))
         parts.mark(axes, horizon, "trained\nhorizon")
         if horizon < longest <= last:
-            parts.mark(axes, longest, "longest\nin training")
+            near = longest - horizon < last / 5  # the notes would overlap
+            parts.mark(axes, longest, "longest\nin training", 0.86 if near else 0.99)
 
 
 def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
