@@ -44,6 +44,9 @@ def test_one_shift_does_not_forecast_two_velocities():
 def test_an_empty_frame_stays_and_one_frame_has_no_motion():
     empty = torch.zeros(1, 2, 1, 5, 5)
     assert estimate(empty[:, 0], empty[:, 1]).tolist() == [[0, 0]]
+    line = torch.zeros(1, 1, 8, 8)
+    line[..., 1, :] = 1  # most of its spectrum is 0
+    assert estimate(line, roll(line, torch.tensor([[2, 0]])))[0, 0] == 2
     with pytest.raises(UserError, match="'estimated' needs two observed frames, not 1"):
         next(
             Persistence("estimated").predict(
