@@ -100,7 +100,7 @@ def test_a_trained_control_counts_as_one_and_of_accuracies_more_is_better(bag, w
     net, control = (mock_cubes.model(label, 2, 1.0) for label in ("net", "bag"))
     control["control"] = True
     rows = [("e", net, {"accuracy": 0.8}), ("e", control, {"accuracy": bag})]
-    found = _controls.note(rows, ["accuracy"], sentence=_controls.ACCURACIES)
+    found = _controls.note(rows, ["accuracy"], more_is_better=True)
     assert bool(found) == bool(words) and words in "".join(found)
     assert not found or found[0].startswith("No model has a higher accuracy")
 

@@ -9,15 +9,13 @@ from typing import Any
 from fernn.tables import _write
 
 Row = tuple[str, dict[str, Any], dict[str, Any]]
-ERRORS = "No model has a smaller error than the best control"
-ACCURACIES = "No model has a higher accuracy than the best control"
 
 
 def note(
     rows: Iterable[Row],
     columns: Collection[str],
     prefixes: Collection[str] = ("",),
-    sentence: str = ERRORS,
+    more_is_better: bool = False,
 ) -> list[str]:
     """A sentence that names where no model is better than the best control.
 
@@ -29,11 +27,12 @@ def note(
             it, and its row of the table.
         columns: as the table shows them: ``mse`` for ``mse_mean``.
         prefixes: with which each column is there.
-        sentence: `ERRORS`, of which less is better, or `ACCURACIES`.
+        more_is_better: whether they are accuracies, not errors.
 
     Returns:
-        None where the best model beats every control.
+        An empty list where the best model beats every control.
     """
+    sign = -1 if more_is_better else 1
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(row[0], []).append(row)
@@ -42,17 +41,21 @@ def note(
         for experiment, group in groups.items()
         for column in columns
         for prefix in prefixes
-        if (told := _unbeaten(experiment, group, f"{prefix}{column}", sentence))
+        if (told := _unbeaten(experiment, group, f"{prefix}{column}", sign))
     ]
-    return [f"{sentence}: {'; '.join(found)}."] if found else []
+    better = "higher accuracy" if more_is_better else "smaller error"
+    sentence = f"No model has a {better} than the best control: {'; '.join(found)}."
+    return [sentence] if found else []
 
 
 def _unbeaten(
-    experiment: str, group: Iterable[Row], column: str, sentence: str
+    experiment: str, group: Iterable[Row], column: str, sign: int
 ) -> str | None:
-    """The best model and the best control, if the control is as good."""
+    """The best model and the best control, if the control is as good.
+
+    The sign is -1 where more is better.
+    """
     best: dict[bool, tuple[float, str]] = {}
-    sign = -1 if sentence == ACCURACIES else 1
     for _, about, row in group:
         value = row.get(column, row.get(f"{column}_mean", math.nan))
         if not about["oracle"] and not math.isnan(value):

@@ -18,16 +18,9 @@ import xarray as xr
 
 from fernn.evaluation import aggregate
 from fernn.evaluation.errors import MULTIPLES, clipped, last_frames
-from fernn.tables import _fairness
+from fernn.tables import _fairness, generalization
 
-SHOWS = {
-    "in_distribution": {
-        "statistic": "squared_error",
-        "draw": "sampled",
-        "longer": False,
-    },
-    "length": {"statistic": "squared_error", "draw": "sampled", "longer": True},
-}
+SHOWS = {role: generalization.SHOWS[role] for role in ("in_distribution", "length")}
 ONLY_LISTED = True  # other experiments differ in more than this
 LONGER = [multiple for multiple in MULTIPLES if multiple > 1]
 NAMES = ["in_distribution", *(f"length_{multiple}x" for multiple in LONGER)]

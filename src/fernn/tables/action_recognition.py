@@ -54,9 +54,8 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     labels = dict.fromkeys(about["label"] for about in every if about["reference"])
     note = NOTE.format(", ".join(labels) or "none")
     told = zip(table["experiment"], every, table.to_dict("records"), strict=True)
-    compared = {"columns": ["accuracy", "faster"], "sentence": _controls.ACCURACIES}
-    table.attrs["notes"] = [note, *_controls.note(told, **compared)]
-    table.attrs["notes"] += [*notes(cubes), *_fairness.notes(cubes)]
+    beaten = _controls.note(told, ["accuracy", "faster"], more_is_better=True)
+    table.attrs["notes"] = [note, *beaten, *notes(cubes), *_fairness.notes(cubes)]
     return table
 
 
