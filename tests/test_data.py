@@ -45,6 +45,16 @@ def test_samples_do_not_depend_on_how_they_are_read(sequences, epoch):
     assert torch.equal(sequences(sequences=99).video(0, 24, 6, epoch), whole)
 
 
+@pytest.mark.parametrize("kind", [flowing_digits, rotating_digits, changing_digits])
+def test_a_stretch_is_a_part_of_the_video(atlas, recipe, kind):
+    name = kind.__name__.rpartition(".")[2]
+    options = next(given for module, given in KINDS if module is kind)
+    split = kind.Sequences(recipe(kind=name, **options), atlas)
+    whole = split.video(3, 5, 12, epoch=1)
+    assert torch.equal(split.stretch(3, 5, 7, 4, epoch=1), whole[:, 7:11])
+    assert not torch.equal(split.stretch(3, 5, 6, 4, epoch=1), whole[:, 7:11])
+
+
 def rows_of(split, epoch):
     columns = split.rows(epoch, 0, len(split)).values()
     return np.concatenate([each.reshape(len(split), -1) for each in columns], 1)

@@ -141,11 +141,13 @@ class Sequences(DigitVideos):
         self,
         digits: UInt8[Tensor, "sample digit tall wide"],
         rows: Rows,
+        start: int,
         frames: int,
     ) -> Float[Tensor, "sample frame 1 height width"]:
-        """The frames of rows of a recipe, whose digits are these."""
+        """Frames from `start` on, of rows of a recipe, whose digits are these."""
         from fernn.videos.rendering import translate
 
         offset = self.tensor(pairs(rows, "offset"))
         velocity = self.tensor(pairs(rows, "velocity"))
-        return translate(digits, offset, velocity, frames, self.size, self._scale)
+        sizes = frames, self.size, self._scale
+        return translate(digits, offset, velocity, *sizes, start)

@@ -160,12 +160,14 @@ class Sequences(DigitVideos):
         self,
         digits: UInt8[Tensor, "sample digit tall wide"],
         rows: Rows,
+        start: int,
         frames: int,
     ) -> Float[Tensor, "sample frame 1 height width"]:
-        """The frames of rows of a recipe, whose digits are these."""
+        """Frames from `start` on, of rows of a recipe, whose digits are these."""
         from fernn.videos.rendering import turn
 
         angle = self.tensor(rows["angle"])
         velocity = self.tensor(rows["velocity_degrees"])
         offset = self.tensor(pairs(rows, "offset"))
-        return turn(digits, angle, velocity, offset, frames, self.size, self._scale)
+        sizes = frames, self.size, self._scale
+        return turn(digits, angle, velocity, offset, *sizes, start)
