@@ -161,7 +161,7 @@ def test_mixed_slots_are_those_of_the_lab_frame():
         z, r = gates.chunk(2, 2)
         reset = push_forward(flow, r, -1) * state  # gates are those of the next time
         new = torch.tanh(drive[:, :, 6:] + convolved(layer.candidate, reset))
-        state = (1 - z) * push_forward(flow, state, 1) + z * new
+        state = z * push_forward(flow, state, 1) + (1 - z) * new
     *_, encoded = model.encode(video)
     assert (encoded - state).abs().max() < EXACT
 

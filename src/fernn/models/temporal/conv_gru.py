@@ -14,11 +14,11 @@ class ConvGru(Temporal):
 
     .. math::
         z, r &= \sigma(x \star W_{z,r} + h \star U_{z,r} + b_{z,r}) \\
-        h' &= (1 - z) \odot h
-              + z \odot \tanh(x \star W_c + (r \odot h) \star U_c + b_c)
+        h' &= z \odot h
+              + (1 - z) \odot \tanh(x \star W_c + (r \odot h) \star U_c + b_c)
 
-    (N. Ballas et al., arXiv 1511.06432), with :math:`b_z = 1` at first. The recurrent
-    convolutions are those of `Recurrent`. Parameters:
+    (N. Ballas et al., arXiv 1511.06432), with :math:`b_z = 1` at first, so that
+    the state is kept. The recurrent convolutions are those of `Recurrent`. Parameters:
     :math:`9 \cdot 3 (C_\mathrm{in} + K C) C + 3 C` for 3×3 kernels, with K = 1 unmixed
     and 9 where a slot gets its neighbours in the plane.
 
@@ -52,7 +52,7 @@ class ConvGru(Temporal):
             gates = torch.sigmoid(drive[:, : 2 * width] + self.gates(hidden, time))
             z, r = gates.chunk(2, dim=1)
             candidate = drive[:, 2 * width :] + self.candidate(r * hidden, time)
-            hidden = torch.lerp(hidden, torch.tanh(candidate), z)
+            hidden = torch.lerp(torch.tanh(candidate), hidden, z)
             outputs.append(hidden)
         return torch.stack(outputs, dim=1), (hidden, seen + len(outputs))
 
