@@ -182,3 +182,22 @@ def test_the_workflow_tells_it_at_its_start(tmp_path):
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and "models.fernn_v1.cost: 9 is more" in done.stderr
+
+
+WITHOUT_FLOW = [
+    ({"kind": "convlstm", "hidden": 5, "layers": 2, "decoder_layers": 1}, 1e-4),
+    ({"kind": "convlstm", "hidden": 4, "patch": 2, "decoder_kernel": 1}, 1e-4),
+    ({"kind": "convgru", "hidden": 5, "decoder_layers": 1}, 1e-4),
+    ({"kind": "predrnn", "hidden": 5, "layers": 3, "patch": 2}, 1e-4),
+    ({"kind": "phydnet", "hidden": 6, "kernel": 3, "decoder_layers": 1}, 1e-4),
+    ({"kind": "phydnet", "hidden": 32, "image": "strided", "boundary": "zero"}, 0.02),
+    ({"kind": "transformer", "hidden": 32, "layers": 2, "context": 3}, 0.1),
+]
+
+
+@pytest.mark.parametrize(("spec", "within"), WITHOUT_FLOW)
+def test_operations_of_models_without_a_flow_are_those_that_torch_counts(spec, within):
+    run = {"batch": 1, "context": 3, "horizon": 4, "long_horizon": 4, "sequences": 1}
+    run |= {"epochs": 1, "extend_horizon": False}
+    here, there = of_one_step({"model": spec, "frame_size": 16, "training": run})
+    assert here == pytest.approx(there, rel=within)
