@@ -209,3 +209,22 @@ def test_every_weight_gets_a_gradient(cell):
 def test_mistakes(unchecked, changes, message):
     with pytest.raises(UserError, match=message.replace("?", r"\?")):
         build(**{"cell": {"kind": "gru"}, **changes})
+
+
+@torch.no_grad()
+def test_with_one_slot_and_fed_frames_it_is_the_convgru():
+    spec = {"kind": "convgru", "hidden": 3, "decoder_layers": 1}
+    torch.manual_seed(2)
+    plain = models.build(spec, SIZE).double()
+    model = build({"kind": "conv_gru"}, STILL, layers=1, rollout="shifted")
+    layer = model.cell.layers[0]
+    both = torch.cat([plain.gates.weight, plain.candidate.weight])
+    layer.drive.weight.copy_(both[:, :1])
+    layer.drive.bias.copy_(torch.cat([plain.gates.bias, plain.candidate.bias]))
+    layer.gates.weight.weight.copy_(plain.gates.weight[:, 1:])
+    layer.candidate.weight.weight.copy_(plain.candidate.weight[:, 1:])
+    for own, other in zip(
+        model.decoder.parameters(), plain.decoder.parameters(), strict=True
+    ):
+        own.copy_(other)
+    assert (model(film(), 3) - plain(film(), 3)).abs().max() < EXACT

@@ -73,11 +73,17 @@ def test_convolutional_gates_are_those_of_torch_on_one_pixel():
     assert (cell(signal, None)[0][..., 0, 0] - expected).abs().max() < EXACT
 
 
-@pytest.mark.parametrize("kind", ["s5", "mamba"])
+@pytest.mark.parametrize(
+    ("kind", "option", "other"),
+    [("s5", "scan", "tree"), ("mamba", "scan", "tree"), ("gru", "solver", "newton")],
+)
 @torch.no_grad()
-def test_a_scan_is_a_loop(kind):
-    loop, tree = build(kind, scan="loop"), build(kind, scan="tree")
-    assert (loop(series(), None)[0] - tree(series(), None)[0]).abs().max() < EXACT
+def test_other_forms_of_the_recurrence_are_the_loop(kind, option, other):
+    loop, cell = build(kind, **{option: "loop"}), build(kind, **{option: other})
+    before = loop(series(3), None)[1]
+    for state in (None, before):
+        difference = loop(series(), state)[0] - cell(series(), state)[0]
+        assert difference.abs().max() < EXACT
 
 
 @torch.no_grad()
