@@ -304,6 +304,13 @@ def test_camera_accuracy_by_the_larger_component():
         line = drawn.bold(axes)[label]
         drawn.assert_points(line, (0, 1, 3), np.mean(seeds[color], axis=0))
         assert to_hex(line.get_color()) == color
+    models = MODELS | {"m": MODELS["m"] | {"control": True}}
+    told = camera().assign_attrs(models=json.dumps(models))
+    (axes,) = camera_speed.draw([told]).axes
+    red, blue = (drawn.bold(axes)[label] for label in NETS)
+    assert red.get_linewidth() < blue.get_linewidth()
+    assert red.get_marker() == "None" != blue.get_marker()
+    (axes,) = figure.axes
     (chance,) = drawn.thin(axes, GREY)
     assert np.asarray(chance.get_ydata()).tolist() == [0.25, 0.25]
     band = drawn.span(axes)

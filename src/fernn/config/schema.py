@@ -68,7 +68,7 @@ class Model(Open):
         None, description="of a training step, relative to others; default: as counted"
     )
     drawn: bool = Field(
-        False, description="of a baseline: in figures that have room for one"
+        False, description="of a baseline: in figures that have room for few"
     )
     loss: Kind = LOSS
     optimiser: Kind = OPTIMISER
