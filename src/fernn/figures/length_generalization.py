@@ -82,7 +82,7 @@ def _averaged(cube: xr.Dataset) -> xr.Dataset:
     frames = cube["frame"].values
     place = np.floor(BINS * np.log10(frames))
     bins = xr.DataArray(place, coords={"frame": frames}, dims="frame", name="bin")
-    errors = aggregate.worst(cube[["squared_error", "clamped_squared_error"]])
+    errors = cube[["squared_error", "clamped_squared_error"]].map(aggregate.worst)
     middles = [frames[place == each].mean() for each in np.unique(place)]
     means = errors.groupby(bins).mean().rename(bin="frame")
     return means.assign_coords(frame=middles).assign_attrs(cube.attrs)
