@@ -31,6 +31,7 @@ ENTRY = {
     "flows": "build",
     "models": "build",
     "models/rollouts": "build",
+    "models/temporal": "build",
     "tables": "tabulate",
     "training/losses": "loss",
     "training/optimisers": "build",
