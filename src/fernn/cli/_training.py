@@ -6,8 +6,9 @@ import argparse
 import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class Training:
         spec: what it says of the model.
         lineage: of the output.
         about: the run, as `labrun.runs.open_run` tells it.
+        seconds: the processor's, told so far.
     """
 
     key: str
@@ -59,6 +61,7 @@ class Training:
     spec: dict[str, Any]
     lineage: dict[str, Any]
     about: dict[str, Any]
+    seconds: list[float] = field(default_factory=list)
 
     @classmethod
     def prepare(
@@ -108,7 +111,13 @@ class Training:
 
     def listeners(self, opened: runs.Run) -> tuple[Callable, Callable]:
         """What tells the run of epochs and steps."""
-        return listeners(opened.spool, opened.advance, self.error)
+        tell, on_step = listeners(opened.spool, opened.advance, self.error)
+
+        def on_epoch(record: loop.Record) -> None:
+            self.seconds.append(record["processor_seconds"])
+            tell(record)
+
+        return on_epoch, on_step
 
     def end(self, opened: runs.Run, result: Result) -> None:
         """Write the outputs, and tell the run what was best."""
@@ -192,4 +201,6 @@ def _write(
         attrs={"lineage": json.dumps(about.lineage)},
     )
     write_dataset(history, path.with_name("history.nc"))
-    checkpoint.save(path, weights, spec, about.lineage)
+    measured = all(map(isfinite, about.seconds))
+    times = {"processor_seconds": about.seconds} if measured else {}
+    checkpoint.save(path, weights, spec, about.lineage, times)

@@ -62,6 +62,8 @@ def _sizes(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
     if budget.train == "seeds" and budget.devices > 1:
         message = f"seeds: {budget.devices} devices share the batch of one seed"
         yield Problem((*path, "train"), message)
+    for model in budget.costs:
+        yield from unknown("model", model, config.models, (*path, "costs", model))
     for axis in budget.axes:
         yield from unknown("axis", axis, config.axes, (*path, "axes", axis))
 

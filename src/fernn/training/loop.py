@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +54,9 @@ def train(
         validation_split: fixed; it decides which epoch's weights are kept.
         settings: see `Settings`.
         states: where to save and continue; None neither saves nor continues.
-        on_epoch: is told each epoch's record, the ones before a continuation too.
+        on_epoch: is told each epoch's record, the ones before a continuation too, with
+            the ``processor_seconds`` of this process from the first step on, validation
+            included. They are measured, so they are not among the records.
         on_step: is told each step's record.
         strategy: that of the settings, if it needs other trained models; without it
             is built here, from the settings alone.
@@ -73,8 +76,8 @@ def train(
     train_split, validation_split = Ahead(train_split), Ahead(validation_split)
     run = Run.begin(model, train_split, settings, states, strategy, devices)
     at = run.at
-    for record in at["records"]:
-        on_epoch(record)
+    run.tell_epochs(on_epoch)
+    before = at["spent"] - time.process_time()
     with stop_requests(seconds) as stopping:
         while at["step"] < settings.steps:
             on_step(run.step())
@@ -82,10 +85,13 @@ def train(
             ended = at["step"] % settings.steps_per_epoch == 0
             if ended:
                 run.end_epoch(validation_split)
+            at["spent"] = before + time.process_time()
+            if ended:
+                at["seconds"].append(at["spent"])
             if states and (ended or stop) and run.fabric.is_global_zero:
                 run.save(states, finished=at["step"] == settings.steps)
             if ended:
-                on_epoch(at["records"][-1])
+                run.tell_epochs(on_epoch, last=1)
             if stop and at["step"] < settings.steps:
                 raise Interrupted(stopping.reason or "another device", at["step"])
     return at["records"], at["best"]
@@ -103,8 +109,8 @@ class Run:
         stepper: the same as it is stepped.
         objective: what is minimised, with the settings and the strategy.
         at: the ``step`` done last, the epoch's ``loss`` so far, the ``records`` of
-            epochs, the ``best`` weights and the ``piece`` of a batch that fits in
-            memory.
+            epochs, the ``best`` weights, the ``piece`` of a batch that fits in memory,
+            the processor's ``seconds`` at the end of each epoch and those ``spent``.
     """
 
     fabric: Fabric
@@ -134,6 +140,7 @@ class Run:
         network, stepper = fabric.setup(model, optimiser)
         objective = Objective(split, settings, strategy)
         at = {"step": 0, "loss": 0.0, "records": [], "best": None}
+        at |= {"spent": 0.0, "seconds": []}
         at["piece"] = settings.batch // fabric.world_size
         run = cls(fabric, model, network, optimiser, stepper, objective, at)
         saved = states.load() if states and fabric.is_global_zero else None
@@ -147,9 +154,16 @@ class Run:
         """Be where a saved state was."""
         parts = self.parts
         self.at.clear()
-        self.at.update(at)
+        unmeasured = {"spent": math.nan, "seconds": [math.nan] * len(at["records"])}
+        self.at.update({**unmeasured, **at})  # older states have no times
         for name in parts.keys() & held.keys():  # older states have no strategy
             parts[name].load_state_dict(held[name])
+
+    def tell_epochs(self, on_epoch: Listener, last: int | None = None) -> None:
+        """Tell the records of all epochs, or of the last ones, with their times."""
+        told = [*zip(self.at["records"], self.at["seconds"], strict=True)]
+        for record, spent in told if last is None else told[-last:]:
+            on_epoch({**record, "processor_seconds": spent})
 
     def save(self, states: RollingStates, finished: bool) -> None:
         """Save the state; of weights that share memory with others their own alone."""

@@ -5,11 +5,12 @@ the gradients of a step are computed together, see `fernn.models._stack`. Where 
 draw other horizons for a step, all predict the longest, and each loss has its own.
 
 Sums are in another order than those of a single training, so results are equal up to
-rounding.
+rounding. Each member is told its share of the processor's time.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,8 +82,7 @@ def train(
     runs = [_begun(member) for member in members]
     left = _left(list(zip(members, runs, strict=True)))
     for member, run in zip(members, runs, strict=True):
-        for record in run.at["records"]:
-            member.on_epoch(record)
+        run.tell_epochs(member.on_epoch)
     if left:
         with stop_requests(seconds) as stopping:
             _Together(left, Stack([run.model for _, run in left])).train(stopping)
@@ -149,17 +149,23 @@ class _Together:
         """To the end, or until it is asked to stop."""
         (first, run), *_ = self.pairs
         splits = [Ahead(member.validation_split) for member, _ in self.pairs]
+        share = 1 / len(self.pairs)  # of the processor's time
+        before = run.at["spent"] - share * time.process_time()
         while not _is_done(run):
             self.step()
             ended = run.at["step"] % first.settings.steps_per_epoch == 0
             if ended:
                 for (_, each), split in zip(self.pairs, splits, strict=True):
                     each.end_epoch(split)
+            spent = before + share * time.process_time()
+            for _, each in self.pairs:
+                each.at["spent"] = spent
+                each.at["seconds"] += [spent] if ended else []
             if ended or stopping.reason:
                 self.save(finished=_is_done(run))
             if ended:
                 for member, each in self.pairs:
-                    member.on_epoch(each.at["records"][-1])
+                    each.tell_epochs(member.on_epoch, last=1)
             if stopping.reason and not _is_done(run):
                 raise Interrupted(stopping.reason, run.at["step"])
 
