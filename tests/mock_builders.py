@@ -19,6 +19,7 @@ BUILDERS = {
     "rollouts": mock_pictures.rollouts,
     "hidden_state": mock_pictures.hidden_state,
     "image_quality": mock_cubes.image_quality,
+    "lyapunov": mock_cubes.lyapunov,
     "camera": mock_cubes.camera,
     "footage": mock_pictures.footage,
     "velocities": mock_cubes.velocities,
