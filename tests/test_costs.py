@@ -143,16 +143,19 @@ def test_a_model_without_a_cost_costs_its_operations_in_the_unit_of_the_others()
 
 
 def test_a_cost_of_a_size_is_in_place_of_the_models():
+    """A budget's costs are of all its experiments but those with costs of their own."""
+
+    def about(experiment):
+        made = plan(checked(sizes, [SHIPPED]))["experiments"][experiment]
+        return {name: one["cost"] for name, one in made["attrs"]["models"].items()}
+
     sizes = raw()
-    sizes["budgets"]["demo"]["costs"] = {"grnn": 0.5}
-    for name, cost in (("translation", 0.5), ("translation_slow", 0.25)):
-        sizes["budgets"]["demo"]["sizes"]["translation_slow"] = {
-            "costs": {"grnn": 0.25}
-        }
-        about = plan(checked(sizes, [SHIPPED]))["experiments"][name]["attrs"]["models"]
-        assert (about["grnn"]["cost"], about["grnn"]["epochs"]) == (cost, 12 / cost)
-        assert (about["fernn_v1"]["cost"], about["fernn_v2"]["cost"]) == (0.47, 1)
-    sizes["budgets"]["demo"]["costs"] = {"grn": 0.5}
+    shipped, demo = about("translation"), sizes["budgets"]["demo"]
+    demo["costs"] = {"grnn": 0.5}
+    demo["sizes"]["translation_slow"] = {"costs": {"grnn": 0.125}}
+    assert about("translation") == {**shipped, "grnn": 0.5} != shipped
+    assert about("translation_slow") == {**shipped, "grnn": 0.125}
+    demo["costs"] = {"grn": 0.5}
     with pytest.raises(UserError, match=r"costs.*'grn'.*'grnn'"):
         checked(sizes, [SHIPPED])
 
