@@ -81,9 +81,11 @@ MEASURED = {  # axis: its statistic and draw
     "hidden_state": ("hidden_state", "flowed"),
     "equivariance": ("equivariance_error", "flowed"),
     "curves": ("curves", None),
+    "seconds": ("processor_seconds", None),
     "camera": ("classification", "grid"),
     "footage": ("footage", "grid"),
     "image_quality": ("image_quality", "sampled"),
+    "lyapunov": ("lyapunov", "sampled"),
 }
 
 
@@ -212,6 +214,16 @@ def curves(**changes) -> xr.Dataset:
     )
 
 
+def seconds(**changes) -> xr.Dataset:
+    """`curves` of models that learn at the same pace, about a second an update."""
+    cube = curves()
+    pace = xr.DataArray([0.9, 1.0, 1.2], {"seed": list(SEEDS)})
+    spent = (cube["updates"] * pace).transpose("model", "seed", "epoch")
+    found = cube[["validation_error"]].drop_vars("updates")
+    found = found.assign(processor_seconds=spent.drop_vars("updates"))
+    return found.assign_attrs(attrs("seconds", **changes))
+
+
 def equivariance(**changes) -> xr.Dataset:
     """Rounding where a slot has a partner; the one slot of the G-RNN errs."""
     speeds, rng = range(-2, 3), np.random.default_rng(3)
@@ -243,6 +255,29 @@ def equivariance(**changes) -> xr.Dataset:
             "frame": np.arange(1, HORIZON + 1),
         },
         attrs=attrs("equivariance", **changes),
+    )
+
+
+def lyapunov(**changes) -> xr.Dataset:
+    """Exponents of two flows and shifts; FERNN-V2 is without a deviation."""
+    frame, rng = np.arange(1, 4 * HORIZON + 1), np.random.default_rng(6)
+    shape = (len(TRAINED), len(SEEDS), 2, 1, 4, frame.size)
+    level = np.array([LEVEL[name] for name in TRAINED]).reshape(-1, *[1] * 5)
+    noise = rng.lognormal(0, 0.2, shape)
+    deviation = np.where(level > LEVEL["fernn_v2"], 10 * level * noise, 0.0)
+    error = level * (1 + (frame / 7) ** 2) * noise
+    dims = ("model", "seed", "perturbation", "direction", "sample", "frame")
+    flat = tuple(dim for dim in dims if dim not in ("perturbation", "direction"))
+    return xr.Dataset(
+        {
+            "deviation": (dims, deviation),
+            "displacement": (dims, noise),
+            "stretch": (flat, (0.1 * frame * noise)[:, :, 0, 0]),
+            "squared_error": (flat, error[:, :, 0, 0]),
+        },
+        coords={"model": TRAINED, "seed": list(SEEDS), "frame": frame}
+        | {"perturbation": ["shift", "flow"], "direction": ["columns"]},
+        attrs=attrs("lyapunov", **changes),
     )
 
 

@@ -93,6 +93,7 @@ def _statistic(
         "frames": 2 * count * (context + horizon) * pixels,
         "hidden_state": count * slots * context * pixels,
         "equivariance_error": copies * (slots + horizon),
+        "lyapunov": 6 * count * horizon,
         "curves": 3 * (entry["training"]["epochs"] if entry else 1),
     }
     return NUMBER * numbers.get(axis["statistic"], count * horizon)

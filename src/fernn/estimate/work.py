@@ -12,6 +12,7 @@ from fernn.training.settings import Settings
 
 BACKWARD = 2  # a step's gradients of inputs and weights cost this many forward passes
 DOUBLE = 2  # at least: how much slower double precision is
+LYAPUNOV = 5  # roll-outs of a sequence: it, two partners, and it with its shadow
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,8 @@ def evaluation(
         return (states,)
     if statistic == "equivariance_error":
         return replace(states, slower=DOUBLE), replace(whole, slower=DOUBLE)
+    if statistic == "lyapunov":
+        return (replace(whole, slower=DOUBLE * LYAPUNOV),)
     return (whole,)
 
 

@@ -18,6 +18,7 @@ from fernn.cells import Cell, Lifted, Pooled, State, Video, check_lift
 from fernn.flows import Size, cached_kernels
 from fernn.models import _segments, rollouts
 from fernn.models._options import POOLINGS, Pooling, check_cell, check_horizon
+from fernn.models.rollouts import Carry
 from fernn.velocities import whole
 from labrun.errors import require_known
 from labrun.modules import Kind
@@ -161,12 +162,20 @@ class Forecaster(nn.Module):
         return self._forecast(video, check_horizon(horizon))
 
     def _forecast(self, video: Tensor, horizon: int) -> Iterator[Tensor]:
+        return (frame for _, frame in self.trajectory(video, horizon))
+
+    def observed(self, video: Video) -> State:
+        """The state after the observed frames, in the cell's own frame."""
         with cached_kernels(self):
-            state = deque(self._observe(video), maxlen=1).pop()
-            carry = self.rollout.begin(state, video)
+            return deque(self._observe(video), maxlen=1).pop()
+
+    def trajectory(self, video: Video, horizon: int) -> Iterator[tuple[Carry, Frame]]:
+        """What each step of the roll-out hands on, and the frame that it predicts."""
+        with cached_kernels(self):
+            carry = self.rollout.begin(self.observed(video), video)
             for _ in range(horizon):
                 carry, prediction = self.rollout.step(self, carry)
-                yield prediction
+                yield carry, prediction
 
     def forward(
         self, video: Video, horizon: int
