@@ -83,7 +83,7 @@ def _remarks(
     config: Config, budget: Budget, experiment: Experiment
 ) -> Iterator[tuple[str, tuple, str]]:
     written = _written(config, budget, experiment)
-    own = config.protocols[experiment.protocol].costs
+    own = config.protocols[experiment.protocol].costs.keys() - budget.costs.keys()
     counted = _counted(config, budget, experiment)
     for model, cost in costs(config, budget, experiment).items():
         path = ("models", model, "cost")
@@ -109,10 +109,10 @@ def _too_far(cost: float, ratio: float) -> str:
 def _written(
     config: Config, budget: Budget, experiment: Experiment
 ) -> dict[str, float]:
-    """Of models, of the protocol's roll-outs, and of the budget, which knows sizes."""
+    """Of the budget, which knows their sizes, else of the protocol, else of models."""
     found = {name: config.models[name].cost for name in experiment.models}
-    for own in (config.protocols[experiment.protocol].costs, budget.costs):
-        found |= {name: own[name] for name in found.keys() & own.keys()}
+    found |= config.protocols[experiment.protocol].costs | budget.costs
+    found = {name: found[name] for name in experiment.models}
     return {name: cost for name, cost in found.items() if cost is not None}
 
 
