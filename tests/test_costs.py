@@ -19,6 +19,7 @@ from fernn.estimate.work import Network, Work, training
 from labrun.errors import UserError
 
 SHIPPED = read(ROOT / "config.yaml")
+EPOCHS = merge([SHIPPED])["budgets"]["demo"]["epochs"]
 V3 = {"label": "FERNN-V3", "kind": "forecaster", "color": "#123456"}
 V3 |= {"flow": {"kind": "translation", "max_speed": 3}}
 
@@ -134,12 +135,12 @@ def test_a_model_without_a_cost_costs_its_operations_in_the_unit_of_the_others()
     v3, v2 = (of_one_step(made["models"][m])[1] for m in ("fernn_v3", "fernn_v2"))
     cost = made["attrs"]["models"]["fernn_v3"]["cost"]
     assert cost == pytest.approx(v3 / v2, rel=0.01) and 1.9 < cost < 49 / 25
-    assert made["attrs"]["models"]["fernn_v3"]["epochs"] == round(12 / cost) == 6
+    assert made["attrs"]["models"]["fernn_v3"]["epochs"] == round(EPOCHS / cost)
     halved = resolved(fernn_v3=V3, fernn_v2={"cost": 0.5}, fernn_v1={"cost": 0.1})
     half = halved["attrs"]["models"]["fernn_v3"]["cost"]
     assert half == pytest.approx(cost / 2, rel=0.01)
     written = resolved(fernn_v3={**V3, "cost": 1})["attrs"]["models"]["fernn_v3"]
-    assert (written["cost"], written["epochs"]) == (1.0, 12)
+    assert (written["cost"], written["epochs"]) == (1.0, EPOCHS)
 
 
 def test_a_cost_of_a_size_is_in_place_of_the_models():
