@@ -107,12 +107,12 @@ def test_a_model_without_a_cost_costs_its_operations_in_the_unit_of_the_others()
     v3, v2 = (of_one_step(made["models"][m])[1] for m in ("fernn_v3", "fernn_v2"))
     cost = made["attrs"]["models"]["fernn_v3"]["cost"]
     assert cost == pytest.approx(v3 / v2, rel=0.01) and 1.9 < cost < 49 / 25
-    assert made["attrs"]["models"]["fernn_v3"]["epochs"] == round(12 / cost) == 6
+    assert made["attrs"]["models"]["fernn_v3"]["epochs"] == round(8 / cost) == 4
     halved = resolved(fernn_v3=V3, fernn_v2={"cost": 0.5}, fernn_v1={"cost": 0.1})
     half = halved["attrs"]["models"]["fernn_v3"]["cost"]
     assert half == pytest.approx(cost / 2, rel=0.01)
     written = resolved(fernn_v3={**V3, "cost": 1})["attrs"]["models"]["fernn_v3"]
-    assert (written["cost"], written["epochs"]) == (1.0, 12)
+    assert (written["cost"], written["epochs"]) == (1.0, 8)
 
 
 def test_a_cost_of_a_size_is_in_place_of_the_models():
@@ -123,7 +123,7 @@ def test_a_cost_of_a_size_is_in_place_of_the_models():
             "costs": {"grnn": 0.25}
         }
         about = plan(checked(sizes, [SHIPPED]))["experiments"][name]["attrs"]["models"]
-        assert (about["grnn"]["cost"], about["grnn"]["epochs"]) == (cost, 12 / cost)
+        assert (about["grnn"]["cost"], about["grnn"]["epochs"]) == (cost, 8 / cost)
         assert (about["fernn_v1"]["cost"], about["fernn_v2"]["cost"]) == (0.47, 1)
     sizes["budgets"]["demo"]["costs"] = {"grn": 0.5}
     with pytest.raises(UserError, match=r"costs.*'grn'.*'grnn'"):
