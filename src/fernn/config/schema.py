@@ -149,6 +149,14 @@ class Protocol(Strict):
     learning_rates: dict[str, Amount] = Field(
         {}, description="of single models, in place of learning_rate"
     )
+    rollouts: dict[str, Kind] = Field(
+        {}, description="of single models, in place of rollout"
+    )
+    costs: dict[str, Amount] = Field(
+        {},
+        description="of a training step of single models with these roll-outs, in place"
+        " of the cost that a model has",
+    )
     schedule: Kind = Field(description="of fernn.training.schedules")
     loss: Kind = LOSS
     optimiser: Kind = OPTIMISER

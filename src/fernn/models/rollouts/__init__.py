@@ -49,9 +49,11 @@ class RollOut:
     Attributes:
         recurrent: a step needs what the one before computed, so that training keeps
             states, or computes them twice.
+        every: predicted frames after which it does the same again.
     """
 
     recurrent = True
+    every = 1
 
     def begin(
         self, state: State, video: Float[Tensor, "batch time channel height width"]
