@@ -87,6 +87,17 @@ def test_a_job_that_measures_all_models_computes_what_they_compute():
     assert every.frames > alone[2].frames > 0
 
 
+def test_a_job_that_trains_all_seeds_computes_what_they_compute():
+    apart, together = (jobs(resolved(train=by)) for by in ("seed", "seeds"))
+    every = together["train_seeds", "translation", "fernn_v2"]
+    alone = [job for job in apart.values() if job.key[:3] == TRAIN[:3]]
+    assert len(alone) == 2 and every.stage == "train"
+    assert every.frames == pytest.approx(sum(job.frames for job in alone))
+    assert every.after == alone[0].after
+    assert every.key in together[EVALUATE].after
+    assert ("train", "actions", "grnn_pan", "0") in together  # of one seed
+
+
 @pytest.mark.parametrize("mode", ["workers", "batch"])
 def test_a_model_waits_for_those_that_its_strategy_names(mode):
     """Its training for the one of its seed, its trials for that of the first seed."""

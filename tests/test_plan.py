@@ -144,6 +144,15 @@ def test_the_published_rotation_is_the_authors(resolved):
     assert ours["training"]["clip"] == 1 and "order" not in ours["model"]
 
 
+def test_how_much_a_job_trains_changes_nothing_else(resolved):
+    def change(raw):
+        raw["budgets"]["demo"]["train"] = "seed"
+
+    together, apart = resolved("demo"), resolved("demo", change)
+    assert together.pop("together") == [0, 1, 2] and apart.pop("together") == []
+    assert together == apart
+
+
 def test_how_much_a_job_measures_changes_nothing_else(resolved):
     def change(raw):
         raw["budgets"]["demo"]["evaluate"] = "model"

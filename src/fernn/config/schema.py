@@ -259,6 +259,11 @@ class Budget(Sizes):
         "model",
         description="what one job measures; experiment: where a model takes seconds",
     )
+    train: Literal["seed", "seeds"] = Field(
+        "seed",
+        description="what one job trains; seeds: all of a model together, where models"
+        " are small (docs/speed.md)",
+    )
     sizes: dict[Name, OwnSizes] = Field(  # pyright: ignore
         {}, description="of single experiments, in place of the budget's"
     )

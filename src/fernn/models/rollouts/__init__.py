@@ -39,7 +39,7 @@ class Carry(NamedTuple):
     state: State
     time: int
     fed: Frame | None = None
-    kept: Float[Tensor, "batch 1 1 1 1"] | None = None
+    kept: Float[Tensor, "batch 1 members 1 1"] | None = None
     ahead: int = 0
 
 
