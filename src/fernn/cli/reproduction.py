@@ -77,12 +77,10 @@ def _plan(path: Path) -> dict[str, Any]:
 
 def _comparable(files: list[Path], own: str) -> dict[str, dict[str, Any]]:
     """The plans of the other budgets that have numbers with published settings."""
-    from fernn.config.positions import merge, read
-    from fernn.config.resolve import resolve
+    from fernn.config.resolve import resolve_others
     from fernn.tables._reproduction import comparable
 
-    names = merge([read(path) for path in files]).get("budgets", {})
-    plans = {name: resolve(files, name) for name in names if name != own}
+    plans = resolve_others(files, own)
     return {name: plan for name, plan in plans.items() if comparable(plan)}
 
 

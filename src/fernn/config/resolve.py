@@ -32,6 +32,22 @@ def resolve(
     return made
 
 
+def resolve_others(files: Iterable[Path], budget: str) -> dict[str, dict[str, Any]]:
+    """The plans of all other budgets, by name; the files are read and checked once.
+
+    Args:
+        files: of the configuration; later ones win.
+        budget: whose plan is known.
+
+    Raises:
+        UserError: the configuration has mistakes; a line for each.
+    """
+    sources = [read(path) for path in files]
+    config = checked(merge(sources), sources)
+    names = [name for name in config.budgets if name != budget]
+    return {n: plan(config.model_copy(update={"budget": n})) for n in names}
+
+
 def resolve_and_tell(
     files: Iterable[Path],
     budget: str | None = None,
