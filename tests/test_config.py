@@ -205,10 +205,6 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
             "9 cannot share a batch of 8 equally; nearest: 8",
         ),
         (
-            "budgets: {demo: {devices: 2, train: seeds}}",
-            "train: seeds: 2 devices share the batch of one seed",
-        ),
-        (
             "budgets: {demo: {tuning: {mode: batches}}}",
             "mode: no mode 'batches'; did you mean 'batch'?",
         ),

@@ -148,7 +148,11 @@ def test_how_much_a_job_trains_changes_nothing_else(resolved):
     def change(raw):
         raw["budgets"]["demo"]["train"] = "seed"
 
+    def shared(raw):
+        raw["budgets"]["demo"]["devices"] = 2
+
     together, apart = resolved("demo"), resolved("demo", change)
+    assert resolved("demo", shared)["together"] == []  # they share a seed's batch
     assert together.pop("together") == [0, 1, 2] and apart.pop("together") == []
     assert together == apart
 

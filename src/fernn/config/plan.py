@@ -62,9 +62,12 @@ def plan(config: Config) -> dict[str, Any]:
 
 
 def _together(budget: Budget) -> list[int]:
-    """The seeds that one job trains, if it trains more than one."""
-    several = budget.train == "seeds" and len(budget.seeds) > 1
-    return budget.seeds if several else []
+    """The seeds that one job trains, if it trains more than one.
+
+    Several devices share the batch of one seed.
+    """
+    several = len(budget.seeds) > 1 and budget.devices == 1
+    return budget.seeds if several and budget.train == "seeds" else []
 
 
 def _experiment(

@@ -261,8 +261,8 @@ class Budget(Sizes):
     )
     train: Literal["seed", "seeds"] = Field(
         "seed",
-        description="what one job trains; seeds: all of a model together, where models"
-        " are small (docs/speed.md)",
+        description="what one job trains; seeds: all of a model together on one"
+        " device, where models are small (docs/speed.md)",
     )
     sizes: dict[Name, OwnSizes] = Field(  # pyright: ignore
         {}, description="of single experiments, in place of the budget's"
