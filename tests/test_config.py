@@ -41,8 +41,8 @@ TOLD = """\
 4:23: models.fernn_v1.flow.kind: no 'translatoin' in flows; did you mean 'translation'?
 6:12: protocols.exact.rollout: no rollout 'fre'; did you mean 'free'?
 6:26: protocols.exact.clip: must be a number, got 'loose'
-8:15: axes.velocity.grid_speed: 9 pixels/frame is too fast: on the 12 pixels of budget \
-'smoke' speeds above 5 repeat others
+8:15: axes.velocity.grid_speed: 9 pixels/frame is too fast: on the 16 pixels of budget \
+'smoke' speeds above 7 repeat others
 9:13: axes.length.horizn: flowing_digits has no option 'horizn'; did you mean 'horizon'?
 11:27: experiments.translation.models.0: no model 'grn'; did you mean 'grnn'?
 11:32: experiments.translation.models.1: 'fernn_v1' flows by translatoin, the data by \
@@ -172,7 +172,7 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
         ("models: {grnn: {mixing_radius: 0}}", "mixing_radius: must be positive"),
         ("models: {grnn: {hidden: -4}}", "hidden: must be at least 1, got -4"),
         ("models: {grnn: {flow: {closed: true}}}", "got max_speed and closed"),
-        ("models: {fernn_v2: {flow: {max_speed: 6}}}", "speeds above 5 repeat others"),
+        ("models: {fernn_v2: {flow: {max_speed: 8}}}", "speeds above 7 repeat others"),
         ("models: {new: {label: N, kind: forecaster}}", "models.new.flow: is missing"),
         (
             "models: {fernn_turn_v2: {execution: plain}}",

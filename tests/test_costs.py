@@ -115,6 +115,21 @@ def test_a_model_without_a_cost_costs_its_operations_in_the_unit_of_the_others()
     assert (written["cost"], written["epochs"]) == (1.0, 12)
 
 
+def test_a_cost_of_a_size_is_in_place_of_the_models():
+    sizes = raw()
+    sizes["budgets"]["demo"]["costs"] = {"grnn": 0.5}
+    for name, cost in (("translation", 0.5), ("translation_slow", 0.25)):
+        sizes["budgets"]["demo"]["sizes"]["translation_slow"] = {
+            "costs": {"grnn": 0.25}
+        }
+        about = plan(checked(sizes, [SHIPPED]))["experiments"][name]["attrs"]["models"]
+        assert (about["grnn"]["cost"], about["grnn"]["epochs"]) == (cost, 12 / cost)
+        assert (about["fernn_v1"]["cost"], about["fernn_v2"]["cost"]) == (0.47, 1)
+    sizes["budgets"]["demo"]["costs"] = {"grn": 0.5}
+    with pytest.raises(UserError, match=r"costs.*'grn'.*'grnn'"):
+        checked(sizes, [SHIPPED])
+
+
 def test_without_any_cost_the_largest_model_costs_one():
     none = {name: {"cost": None} for name in ("grnn", "fernn_v1", "fernn_v2")}
     about = resolved(**none)["attrs"]["models"]
@@ -123,7 +138,7 @@ def test_without_any_cost_the_largest_model_costs_one():
 
 
 def test_a_default_and_a_cost_far_from_operations_are_told():
-    assert told() == [] == told("mnist-small")
+    assert told() == [] == told("mnist-small") == told("mnist")
     level, model, message = told(fernn_v3=V3)[0]
     assert (level, model) == ("note", "fernn_v3")
     assert message == "is not given, and counted as 1.92 in translation"
@@ -182,3 +197,22 @@ def test_the_workflow_tells_it_at_its_start(tmp_path):
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and "models.fernn_v1.cost: 9 is more" in done.stderr
+
+
+WITHOUT_FLOW = [
+    ({"kind": "convlstm", "hidden": 5, "layers": 2, "decoder_layers": 1}, 1e-4),
+    ({"kind": "convlstm", "hidden": 4, "patch": 2, "decoder_kernel": 1}, 1e-4),
+    ({"kind": "convgru", "hidden": 5, "decoder_layers": 1}, 1e-4),
+    ({"kind": "predrnn", "hidden": 5, "layers": 3, "patch": 2}, 1e-4),
+    ({"kind": "phydnet", "hidden": 6, "kernel": 3, "decoder_layers": 1}, 1e-4),
+    ({"kind": "phydnet", "hidden": 32, "image": "strided", "boundary": "zero"}, 0.02),
+    ({"kind": "transformer", "hidden": 32, "layers": 2, "context": 3}, 0.1),
+]
+
+
+@pytest.mark.parametrize(("spec", "within"), WITHOUT_FLOW)
+def test_operations_of_models_without_a_flow_are_those_that_torch_counts(spec, within):
+    run = {"batch": 1, "context": 3, "horizon": 4, "long_horizon": 4, "sequences": 1}
+    run |= {"epochs": 1, "extend_horizon": False}
+    here, there = of_one_step({"model": spec, "frame_size": 16, "training": run})
+    assert here == pytest.approx(there, rel=within)

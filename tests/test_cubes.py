@@ -51,6 +51,21 @@ def test_the_error_is_the_mean_over_the_pixels_of_a_frame(sequences):
     assert measured.squared_error.dims == ("sample", "frame")
 
 
+def test_long_roll_outs_hold_few_true_frames(sequences, monkeypatch):
+    """Frames are compared as if the whole future were there, and it never is."""
+    tested = subject(sequences, Constant(0.5), sequences=5)
+    whole = squared_error.measure(tested, SPEC | {"horizon": 9})
+    monkeypatch.setattr("fernn.evaluation.subject.STRETCH", 2)
+    asked, made = [], tested.sequences.stretch
+    monkeypatch.setattr(
+        tested.sequences,
+        "stretch",
+        lambda *where: asked.append(where[3]) or made(*where),
+    )
+    assert squared_error.measure(tested, SPEC | {"horizon": 9}).identical(whole)
+    assert asked == [3, 2, 2, 2, 2, 1]  # those observed, then the 9 to compare with
+
+
 def test_one_spot_by_hand(atlas, sequences):
     """A spot of ink 1 on 7×7 pixels that moves: copying it costs 2 pixels of 49."""
     atlas.image[:] = 0

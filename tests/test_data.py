@@ -45,6 +45,16 @@ def test_samples_do_not_depend_on_how_they_are_read(sequences, epoch):
     assert torch.equal(sequences(sequences=99).video(0, 24, 6, epoch), whole)
 
 
+@pytest.mark.parametrize("kind", [flowing_digits, rotating_digits, changing_digits])
+def test_a_stretch_is_a_part_of_the_video(atlas, recipe, kind):
+    name = kind.__name__.rpartition(".")[2]
+    options = next(given for module, given in KINDS if module is kind)
+    split = kind.Sequences(recipe(kind=name, **options), atlas)
+    whole = split.video(3, 5, 12, epoch=1)
+    assert torch.equal(split.stretch(3, 5, 7, 4, epoch=1), whole[:, 7:11])
+    assert not torch.equal(split.stretch(3, 5, 6, 4, epoch=1), whole[:, 7:11])
+
+
 def rows_of(split, epoch):
     columns = split.rows(epoch, 0, len(split)).values()
     return np.concatenate([each.reshape(len(split), -1) for each in columns], 1)
@@ -123,6 +133,15 @@ def test_a_grid_holds_every_velocity_equally_often_with_the_same_digits(recipe):
     assert len(table.sample) == 49 * 4 and len(counted) == 49
     assert (table.velocity_rows[:, 0] == table.velocity_rows[:, 1]).all()
     np.testing.assert_array_equal(table.digit_index[:4], table.digit_index[-4:])
+    own = recipe(draw="grid", grid_speed=3, sequences=4, grid_digits="first")
+    drawn = recipe(sequences=4)
+    for name in own.data_vars:  # but for the velocities of the other digits, the same
+        if name.startswith("velocity"):
+            assert (own[name][:, 0] == table[name][:, 0]).all()
+            others = np.tile(drawn[name].values[:, 1], 49)
+            np.testing.assert_array_equal(own[name][:, 1], others)
+        else:
+            np.testing.assert_array_equal(own[name], table[name])
     listed = recipe(draw="grid", grid_speed=3, flows=[[0, 3], [-1, 2]], sequences=1)
     assert listed.velocity_rows[:, 0].values.tolist() == [0, -1]
     assert listed.velocity_columns[:, 0].values.tolist() == [3, 2]
@@ -148,9 +167,10 @@ def test_a_flowed_sequence_is_the_sequence_flowed(atlas, recipe):
         ({"pool": "trian"}, "no digits for 'trian'"),
         ({"draw": "grit"}, "did you mean 'grid'"),
         ({"flow": "rotation"}, "got 'rotation'"),
+        ({"draw": "grid", "grid_digits": "frist"}, "did you mean 'first'"),
     ],
 )
-def test_impossible_recipes_are_refused(recipe, change, message):
+def test_impossible_recipes_are_refused(recipe, change, message, unchecked):
     with pytest.raises(UserError, match=message):
         recipe(**change)
 

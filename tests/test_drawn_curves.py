@@ -106,6 +106,20 @@ def test_length_marks_the_trained_horizon_and_the_longest_roll_out():
         assert drawn.upright(axes) == [2] and len(axes.texts) == 1
 
 
+def test_length_frames_are_logarithmic_beyond_twenty_horizons():
+    short, long = length(horizon=1), length(horizon=1)
+    assert length_generalization.draw([short]).axes[0].get_xscale() == "linear"
+    for cube, last in ((short, 20), (long, 24)):
+        cube["frame"] = [1, 2, 3, last]
+    panels = length_generalization.draw([short, long]).axes
+    assert [axes.get_xscale() for axes in panels] == ["linear"] * 3 + ["log"] * 3
+    assert [axes.get_xlim() for axes in panels[2::3]] == [(0, 21), (1, 25)]
+    first, *_ = length_generalization.numbers([long])
+    assert first.quantity == "test MSE, frames 24 to 24"
+    mean = 7 * SEEDS.mean() * SAMPLES.mean() * FRAMES[-1] * LEVELS["Red net"]
+    assert first.mean == pytest.approx(mean)
+
+
 def test_length_an_exact_baseline_is_in_the_legend_only():
     cube = length()
     for variable in cube.data_vars:

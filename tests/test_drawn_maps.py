@@ -97,7 +97,10 @@ def test_velocity_each_cell_is_the_mean_error_in_thousandths():
 
 
 def test_velocity_outlines_are_the_training_data_and_v():
-    """White: speeds up to 1; dashed: the model's own V."""
+    """White: speeds up to 1; dashed: the model's own V; grey: where the copy is better.
+
+    The copy has an error of 2 at (0, 0) and of 50 elsewhere.
+    """
     figure = velocity_generalization.draw([velocities()])
     trained = {(row, column) for row in ROWS for column in (-1, 0, 1)}
     known = {"Red net": {(0, 0)}, "Blue net": {(0, 0), (1, 0), (1, 1)}}
@@ -105,11 +108,17 @@ def test_velocity_outlines_are_the_training_data_and_v():
     for axes in figure.axes[:2]:
         assert inside(axes, drawn.WHITE) == trained
         assert inside(axes, dashes) == known[axes.get_title()]
+        assert inside(axes, "#666666") == {(0, 0)}
     assert drawn.strokes(figure) == {
         "velocities in training": ["#000000", drawn.WHITE],  # cased in black
         "velocities V of the model": [dashes],
+        "a copy is as good": ["#666666"],
         "Grey copy": ["#000000"],
     }
+    told = MODELS | {"b": MODELS["b"] | {"oracle": True}}  # that is no control
+    figure = velocity_generalization.draw([velocities(told)])
+    assert not inside(figure.axes[0], "#666666")
+    assert "a copy is as good" not in drawn.legend(figure)
 
 
 def test_velocity_below_a_map_are_both_errors_of_each_class_of_velocities():

@@ -12,6 +12,7 @@ from fernn.models import rollouts
 from labrun.errors import UserError
 
 FAST = ("fused", "winograd")
+RECURRENT = {"kind": "corrected", "by": "recurrence"}
 VELOCITIES = [[0, 0], [2, -1], [1, 3], [-3, 0]]
 CASES = [
     {"flow": {"kind": "translation", "max_speed": 2}},
@@ -34,7 +35,7 @@ def gradients_of(model, predicted):
 
 
 @pytest.mark.parametrize("execution", [*FAST, "comoving"])
-@pytest.mark.parametrize("rollout", rollouts.kinds())
+@pytest.mark.parametrize("rollout", [*rollouts.kinds(), RECURRENT], ids=str)
 @pytest.mark.parametrize("options", CASES)
 def test_it_equals_the_plain_form(forecaster, execution, rollout, options):
     """In double precision, with an odd batch and a frame that tiles do not divide."""
@@ -172,8 +173,8 @@ def test_frames_decoded_together_are_those_one_by_one(forecaster, rollout, pooli
     one_by_one = torch.stack(list(model.predict(video, 7)), dim=1)
     torch.testing.assert_close(together, one_by_one, rtol=1e-12, atol=1e-14)
     assert not torch.allclose(together[:, 0], together[:, 1])
-    # free: by segments of √11 frames, 3, 3 and 1; advect has no segments
-    assert decoded == {"free": 3, "advect": 1}.get(rollout, 7)
+    # By segments of √11 frames, 3, 3 and 1; corrected in twos; advect has no segments.
+    assert decoded == {"free": 3, "advect": 1, "corrected": 5}.get(rollout, 7)
 
 
 @pytest.mark.parametrize("rollout", rollouts.kinds())

@@ -348,7 +348,7 @@ def test_lists_decide_of_what_they_name(resolved):
         raw["figures"]["length_generalization"] = ["own/far", "all"]
 
     made = resolved("demo", every)
-    far = ["own/far", "translation/length"]
+    far = ["own/far", "translation/length", "translation/long_rollout"]
     assert made["figures"]["length_generalization"] == far
 
     def never(raw):

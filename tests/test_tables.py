@@ -139,11 +139,19 @@ def test_velocities_by_hand():
     row = generalization.tabulate([cube]).iloc[0]
     found = [row[f"velocity_{name}"] for name in ("seen", "unseen", "outside")]
     assert found == [1, 3, 8]  # frames beyond the horizon do not count
-    cube = cube.drop_vars(["velocity_rows", "velocity_columns"])
-    for axis in ("velocity_rows", "velocity_columns"):
-        cube[axis] = (("sample", "digit"), [[0, 1]] * 4)
-    with pytest.raises(ValueError, match="differs between the digits"):
-        velocities.by_velocity(cube, cube["squared_error"])
+    assert not velocities.shared(cube)  # one digit shares its velocity with none
+    both = cube.drop_vars(["velocity_rows", "velocity_columns"])
+    for axis, speeds in zip(("rows", "columns"), zip(*moves, strict=True), strict=True):
+        first = [[speed, speed] for speed in speeds]
+        both[f"velocity_{axis}"] = (("sample", "digit"), first)
+    assert velocities.shared(both)
+    note = generalization.tabulate([both]).attrs["notes"][0]
+    assert "(as the authors test, all digits alike: translation)" in note
+    both["velocity_rows"][1, 1] = 3  # the second digit has no cell
+    assert not velocities.shared(both)
+    grid = velocities.by_velocity(both, both["squared_error"][0, 0, :, 0])
+    assert grid.values.tolist() == [[1, 3, 8]]
+    assert "alike" not in generalization.tabulate([both]).attrs["notes"][0]
 
 
 def test_length_by_hand():

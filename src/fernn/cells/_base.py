@@ -126,6 +126,12 @@ class Cell(nn.Module, ABC):
         moved = [self.flow.act_on_state(slot, nu) for slot, nu in pairs]
         return torch.stack(moved, dim=1)
 
+    def moved(self, state: State, steps: int) -> State:
+        r"""Every slot moved by so many steps, :math:`\psi_s(\nu)\cdot`; see `move`."""
+        for _ in range(steps):
+            state = self.move(state)
+        return state
+
     def lab(self, state: State, time: int, ahead: int = 0) -> State:
         r"""The state in the lab frame, where slots can be compared and pooled.
 
@@ -134,9 +140,7 @@ class Cell(nn.Module, ABC):
             time: how many.
             ahead: steps of its own flow by which each slot is moved.
         """
-        for _ in range(ahead):
-            state = self.move(state)
-        return state
+        return self.moved(state, ahead)
 
     def forward_with_maximum(
         self, lifted: Lifted | None, state: State | None, time: int

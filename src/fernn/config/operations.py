@@ -1,39 +1,23 @@
 """Multiplications of a training step, from a model's options alone: no torch is needed.
 
 `fernn estimate` counts the same on torch's tensors without numbers, which takes seconds
-to import; a test compares the two. Here only ratios between models are meant. A layer
-costs one pass forward and two backward, one backward where it sees the input itself.
+to import; a test compares the two. Here only ratios between models are meant.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from fernn.config import options
+from fernn.config.operations_recurrent import RECURRENT
+from fernn.config.step import FIRST, INNER, Step
 from fernn.flows.rotation import KERNELS
 
-FIRST, INNER = 2, 3  # passes of a layer that sees the input, and of any other
 # Of the 3D-CNN's stages: width, stride in time, stride in space.
 STAGES = ((1, 2, 1), (2, 1, 2), (2, 1, 1), (4, 1, 2), (4, 1, 1))
 ENCODER = ((5, 4), (3, 2), (3, 1))  # of classifiers: kernel, and h/channels of a layer
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a model sees in one training step.
-
-    Attributes:
-        size: height and width of a frame.
-        observed: frames.
-        predicted: frames, on average; 0 for a classifier.
-    """
-
-    size: int
-    observed: int
-    predicted: float = 0.0
 
 
 def countable(spec: dict[str, Any]) -> bool:
@@ -168,4 +152,5 @@ MODELS: dict[str, Callable[[dict[str, Any], Step], float]] = {
     "classifier": _classifier,
     "conv3d": _conv3d,
     "forecaster": _forecaster,
+    **RECURRENT,
 }

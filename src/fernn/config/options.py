@@ -7,6 +7,7 @@ are imported; all kinds of a package are where a name is wrong, for the nearest 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import typing
@@ -30,6 +31,7 @@ ENTRY = {
     "flows": "build",
     "models": "build",
     "models/rollouts": "build",
+    "models/temporal": "build",
     "tables": "tabulate",
     "training/losses": "loss",
     "training/optimisers": "build",
@@ -116,12 +118,19 @@ def _options(package: str, kind: str) -> dict[str, Option]:
     for name, argument in inspect.signature(entry).parameters.items():
         hint = hints.get(name, Any)
         found[name] = Option(
-            TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True)),
+            _adapter(hint),
             argument.default,
             argument.kind is argument.KEYWORD_ONLY,
             _nested(hint),
         )
     return found
+
+
+def _adapter(hint: Any) -> TypeAdapter:
+    """What validates a type; one that is a dataclass brings its own configuration."""
+    own = dataclasses.is_dataclass(hint)
+    config = None if own else ConfigDict(arbitrary_types_allowed=True)
+    return TypeAdapter(hint, config=config)
 
 
 def _nested(hint: Any) -> str | None:

@@ -124,19 +124,20 @@ class Sequences(DigitVideos):
         self,
         digits: UInt8[Tensor, "sample digit tall wide"],
         rows: Rows,
+        start: int,
         frames: int,
     ) -> Float[Tensor, "sample frame 1 height width"]:
-        """The frames of rows of a recipe, whose digits are these.
+        """Frames from `start` on, of rows of a recipe, whose digits are these.
 
         Raises:
             UserError: more frames than the recipe tells of.
         """
         from fernn.videos.rendering import follow
 
-        if frames > self.recipe.attrs["frames"]:
-            known = self.recipe.attrs["frames"]
-            raise UserError(f"the recipe tells of {known} frames, not of {frames}")
-        path = self._motion.path(*_arrays(rows), frames)
+        end, known = start + frames, self.recipe.attrs["frames"]
+        if end > known:
+            raise UserError(f"the recipe tells of {known} frames, not of {end}")
+        path = self._motion.path(*_arrays(rows), end)[:, :, start:]
         return follow(digits, self.tensor(path), self.size, self._scale)
 
 

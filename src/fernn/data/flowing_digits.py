@@ -15,7 +15,15 @@ from jaxtyping import Float, UInt8
 
 from fernn.velocities import square
 from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of
-from fernn.videos.draws import Numbers, Redraw, Rows, draw_recipe, given, per_digit
+from fernn.videos.draws import (
+    Numbers,
+    Redraw,
+    Rows,
+    Shared,
+    draw_recipe,
+    given,
+    per_digit,
+)
 from labrun.errors import UserError
 from labrun.random_words import below
 
@@ -35,6 +43,7 @@ def synthesize(
     flow: str = "translation",
     grid_speed: int = 0,
     flows: list[list[int]] | None = None,
+    grid_digits: Shared = "all",
     redraw: Redraw = "epoch",
 ) -> xr.Dataset:
     """The recipe of a split.
@@ -53,6 +62,8 @@ def synthesize(
         flow: translation.
         grid_speed: of a grid or of the flows: a square of velocities.
         flows: a list of velocities, in place of `grid_speed`.
+        grid_digits: of a grid: whether all digits have its velocity, or the first,
+            beside others that move as in training.
         redraw: whether later epochs draw other sequences, or never; see `Videos`.
 
     Returns:
@@ -81,6 +92,7 @@ def synthesize(
         "digits": digits,
         "max_speed": max_speed,
         "grid_speed": grid_speed,
+        "grid_digits": grid_digits,
         "redraw": redraw,
     }
     digits_of_split = pool_of(spec, atlas)
@@ -129,11 +141,13 @@ class Sequences(DigitVideos):
         self,
         digits: UInt8[Tensor, "sample digit tall wide"],
         rows: Rows,
+        start: int,
         frames: int,
     ) -> Float[Tensor, "sample frame 1 height width"]:
-        """The frames of rows of a recipe, whose digits are these."""
+        """Frames from `start` on, of rows of a recipe, whose digits are these."""
         from fernn.videos.rendering import translate
 
         offset = self.tensor(pairs(rows, "offset"))
         velocity = self.tensor(pairs(rows, "velocity"))
-        return translate(digits, offset, velocity, frames, self.size, self._scale)
+        sizes = frames, self.size, self._scale
+        return translate(digits, offset, velocity, *sizes, start)

@@ -19,6 +19,7 @@ from fernn.videos.draws import (
     Numbers,
     Redraw,
     Rows,
+    Shared,
     Velocity,
     draw_recipe,
     given,
@@ -45,6 +46,7 @@ def synthesize(
     max_offset: int = 0,
     grid_speed: int = 0,
     flows: list[list[int]] | None = None,
+    grid_digits: Shared = "all",
     redraw: Redraw = "epoch",
 ) -> xr.Dataset:
     """The recipe of a split.
@@ -65,6 +67,8 @@ def synthesize(
         max_offset: of a digit's centre from the frame's along each axis, pixels.
         grid_speed: the fastest of a grid or of the flows, in steps.
         flows: a list of velocities in steps, ``[[1]]``, in place of `grid_speed`.
+        grid_digits: of a grid: whether all digits have its velocity, or the first,
+            beside others that move as in training.
         redraw: whether later epochs draw other sequences, or never; see `Videos`.
 
     Returns:
@@ -102,6 +106,7 @@ def synthesize(
         "step": step,
         "max_offset": max_offset,
         "grid_speed": grid_speed,
+        "grid_digits": grid_digits,
         "redraw": redraw,
     }
     digits_of_split = pool_of(spec, atlas)
@@ -155,12 +160,14 @@ class Sequences(DigitVideos):
         self,
         digits: UInt8[Tensor, "sample digit tall wide"],
         rows: Rows,
+        start: int,
         frames: int,
     ) -> Float[Tensor, "sample frame 1 height width"]:
-        """The frames of rows of a recipe, whose digits are these."""
+        """Frames from `start` on, of rows of a recipe, whose digits are these."""
         from fernn.videos.rendering import turn
 
         angle = self.tensor(rows["angle"])
         velocity = self.tensor(rows["velocity_degrees"])
         offset = self.tensor(pairs(rows, "offset"))
-        return turn(digits, angle, velocity, offset, frames, self.size, self._scale)
+        sizes = frames, self.size, self._scale
+        return turn(digits, angle, velocity, offset, *sizes, start)

@@ -93,14 +93,14 @@ def of_seeds(
 def by_class(
     cube: xr.Dataset, error: xr.DataArray, about: dict
 ) -> dict[str, np.ndarray]:
-    """A model's error for each of the `CLASSES` of velocities.
+    """A model's error for each of the `CLASSES` of velocities, of one digit or of all.
 
     Velocities are *seen*, those of the training data, *unseen*, those that are not but
     are in V, and *outside*, those in neither. A baseline has no V, and all that it has
     not seen is unseen.
 
     Args:
-        cube: in which all digits of a sample move alike.
+        cube: of a grid of velocities, those of the samples' first digits.
         error: (..., sample), of the model.
         about: the model, as `aggregate.models` describes it.
 

@@ -18,10 +18,12 @@ from fernn import checkpoint, models
 from fernn.devices import device, within_memory
 from fernn.evaluation import velocities
 from fernn.evaluation.cubes import shard
-from fernn.videos.recipes import Sequences
+from fernn.videos.recipes import Long, Sequences
 from labrun.errors import UserError
 from labrun.modules import load, named
 from labrun.storage import read_dataset
+
+STRETCH = 64  # true frames of a sequence that are held at a time
 
 
 @dataclass
@@ -66,12 +68,40 @@ class Subject:
         assert self.sequences is not None
         for first in range(0, len(self.sequences), batch):
             video = self.sequences.video(first, batch, context + horizon)
-            extra = (
-                {}
-                if self.baseline is None
-                else {"velocity": self._velocity(first, batch)}
-            )
-            yield video, self.model.predict(video[:, :context], horizon, **extra)
+            yield video, self._predict(video[:, :context], horizon, first)
+
+    def pairs(
+        self, context: int, horizon: int, batch: int
+    ) -> Iterator[Iterator[tuple[Tensor, Tensor]]]:
+        """Batches of (predicted frame, true frame), one by one.
+
+        Memory does not grow with `horizon`: a frame is made when it is asked for, a
+        true one with the next `STRETCH`, if sequences can be rendered in parts.
+        """
+        assert self.sequences is not None
+        for first in range(0, len(self.sequences), batch):
+            observed = self.sequences.video(first, batch, context)
+            true = self._true(first, batch, context, context + horizon)
+            yield zip(self._predict(observed, horizon, first), true, strict=True)
+
+    def _predict(self, observed: Tensor, horizon: int, first: int) -> Iterator[Tensor]:
+        extra = (
+            {}
+            if self.baseline is None
+            else {"velocity": self._velocity(first, len(observed))}
+        )
+        return self.model.predict(observed, horizon, **extra)
+
+    def _true(self, first: int, count: int, start: int, end: int) -> Iterator[Tensor]:
+        """The frames `start` … `end` - 1 of some sequences."""
+        sequences = self.sequences
+        if not isinstance(sequences, Long):
+            assert sequences is not None
+            yield from sequences.video(first, count, end)[:, start:].unbind(1)
+            return
+        for begin in range(start, end, STRETCH):
+            frames = min(STRETCH, end - begin)
+            yield from sequences.stretch(first, count, begin, frames).unbind(1)
 
     def _velocity(self, first: int, count: int) -> Tensor:
         assert self.sequences is not None
@@ -102,9 +132,8 @@ def by_frame(
     """
     assert subject.sequences is not None
     context, horizon, parts = spec["context"], spec["horizon"], []
-    for video, frames in subject.forecasts(context, horizon, spec["batch"]):
-        future = video[:, context:]
-        found = [compare(frame, future[:, ahead]) for ahead, frame in enumerate(frames)]
+    for pairs in subject.pairs(context, horizon, spec["batch"]):
+        found = [compare(predicted, true) for predicted, true in pairs]
         parts.append(torch.stack(found, dim=-1))
     values = torch.cat(parts, dim=1).double().cpu().numpy()
     table = {

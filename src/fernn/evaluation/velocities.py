@@ -45,22 +45,15 @@ def by_velocity(cube: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
     """Mean over the samples of each velocity, on the grid of velocities.
 
     Args:
-        cube: a cube in which all digits of a sample move alike.
+        cube: of a grid, whose velocities the first digits of its samples have.
         values: one of its variables, with dimension ``sample``.
 
     Returns:
         `values` with the components of the velocity, such as ``velocity_rows,
         velocity_columns``, in place of ``sample``; NaN where the grid has no sample.
-
-    Raises:
-        ValueError: the digits of a sample move differently.
     """
-    variables, speeds = names(cube), []
-    for name in variables:
-        digits = cube[name].transpose("sample", "digit").values
-        if (digits != digits[:, :1]).any():
-            raise ValueError(f"`{name}` differs between the digits of a sample")
-        speeds.append(digits[:, 0])
+    variables = names(cube)
+    speeds = [cube[name].isel(digit=0).values for name in variables]
     grids = [np.unique(speed) for speed in speeds]
     values = values.transpose(..., "sample")
     result = np.full((*values.shape[:-1], *map(len, grids)), np.nan)
@@ -72,6 +65,13 @@ def by_velocity(cube: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
     coords = {str(d): values[d] for d in values.dims[:-1] if d in values.coords}
     coords |= dict(zip(variables, grids, strict=True))
     return xr.DataArray(result, coords=coords, dims=(*values.dims[:-1], *variables))
+
+
+def shared(cube: xr.Dataset) -> bool:
+    """Whether several digits of each sample all have its velocity: they move as one."""
+    digits = [cube[name].transpose("sample", "digit").values for name in names(cube)]
+    alike = all((moves == moves[:, :1]).all() for moves in digits)
+    return alike and digits[0].shape[1] > 1
 
 
 def period(cube: xr.Dataset) -> int:

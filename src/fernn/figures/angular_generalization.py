@@ -1,5 +1,7 @@
-"""Forecasting error at each angular velocity of the test digits.
+"""Forecasting error at each angular velocity of a test digit.
 
+Of several digits in a sequence, one has this velocity and the others move as in
+training; where a title says *all digits alike*, as in the authors' test, all have it.
 V are the velocities that a model keeps a state for. Full markers: velocities in its V;
 open markers: others. Grey band: the velocities of the training data. A model
 generalises to velocities that it never saw where full markers outside the band are as
@@ -51,7 +53,8 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
             _panel(axes, cube, measure, looks)
         row[0].set_ylabel(label)
     for above, below, cube in zip(*grid, cubes, strict=True):
-        above.set_title(parts.title(cube))
+        alike = ", all digits alike" if velocities.shared(cube) else ""
+        above.set_title(f"{parts.title(cube)}{alike}")
         below.set_xlabel("angular velocity (degree/frame)")
     _legend(figure, looks, cubes)
     return figure

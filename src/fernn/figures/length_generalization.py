@@ -5,9 +5,13 @@ predictions clipped to [0, 1], which hides how far a roll-out diverges. Thin lin
 seeds, bold lines their geometric mean, bands (from three seeds on) the 95 % t-interval
 of the logarithm; the left panel is cut above 1000 times the largest clipped error.
 Right: median of the clipped error over sequences and seeds, which a few diverging
-roll-outs do not move. Vertical lines: the trained horizon, and the longest roll-out of
-the training. A baseline whose error is exactly 0 is named in the legend only. Titles
-tell how models were trained: by the paper's protocol, *published*, or ours, *exact*.
+roll-outs do not move. Frames are on a logarithmic axis where there are more than 20
+trained horizons of them. On a torus of S pixels digits of whole velocities repeat
+themselves every S frames: there every copy of the last frame is exact again, moved or
+not. Vertical lines: the trained horizon, and the longest roll-out of the training. Grey
+lines: baselines, which are not trained. A baseline whose error is exactly 0 is named in
+the legend only. Titles tell how models were trained: by the paper's protocol,
+*published*, or ours, *exact*.
 """
 
 from __future__ import annotations
@@ -22,10 +26,18 @@ from matplotlib.figure import Figure
 from fernn.drawing import parts
 from fernn.drawing.style import PAGE, Look, looks_of, theme
 from fernn.evaluation import aggregate
-from fernn.evaluation.errors import QUANTITIES, Measure, clipped, last_frames, raw
+from fernn.evaluation.errors import (
+    MULTIPLES,
+    QUANTITIES,
+    Measure,
+    clipped,
+    last_frames,
+    raw,
+)
 from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"length": {"statistic": "squared_error", "draw": "sampled", "longer": True}}
+LONG = 20  # trained horizons; of more frames than these the axis is logarithmic
 CUT = 1000.0  # times the upper end of the panel of clipped errors
 ENOUGH = 3  # seeds for an interval: with two, t = 12.7 and the band is the panel
 
@@ -49,11 +61,25 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         for name in aggregate.models(cube):
             middle = aggregate.median(clipped(cube, name), ["sample", "seed"])
             _line(row[2], middle, looks[name])
+        if _is_long(cube):
+            _in_powers(row)
         _cut(row[0], row[1])
     band = "" if cubes[0].sizes["seed"] < ENOUGH else "band: 95 % t-interval; "
     note = f"bold: geometric mean; {band}{parts.seeds(cubes)}"
     parts.legend_of(figure, grid[:, 0], note)
     return figure
+
+
+def _is_long(cube: xr.Dataset) -> bool:
+    return int(cube["frame"].max()) > LONG * int(cube.attrs["horizon"])
+
+
+def _in_powers(row: Sequence[Axes]) -> None:
+    """Frames on a logarithmic axis, with markers as far apart as on another."""
+    for axes in row:
+        axes.set(xscale="log", xlim=(1, axes.get_xlim()[1]))
+        for line in axes.get_lines():
+            line.set_markevery(0.15)
 
 
 def _means(axes: Axes, cube: xr.Dataset, measure: Measure, looks: dict) -> None:
@@ -130,12 +156,17 @@ def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
 
 
 def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
-    """The errors of the last frames of the longest roll-out that tables show."""
+    """The errors of the last frames of the longest roll-out that tables show.
+
+    Of one that is longer than fits a linear axis, the very last frames.
+    """
     for cube in cubes:
         horizon = int(cube.attrs["horizon"])
+        last = int(cube["frame"].max()) // horizon
+        multiples = [last] if _is_long(cube) else MULTIPLES
         for name, about in aggregate.models(cube, baselines=False).items():
             for quantity, measure in QUANTITIES.items():
-                *_, (longest, error) = last_frames(cube, name, measure=measure)
+                *_, (longest, error) = last_frames(cube, name, multiples, measure)
                 first = (longest - 1) * horizon + 1
                 words = f"{quantity}, frames {first} to {longest * horizon}"
                 values = error.mean(("sample", "frame")).values

@@ -1,19 +1,25 @@
-"""Forecasting error at each velocity of the test digits.
+"""Forecasting error at each velocity of a test digit.
 
+Of several digits in a sequence, one has this velocity and the others move as in
+training; where a row's title says *all digits alike*, as in the authors' test, all have
+it, and the control that moves the whole frame by the shift of the last two is exact.
 White outline: the velocities of the training data. Dashed outline: V, the velocities
 that the model keeps a state for. The error is the mean squared error over sequences,
 the frames of the trained horizon, and seeds, in thousandths; ∞ where a seed diverged. A
 model generalises to velocities that it never saw where cells between the two outlines
-are as light as those inside the white one. Below a map: means over the velocities
+are as light as those inside the white one. Grey outline: velocities at which a control,
+a copy of the last frame that is not told the velocity, forecasts as well as the model.
+Below a map: means over the velocities
 *seen* in training, those *unseen* but in V, and those *outside* both, and in brackets
-the same of predictions clipped to [0, 1]. The mark beside the colour bar is the error
-of the baseline in the legend, averaged over all velocities of the first row's test set.
+the same of predictions clipped to [0, 1]. Marks beside the colour bar are the errors of
+the baselines in the legend, averaged over all velocities of the first row's test set.
 The rows' titles tell how models were trained: by the paper's protocol, *published*, or
 ours, *exact*.
 """
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -47,9 +53,11 @@ MARK: dict[str, Any] = {
     "markersize": 4,
     "linestyle": "none",
 }
+FACES = ("black", "white", "0.6")  # of marks
 LEGIBLE = 7  # cells a side up to which the values are printed
 TRAINED = (("black", 2.8, "solid"), ("white", 1.6, "solid"))  # cased in black
 MODEL = (("#D41159", 1.3, (0, (3, 1.5))),)
+BEATEN = (("0.4", 0.8, "solid"),)
 
 
 @theme
@@ -62,8 +70,8 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     aggregate.require(cubes, SHOWS)
     grids = [error_grid(cube) for cube in cubes]
     looks = looks_of(cubes, baselines=False)
-    label, level = _baseline(cubes[0], grids[0])
-    norm = _norm(grids, looks, level)
+    levels = _baselines(cubes[0], grids[0])
+    norm = _norm(grids, looks, [*levels.values()])
     figure = Figure(figsize=(PAGE, 0.7 + 2.0 * len(cubes)))
     panels = figure.subplots(len(cubes), len(looks), squeeze=False)
     for row, cube, grid in zip(panels, cubes, grids, strict=True):
@@ -74,15 +82,22 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
                 continue
             _heat_map(axes, grid.sel(model=name), norm)
             _outlines(axes, grid, cube, shown[name]["velocities"])
+            parts.outline(axes, _beaten(cube, grid, name), BEATEN)
             axes.set_xlabel(_summary(cube, name, shown[name]), size=6)
         heading = textwrap.fill(parts.title(cube), 32)
-        row[0].set_ylabel(f"{heading}\nrows (pixel/frame)")
+        alike = "\nall digits alike" if velocities.shared(cube) else ""
+        row[0].set_ylabel(f"{heading}{alike}\nrows (pixel/frame)")
     for axes, look in zip(panels[0], looks.values(), strict=True):
         axes.set_title(look.label, color=look.color)
     for axes in panels[-1]:
         axes.set_xlabel(f"columns (pixel/frame)\n{axes.get_xlabel()}")
-    _colorbar(figure, panels, norm, level)
-    _legend(figure, label if level else None)
+    _colorbar(figure, panels, norm, [*levels.values()])
+    beaten = any(
+        _beaten(cube, grid, name).any()
+        for cube, grid in zip(cubes, grids, strict=True)
+        for name in aggregate.models(cube, baselines=False)
+    )
+    _legend(figure, [*levels], beaten)
     return figure
 
 
@@ -112,18 +127,36 @@ def _by_class(
     return {kind: seeds for kind, seeds in found.items() if not np.isnan(seeds).any()}
 
 
-def _baseline(cube: xr.Dataset, grid: xr.DataArray) -> tuple[str, float]:
-    """Label of the drawn baseline, and its error over all velocities; 0 without one."""
-    for name, about in aggregate.models(cube).items():
-        if about["role"] == "baseline" and about["drawn"]:
-            return about["label"], float(grid.sel(model=name).mean())
-    return "", 0.0
+def _baselines(cube: xr.Dataset, grid: xr.DataArray) -> dict[str, float]:
+    """The error over all velocities of each drawn baseline, by its label.
+
+    Without those that are exact, for which a logarithmic scale has no place.
+    """
+    found = {
+        about["label"]: float(grid.sel(model=name).mean())
+        for name, about in aggregate.models(cube).items()
+        if about["role"] == "baseline" and about["drawn"]
+    }
+    return {label: level for label, level in found.items() if level}
 
 
-def _norm(grids: Sequence[xr.DataArray], looks: dict, level: float) -> LogNorm:
+def _beaten(cube: xr.Dataset, grid: xr.DataArray, name: str) -> np.ndarray:
+    """Where a control's error is no larger than a model's, (row, column)."""
+    own = grid.sel(model=name).values
+    controls = [
+        grid.sel(model=other).values <= own
+        for other, about in aggregate.models(cube).items()
+        if about["role"] == "baseline" and not about["oracle"]
+    ]
+    return np.any(controls, axis=0) if controls else np.zeros(own.shape, bool)
+
+
+def _norm(
+    grids: Sequence[xr.DataArray], looks: dict, levels: Sequence[float]
+) -> LogNorm:
     names = list(looks)
     values = [grid.sel(model=grid["model"].isin(names)).values for grid in grids]
-    every = np.concatenate([*(value.ravel() for value in values), [level]])
+    every = np.concatenate([*(value.ravel() for value in values), levels])
     every = every[np.isfinite(every) & (every > 0)]
     return LogNorm(every.min(), every.max()) if every.size else LogNorm(1, 10)
 
@@ -164,7 +197,7 @@ def _outlines(axes: Axes, grid: xr.DataArray, cube: xr.Dataset, known) -> None:
         parts.outline(axes, mask, strokes)
 
 
-def _colorbar(figure: Figure, panels, norm: LogNorm, level: float) -> None:
+def _colorbar(figure: Figure, panels, norm: LogNorm, levels: Sequence[float]) -> None:
     label = "error (MSE) × 10³"
     scale = ScalarMappable(norm, CMAP)
     bar = figure.colorbar(scale, ax=panels, pad=0.025, aspect=25, label=label)
@@ -172,13 +205,14 @@ def _colorbar(figure: Figure, panels, norm: LogNorm, level: float) -> None:
     bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     bar.ax.yaxis.set_minor_formatter(NullFormatter())
     bar.outline.set_visible(False)
-    if level:
-        place = bar.ax.get_yaxis_transform()
-        bar.ax.plot([-0.45], [level], transform=place, clip_on=False, **MARK)
+    style = {"transform": bar.ax.get_yaxis_transform(), "clip_on": False, **MARK}
+    for level, face in zip(levels, itertools.cycle(FACES), strict=False):
+        bar.ax.plot([-0.45], [level], markerfacecolor=face, **style)
 
 
-def _legend(figure: Figure, baseline: str | None) -> None:
+def _legend(figure: Figure, baselines: Sequence[str], beaten: bool) -> None:
     styles = {"velocities in training": TRAINED, "velocities V of the model": MODEL}
+    styles |= {"a copy is as good": BEATEN} if beaten else {}
     handles, labels = [], [*styles]
     for strokes in styles.values():
         lines = [
@@ -186,9 +220,9 @@ def _legend(figure: Figure, baseline: str | None) -> None:
             for color, width, line in strokes
         ]
         handles.append(tuple(lines))
-    if baseline:
-        handles.append(Line2D([], [], **MARK))
-        labels.append(baseline)
+    for label, face in zip(baselines, itertools.cycle(FACES), strict=False):
+        handles.append(Line2D([], [], markerfacecolor=face, **MARK))
+        labels.append(label)
     note = "below a map: mean error × 10³, in brackets of clipped predictions"
     parts.legend(figure, handles, labels, note)
 

@@ -5,7 +5,8 @@ as they are follows as *raw*, as the paper has it. ``k×`` stands for the last f
 many as the trained horizon, of a roll-out k times as long. V are the velocities that a
 model keeps a state for. Velocities are *seen*, those of the training data, *unseen*,
 those that are not but are in V, and *outside*, those in neither; a baseline has no V,
-and all that it has not seen is unseen. Means are over sequences, the frames of the
+and all that it has not seen is unseen. They are of one digit; others move as in
+training or, in the authors' test, with it. Means are over sequences, the frames of the
 trained horizon, and seeds; *geometric* ones are over the seeds, which may differ by
 factors, of such means of each seed.
 """
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from fernn.evaluation import aggregate
+from fernn.evaluation import aggregate, velocities
 from fernn.evaluation.errors import COLUMNS, NAMES, Measure, last_frames, of_seeds
 from fernn.tables import _controls, _fairness
 
@@ -40,7 +41,8 @@ NOTE = (
     " roll-outs of that many horizons; median: over sequences, then seeds; geometric:"
     " mean over seeds, in place of the arithmetic one beside it; seeds: how many."
     " Velocities: seen in training; unseen, but in V, the velocities that the model"
-    " keeps a state for; outside, neither. The raw and the geometric columns are in the"
+    " keeps a state for; outside, neither; of one digit, beside others that move as in"
+    " training{shared}. The raw and the geometric columns are in the"
     " CSV file alone."
 )
 
@@ -64,9 +66,17 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     table = pd.DataFrame(rows.values())
     table.attrs["csv_only"] = [n for n in table if _in_csv_only(str(n))]
     told = [(key[0], about, rows[key]) for key, about in described.items()]
-    table.attrs["notes"] = [NOTE, *_controls.note(told, COMPARED, COLUMNS)]
+    table.attrs["notes"] = [_note(cubes), *_controls.note(told, COMPARED, COLUMNS)]
     table.attrs["notes"] += _fairness.notes(cubes)
     return table
+
+
+def _note(cubes: Sequence[xr.Dataset]) -> str:
+    """What the columns are, and where all digits of a sequence move as one."""
+    grids = [cube for cube in cubes if aggregate.role(cube, SHOWS) == "velocity"]
+    alike = [cube.attrs["experiment"] for cube in grids if velocities.shared(cube)]
+    told = f" (as the authors test, all digits alike: {', '.join(alike)})"
+    return NOTE.format(shared=told if alike else "")
 
 
 def _in_csv_only(column: str) -> bool:

@@ -102,18 +102,25 @@ class DigitVideos(Videos):
 
         See `rows`.
         """
+        return self.stretch(first, count, 0, frames, epoch)
+
+    def stretch(
+        self, first: int, count: int, start: int, frames: int, epoch: int = 0
+    ) -> Float[Tensor, "sample frame 1 height width"]:
+        """Frames `start` … ``start + frames - 1`` of a video; no others are made."""
         rows = self.rows(epoch, first, count)
         digit = self.tensor(rows["digit_index"])
-        return self.render(self._images[digit], rows, frames)
+        return self.render(self._images[digit], rows, start, frames)
 
     @abstractmethod
     def render(
         self,
         digits: UInt8[Tensor, "sample digit tall wide"],
         rows: Rows,
+        start: int,
         frames: int,
     ) -> Float[Tensor, "sample frame 1 height width"]:
-        """The frames of rows of a recipe, whose digits are these."""
+        """Frames from `start` on, of rows of a recipe, whose digits are these."""
 
 
 def pool_of(spec: Mapping[str, Any], atlas: xr.Dataset) -> np.ndarray:

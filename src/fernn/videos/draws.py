@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
 
-from labrun.errors import UserError, nearest
+from labrun.errors import UserError, nearest, require_known
 from labrun.random_words import words
 
 Rows = dict[str, np.ndarray]  # columns of a recipe by name, samples first
 Velocity = tuple[int, ...]
 COMPONENTS = ("rows", "columns")
 Redraw = Literal["epoch", "never"]  # when the sequences of a split are drawn anew
+Shared = Literal["all", "first"]  # the digits that have a grid's velocity
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,12 @@ def draw_recipe(
         how: ``sampled``, as in training; ``grid``, every velocity with the same
             digits; ``flowed``, every sequence as drawn, then under each flow.
         numbers: what the kind of data draws.
-        spec: its specification, with ``flows`` or ``grid_speed``.
+        spec: its specification, with ``flows`` or ``grid_speed``, and if only the
+            first digit has a grid's velocity, ``grid_digits``.
         pool: what the split may show.
 
     Raises:
-        UserError: no draw of this name.
+        UserError: no draw of this name, or no such ``grid_digits``.
     """
     if how not in DRAWS:
         raise UserError(f"no draw {how!r}; {nearest(how, DRAWS)}")
@@ -82,9 +84,21 @@ def _sampled(numbers: Numbers, spec: Mapping[str, Any], pool: np.ndarray) -> xr.
 
 
 def _grid(numbers: Numbers, spec: Mapping[str, Any], pool: np.ndarray) -> xr.Dataset:
-    """Every velocity with the same digits, which share it."""
+    """Every velocity with the same digits: of all of them, or of the first alone.
+
+    The velocities of the others are then those of a sampled sequence. If all digits
+    move as one, so does the frame, and the shift between two frames tells the rest.
+    """
+    require_known("grid_digits", shared := spec.get("grid_digits", "all"), SHARED)
     still = _sampled(numbers, {**spec, "max_speed": 0}, pool)
-    return moved(still, numbers.velocities(spec), numbers.components)
+    made = moved(still, numbers.velocities(spec), numbers.components)
+    if shared == "first":
+        drawn = _sampled(numbers, spec, pool)
+        copies = made.sizes["sample"] // max(1, drawn.sizes["sample"])
+        for name in (f"velocity_{part}" for part in numbers.components):
+            others = np.tile(drawn[name].values[:, 1:], (copies, 1))
+            made[name].values[:, 1:] = others
+    return made
 
 
 def _flowed(numbers: Numbers, spec: Mapping[str, Any], pool: np.ndarray) -> xr.Dataset:
@@ -131,4 +145,5 @@ def given(spec: Mapping[str, Any]) -> list[Velocity]:
     return [tuple(flow) for flow in spec.get("flows") or []]
 
 
+SHARED = get_args(Shared)
 DRAWS = {"sampled": _sampled, "grid": _grid, "flowed": _flowed}

@@ -32,6 +32,17 @@ class Sequences(Protocol):
 
 
 @runtime_checkable
+class Long(Sequences, Protocol):
+    """Videos of which any part is rendered alone, so that a long one is never held."""
+
+    def stretch(
+        self, first: int, count: int, start: int, frames: int, epoch: int = 0
+    ) -> Tensor:
+        """Frames ``start … start + frames`` of samples ``first … first + count``."""
+        ...
+
+
+@runtime_checkable
 class Labelled(Sequences, Protocol):
     """Videos that show one of a few classes."""
 

@@ -19,6 +19,7 @@ def translate(
     frames: int,
     size: int,
     scale: float,
+    start: int = 0,
 ) -> Float[Tensor, "sample frame 1 height width"]:
     r"""The sum of each sample's moving digits, clamped to [0, 1], section 5.1.
 
@@ -31,8 +32,9 @@ def translate(
         frames: how many.
         size: height and width of the frame, a torus, pixels.
         scale: the value of full ink.
+        start: the first of them.
     """
-    time = torch.arange(frames, device=digits.device)[:, None]
+    time = torch.arange(start, start + frames, device=digits.device)[:, None]
     path = offset[:, :, None] + time * velocity[:, :, None]
     return follow(digits, path, size, scale)
 
@@ -77,6 +79,7 @@ def turn(
     frames: int,
     size: int,
     scale: float,
+    start: int = 0,
 ) -> Float[Tensor, "sample frame 1 height width"]:
     r"""The sum of each sample's turning digits, clamped to [0, 1], section 5.1.
 
@@ -92,8 +95,9 @@ def turn(
         frames: how many.
         size: height and width of the frame, pixels.
         scale: the value of full ink.
+        start: the first of them.
     """
-    time = torch.arange(frames, device=digits.device)
+    time = torch.arange(start, start + frames, device=digits.device)
     degrees = (angle[..., None] + time * velocity[..., None]) % 360
     place = torch.arange(size, device=digits.device) - (size - 1) / 2
     parts = zip(

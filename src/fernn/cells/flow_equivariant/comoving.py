@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
@@ -10,7 +9,7 @@ from torch import Tensor
 from fernn.cells._base import State, Video
 from fernn.cells._checks import check_lift
 from fernn.cells.flow_equivariant.plain import FlowEquivariantCell
-from fernn.flows import Flow
+from fernn.flows import Flow, pull_back, push_forward
 
 
 class ComovingCell(FlowEquivariantCell):
@@ -41,24 +40,14 @@ class ComovingCell(FlowEquivariantCell):
     ) -> Float[Tensor, "time batch velocity hidden height width"]:
         """See `Cell.lift`; every slot has its own."""
         check_lift(self, video)
-        flow, size = self.flow, len(video)
-        moved = [
-            torch.stack(
-                [flow.act(frame, nu, ahead - first - t) for nu in flow.velocities]
-            )
-            for t, frame in enumerate(video.unbind(1))
-        ]
-        frames = rearrange(torch.stack(moved), "t v b c h w -> (t b v) c h w")
-        return rearrange(
-            self.conv_u(frames), "(t b v) c h w -> t b v c h w", t=len(moved), b=size
-        )
+        moved = pull_back(self.flow, video, first - ahead)
+        frames = rearrange(moved, "b v t c h w -> (t b v) c h w")
+        sizes = {"b": len(video), "v": len(self.flow.velocities)}
+        return rearrange(self.conv_u(frames), "(t b v) c h w -> t b v c h w", **sizes)
 
     def lab(self, state: State, time: int, ahead: int = 0) -> State:
         """See `Cell.lab`."""
-        steps = time - 1 + ahead
-        pairs = zip(state.unbind(1), self.flow.velocities, strict=True)
-        moved = [self.flow.act_on_state(slot, nu, steps) for slot, nu in pairs]
-        return torch.stack(moved, dim=1)
+        return push_forward(self.flow, state, time - 1 + ahead)
 
     def move(self, state: State) -> State:
         """The state as it is: its frame moves instead."""

@@ -114,7 +114,7 @@ class FusedCell(FlowEquivariantCell):
             return super().forward(lifted, state), None
         if equal_in_all_slots(state):
             recurrent = channels_last(self.conv_h(state[:, 0])[:, None])
-            signal = self._move(recurrent, self.spread_shift)
+            signal = self._move(recurrent, self.spread_shift, self.unshift)
             return self._activate(signal if lifted is None else signal + lifted), None
         stepped, maximum = Step.apply(
             channels_last(state),
@@ -136,11 +136,17 @@ class FusedCell(FlowEquivariantCell):
 
     def move(self, state: State) -> State:
         """See `Cell.move`."""
-        return self._move(channels_last(state), self.shift)
+        return self.moved(state, 1)
 
-    def _move(self, state: Tensor, table: Tensor) -> State:
+    def moved(self, state: State, steps: int) -> State:
+        """See `Cell.moved`; one copy for any number of steps."""
+        if steps == 0:
+            return state
+        return self._move(channels_last(state), *self.shifts(steps))
+
+    def _move(self, state: Tensor, there: Tensor, back: Tensor) -> State:
         slots = len(self.flow.velocities)
-        return channels_third(Move.apply(state, table, self.unshift, slots))
+        return channels_third(Move.apply(state, there, back, slots))
 
     def moved_maximum(self, state: State, time: int, ahead: int = 1) -> Pooled:
         """See `Cell.moved_maximum`."""

@@ -103,7 +103,7 @@ class Unfed(RollOut):
     ) -> tuple[Carry, Float[Tensor, "batch {count} channel height width"]]:
         """The pooled states, decoded by few calls if they are small."""
         carry, pooled = self.pool(model, carry, count)
-        return carry, torch.stack(_decoded(model, pooled), dim=1)
+        return carry, torch.stack(decoded(model, pooled), dim=1)
 
 
 def build(spec: str | dict[str, Any]) -> RollOut:
@@ -126,7 +126,8 @@ def lift(model: Forecaster, carry: Carry, ahead: int = 0) -> Tensor:
     return model.cell.lift(carry.fed[:, None], carry.time, ahead)[0]
 
 
-def _decoded(model: Forecaster, pooled: list[Tensor]) -> list[Frame]:
+def decoded(model: Forecaster, pooled: list[Pooled]) -> list[Frame]:
+    """The frames of pooled states, decoded by few calls if they are small."""
     together = CACHE // pooled[0].nbytes
     if pooled[0].device.type != "cpu":  # its caches are not what limits it
         together = len(pooled)
@@ -135,5 +136,5 @@ def _decoded(model: Forecaster, pooled: list[Tensor]) -> list[Frame]:
     parts = [
         pooled[first : first + together] for first in range(0, len(pooled), together)
     ]
-    decoded = [model.decoder(torch.cat(part)).chunk(len(part)) for part in parts]
-    return [frame for part in decoded for frame in part]
+    frames = [model.decoder(torch.cat(part)).chunk(len(part)) for part in parts]
+    return [frame for part in frames for frame in part]

@@ -1,0 +1,80 @@
+r"""ConvGRU: a gated recurrent unit whose products are convolutions.
+
+.. math::
+   (z, r) &= \sigma(W * [x_t, h_{t-1}] + b) \\
+   h_t &= z \odot h_{t-1} + (1 - z) \odot \tanh(U * [x_t, r \odot h_{t-1}] + d)
+
+N. Ballas and others, ICLR 2016 (arXiv 1511.06432), with the update gate of K. Cho and
+others (2014), whose bias starts at 1, so that the state is kept at first. On a torus
+predictions move with a static shift of the frames; with zero padding they do not. None
+moves with a flow.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fernn.flows import Size
+from fernn.models._options import Boundary
+from fernn.models._recurrent import (
+    CHANNELS,
+    Features,
+    Frame,
+    Recurrent,
+    convolution,
+    decoder,
+    zeros_like,
+)
+
+
+class ConvGru(Recurrent):
+    """One layer of ConvGRU, and a decoder.
+
+    Args:
+        hidden: channels of the state.
+        kernel: of the recurrence, pixels.
+        decoder_layers: hidden layers of the decoder.
+        boundary: ``circular`` or ``zero``.
+
+    Raises:
+        UserError: an unknown boundary, or a number that is none.
+    """
+
+    def __init__(
+        self,
+        hidden: int = 64,
+        kernel: int = 3,
+        decoder_layers: int = 4,
+        boundary: Boundary = "circular",
+    ):
+        super().__init__()
+        self.hidden, inputs = hidden, CHANNELS + hidden
+        self.gates = convolution(inputs, 2 * hidden, kernel, boundary)
+        self.candidate = convolution(inputs, hidden, kernel, boundary)
+        assert self.gates.bias is not None
+        with torch.no_grad():
+            self.gates.bias[:hidden] = 1
+        self.decoder = decoder(hidden, decoder_layers, CHANNELS, 3, boundary, True)
+
+    def step(self, frame: Frame, state: Tensor | None) -> Features:
+        """The state after one more frame."""
+        h = zeros_like(frame, self.hidden) if state is None else state
+        z, r = self.gates(torch.cat([frame, h], dim=1)).sigmoid().chunk(2, dim=1)
+        new = self.candidate(torch.cat([frame, r * h], dim=1)).tanh()
+        return z * h + (1 - z) * new
+
+    def read(self, state: Features) -> Frame:
+        """The state, decoded."""
+        return self.decoder(state)
+
+
+def build(
+    size: Size,
+    hidden: int = 64,
+    kernel: int = 3,
+    decoder_layers: int = 4,
+    boundary: Boundary = "circular",
+) -> ConvGru:
+    """A ConvGRU from a specification; see `ConvGru`."""
+    return ConvGru(hidden, kernel, decoder_layers, boundary)

@@ -1,0 +1,142 @@
+r"""ConvLSTM: an LSTM whose products are convolutions.
+
+.. math::
+   (i, f, o, g) &= W * [x_t, h_{t-1}] + b \\
+   c_t &= \sigma(f) \odot c_{t-1} + \sigma(i) \odot \tanh g \\
+   h_t &= \sigma(o) \odot \tanh c_t
+
+X. Shi and others, NeurIPS 2015 (arXiv 1506.04214), without the peephole weights, which
+depend on the place. The frame is the input of the first layer, the ``h`` of one layer
+that of the next, and the ``h`` of the last is decoded. The forget gates' bias starts
+at 1. On a torus with patches of one pixel, predictions move with a static shift of the
+frames; with zero padding they do not, and larger patches leave multiples of their side.
+No prediction moves with a flow.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fernn.flows import Size
+from fernn.models._options import Boundary
+from fernn.models._recurrent import (
+    CHANNELS,
+    Features,
+    Frame,
+    Recurrent,
+    Signal,
+    check_patch,
+    convolution,
+    decoder,
+    zeros_like,
+)
+from fernn.velocities import whole
+
+State = list[tuple[Tensor, Tensor]]  # (h, c) of each layer
+
+
+class Layer(nn.Module):
+    """One layer: a convolution of the input and the state to four gates."""
+
+    def __init__(
+        self, inputs: int, hidden: int, kernel: int, boundary: Boundary, bias: bool
+    ):
+        super().__init__()
+        self.hidden = hidden
+        self.gates = convolution(inputs + hidden, 4 * hidden, kernel, boundary, bias)
+        if self.gates.bias is not None:
+            with torch.no_grad():
+                self.gates.bias[hidden : 2 * hidden] = 1
+
+    def forward(
+        self, signal: Signal, state: tuple[Tensor, Tensor] | None
+    ) -> tuple[Features, Features]:
+        """``(h, c)`` after one more input."""
+        if state is None:
+            empty = zeros_like(signal, self.hidden)
+            state = empty, empty
+        h, c = state
+        i, f, o, g = self.gates(torch.cat([signal, h], dim=1)).chunk(4, dim=1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+class ConvLstm(Recurrent):
+    """Layers of ConvLSTM, and a decoder of the last.
+
+    With 128 channels, 4 layers, 5×5 kernels, patches of 4 pixels, a 1×1 read-out and no
+    bias it is OpenSTL's ConvLSTM-S with 11,675,648 parameters; the 15.0 M published
+    there count 3,407,872 weights besides that its forward pass never uses.
+
+    Args:
+        hidden: channels of each layer.
+        layers: how many.
+        kernel: of the recurrence, pixels.
+        decoder_layers: hidden layers of the decoder.
+        decoder_kernel: of the decoder, pixels.
+        patch: frames become patches of so many pixels a side, each a pixel with as many
+            channels.
+        boundary: ``circular`` or ``zero``.
+        bias: whether convolutions have one.
+
+    Raises:
+        UserError: an unknown boundary, or a number that is none.
+    """
+
+    def __init__(
+        self,
+        hidden: int = 64,
+        layers: int = 1,
+        kernel: int = 3,
+        decoder_layers: int = 4,
+        decoder_kernel: int = 3,
+        patch: int = 1,
+        boundary: Boundary = "circular",
+        bias: bool = True,
+    ):
+        super().__init__()
+        whole(layers, "layers must be positive", least=1)
+        self.patch, pixels = patch, CHANNELS * patch**2
+        inputs = [pixels, *(layers - 1) * [hidden]]
+        self.layers = nn.ModuleList(
+            Layer(each, hidden, kernel, boundary, bias) for each in inputs
+        )
+        self.decoder = decoder(
+            hidden, decoder_layers, pixels, decoder_kernel, boundary, bias
+        )
+
+    def step(self, frame: Frame, state: State | None) -> State:
+        """``(h, c)`` of each layer."""
+        signal, after = F.pixel_unshuffle(frame, self.patch), []
+        for index, layer in enumerate(self.layers):
+            after.append(layer(signal, state[index] if state else None))
+            signal = after[-1][0]
+        return after
+
+    def read(self, state: State) -> Frame:
+        """The last layer's ``h``, decoded."""
+        return F.pixel_shuffle(self.decoder(state[-1][0]), self.patch)
+
+
+def build(
+    size: Size,
+    hidden: int = 64,
+    layers: int = 1,
+    kernel: int = 3,
+    decoder_layers: int = 4,
+    decoder_kernel: int = 3,
+    patch: int = 1,
+    boundary: Boundary = "circular",
+    bias: bool = True,
+) -> ConvLstm:
+    """A ConvLSTM from a specification; see `ConvLstm`.
+
+    Raises:
+        UserError: patches do not divide a frame of `size`.
+    """
+    check_patch(patch, size)
+    return ConvLstm(
+        hidden, layers, kernel, decoder_layers, decoder_kernel, patch, boundary, bias
+    )

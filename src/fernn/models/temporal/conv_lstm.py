@@ -1,0 +1,63 @@
+"""A long short-term memory whose recurrence is a convolution: the ConvLSTM."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from fernn.models.temporal import Signal, Space, Temporal, per_frame
+from fernn.models.temporal._mixing import Hidden, Mixing, Recurrent
+
+State = tuple[Hidden, Hidden, int]
+
+
+class ConvLstm(Temporal):
+    r"""Gates that see the frame and the state around a pixel.
+
+    .. math::
+        i, f, o &= \sigma(x \star W_{i,f,o} + h \star U_{i,f,o} + b_{i,f,o}), \qquad
+        g = \tanh(x \star W_g + h \star U_g + b_g) \\
+        c' &= f \odot c + i \odot g, \qquad h' = o \odot \tanh c'
+
+    (X. Shi et al., arXiv 1506.04214, without its peepholes), with :math:`b_f = 1` at
+    first. The recurrent convolution is that of `Recurrent`. Parameters:
+    :math:`9 \cdot 4 (C_\mathrm{in} + K C) C + 4 C` for 3×3 kernels, with K = 1 unmixed
+    and 9 where a slot gets its neighbours in the plane.
+
+    Args:
+        space: where it computes.
+        inputs: channels of x.
+        hidden: channels C of h, which it returns, and of c.
+        mixing: of slots, ``none`` or ``lattice``.
+
+    Raises:
+        UserError: an unknown mixing.
+    """
+
+    def __init__(self, space: Space, inputs: int, hidden: int, mixing: Mixing = "none"):
+        super().__init__()
+        self.drive = space.convolution(inputs, 4 * hidden)
+        self.gates = Recurrent(space, hidden, 4 * hidden, mixing)
+        assert self.drive.bias is not None
+        nn.init.ones_(self.drive.bias.data[hidden : 2 * hidden])
+
+    def forward(self, signal: Signal, state: State | None) -> tuple[Signal, State]:
+        """See `Temporal.forward`; the state is (h, c) and the number of frames."""
+        drives = per_frame(self.drive, signal)
+        zero = torch.zeros_like(drives[:, 0].chunk(4, dim=1)[0])
+        hidden, memory, seen = state or (zero, zero, 0)
+        outputs = []
+        for time, drive in enumerate(drives.unbind(1), start=seen - 1):
+            i, f, o, g = (drive + self.gates(hidden, time)).chunk(4, dim=1)
+            written = torch.sigmoid(i) * torch.tanh(g)
+            memory = torch.sigmoid(f) * memory + written
+            hidden = torch.sigmoid(o) * torch.tanh(memory)
+            outputs.append(hidden)
+        return torch.stack(outputs, dim=1), (hidden, memory, seen + len(outputs))
+
+
+def build(
+    space: Space, inputs: int, hidden: int, *, mixing: Mixing = "none"
+) -> ConvLstm:
+    """See `ConvLstm`."""
+    return ConvLstm(space, inputs, hidden, mixing)
