@@ -14,6 +14,7 @@ BUILDERS = {
     "length": mock_cubes.length,
     "velocity": mock_cubes.velocity,
     "curves": mock_cubes.curves,
+    "seconds": mock_cubes.seconds,
     "equivariance": mock_cubes.equivariance,
     "rollouts": mock_pictures.rollouts,
     "hidden_state": mock_pictures.hidden_state,

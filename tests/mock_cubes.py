@@ -81,6 +81,7 @@ MEASURED = {  # axis: its statistic and draw
     "hidden_state": ("hidden_state", "flowed"),
     "equivariance": ("equivariance_error", "flowed"),
     "curves": ("curves", None),
+    "seconds": ("processor_seconds", None),
     "camera": ("classification", "grid"),
     "footage": ("footage", "grid"),
     "image_quality": ("image_quality", "sampled"),
@@ -211,6 +212,16 @@ def curves(**changes) -> xr.Dataset:
         },
         attrs=attrs("curves", **changes),
     )
+
+
+def seconds(**changes) -> xr.Dataset:
+    """`curves` of models that learn at the same pace, about a second an update."""
+    cube = curves()
+    pace = xr.DataArray([0.9, 1.0, 1.2], {"seed": list(SEEDS)})
+    spent = (cube["updates"] * pace).transpose("model", "seed", "epoch")
+    found = cube[["validation_error"]].drop_vars("updates")
+    found = found.assign(processor_seconds=spent.drop_vars("updates"))
+    return found.assign_attrs(attrs("seconds", **changes))
 
 
 def equivariance(**changes) -> xr.Dataset:

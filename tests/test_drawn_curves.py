@@ -19,6 +19,7 @@ from fernn.figures import (
     angular_generalization,
     camera_speed,
     cost_of_velocities,
+    error_by_seconds,
     length_generalization,
     sample_efficiency,
     training_speed,
@@ -303,6 +304,13 @@ def test_camera_accuracy_by_the_larger_component():
         line = drawn.bold(axes)[label]
         drawn.assert_points(line, (0, 1, 3), np.mean(seeds[color], axis=0))
         assert to_hex(line.get_color()) == color
+    models = MODELS | {"m": MODELS["m"] | {"control": True}}
+    told = camera().assign_attrs(models=json.dumps(models))
+    (axes,) = camera_speed.draw([told]).axes
+    red, blue = (drawn.bold(axes)[label] for label in NETS)
+    assert red.get_linewidth() < blue.get_linewidth()
+    assert red.get_marker() == "None" != blue.get_marker()
+    (axes,) = figure.axes
     (chance,) = drawn.thin(axes, GREY)
     assert np.asarray(chance.get_ydata()).tolist() == [0.25, 0.25]
     band = drawn.span(axes)
@@ -392,3 +400,68 @@ def test_training_the_unit_of_compute_is_the_model_of_cost_one():
     models["m"] = models["m"] | {"cost": 3.0}  # a baseline, of cost 1, is not trained
     right = training_speed.draw([curves(models=models)]).axes[1]
     assert right.get_xlabel() == "compute (updates × cost)"
+
+
+def seconds(published=None, **changes) -> xr.Dataset:
+    """The red net trains two epochs, the blue one four; seeds take 1, 2 and 4 times."""
+    error = np.full((2, 3, 4), np.nan)
+    error[0, :, :2] = SEEDS[:, None] * [0.04, 0.02]
+    error[1] = SEEDS[:, None] * [0.4, 0.3, 0.2, 0.1]
+    spent = np.full((2, 3, 4), np.nan)
+    spent[0, :, :2] = np.outer([1, 2, 4], [10, 20])
+    spent[1] = np.outer([1, 2, 4], [5, 10, 15, 20])
+    models = {"m": MODELS["m"] | {"parameters": 1200}}
+    models["n"] = MODELS["n"] | {"parameters": 1200, "published": published}
+    dims = ("model", "seed", "epoch")
+    return xr.Dataset(
+        {"validation_error": (dims, error), "processor_seconds": (dims, spent)},
+        {"model": ["m", "n"], "epoch": [1, 2, 3, 4]},
+        drawn.attrs("processor_seconds", models, **changes),
+    )
+
+
+def test_seconds_geometric_means_of_errors_and_of_seconds():
+    figure = error_by_seconds.draw([seconds()])
+    (axes,) = figure.axes
+    assert drawn.colors(figure) == NETS
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert axes.get_title() == "Title (small)\n1,200 parameters"
+    assert axes.get_xlabel() == "processor seconds of training"
+    assert axes.get_ylabel() == "validation error (MSE,\nframes 1 to 3)"
+    for label, color, x, errors in (
+        ("Red net", RED, (10, 20), (0.04, 0.02)),
+        ("Blue net", BLUE, (5, 10, 15, 20), (0.4, 0.3, 0.2, 0.1)),
+    ):
+        drawn.assert_points(
+            drawn.bold(axes)[label], 2 * np.array(x), 2 * np.array(errors)
+        )
+        lines = drawn.thin(axes, color)
+        for line, seed, times in zip(lines, SEEDS, (1, 2, 4), strict=True):
+            drawn.assert_points(line, times * np.array(x), seed * np.array(errors))
+
+
+def test_seconds_a_panel_of_each_width_on_equal_axes_with_the_published_errors():
+    cubes = [
+        seconds({"mean": 0.01, "std": 0.002}, title=f"Width {i}") for i in range(4)
+    ]
+    cubes[3] = seconds({"mean": None}, title="Width 3")
+    panels = error_by_seconds.draw(cubes).axes
+    assert [axes.get_title()[:7] for axes in panels] == [f"Width {i}" for i in range(4)]
+    assert len({axes.get_xlim() for axes in panels}) == 1
+    assert len({axes.get_ylim() for axes in panels}) == 1
+    for axes in panels[:3]:
+        (level,) = (line for line in axes.lines if line.get_linestyle() == ":")
+        assert to_hex(level.get_color()) == BLUE
+        assert np.asarray(level.get_ydata()).tolist() == [0.01, 0.01]
+    assert ":" not in {line.get_linestyle() for line in panels[3].lines}
+
+
+def test_seconds_a_training_that_was_not_timed_has_no_line():
+    cube = seconds()
+    cube["processor_seconds"][0] = np.nan
+    (axes,) = error_by_seconds.draw([cube]).axes
+    line = drawn.bold(axes)["Red net"]
+    assert np.isnan(np.asarray(line.get_xdata())).all()
+    drawn.assert_points(
+        drawn.bold(axes)["Blue net"], [10, 20, 30, 40], [0.8, 0.6, 0.4, 0.2]
+    )

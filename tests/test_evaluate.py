@@ -23,6 +23,11 @@ AXES = {
     "curves": {"statistic": "curves", "recipe": "error"},
     "equivariance": {"statistic": "equivariance_error", "baselines": False},
     "error": {"statistic": "squared_error"},
+    "seconds": {
+        "statistic": "processor_seconds",
+        "recipe": "error",
+        "baselines": False,
+    },
 }
 MODELS = {"narrow": 0, "wide": 1}  # the largest speed in V
 COPY = {"kind": "persistence", "motion": "still"}
@@ -44,7 +49,9 @@ def made(tmp_path, monkeypatch, atlas, recipe):
             weights = models.build(spec, SIZE).state_dict()
             about = {"model": spec, "frame_size": SIZE}
             path = Path(f"{name}/{seed}/model.pt")
-            checkpoint.save(path, weights, about, lineage.stamp([]))
+            times = [100.0 * each + seed for each in range(1, 3 + max_speed)]
+            times = {"processor_seconds": times} if max_speed else None
+            checkpoint.save(path, weights, about, lineage.stamp([]), times)
             history(2 + max_speed, path.with_name("history.nc"))
     return tmp_path
 
@@ -142,3 +149,11 @@ def test_a_cube_of_an_axis_that_was_not_measured(made, capsys):
     assert main([*command, "equivariance"]) == 2
     assert capsys.readouterr().err.endswith("copy.nc has no 'equivariance'\n")
     assert main([*command, "error"]) == 0
+
+
+def test_processor_seconds_are_those_of_each_sidecar(made):
+    """Three epochs of one model were timed, two of the other were not."""
+    assert evaluate("together.nc", *MODELS, baselines=()) == 0
+    found = cube("seconds", "together.nc")["processor_seconds"]
+    assert found.sel(model="wide").values.tolist() == [[100, 200, 300], [103, 203, 303]]
+    assert found.sel(model="narrow").isnull().all()

@@ -9,7 +9,7 @@ import pytest
 import pins
 from copied import environment
 
-BUDGETS = ("demo", "mnist-small", "paper", "smoke")
+BUDGETS = ("demo", "mnist-small", "mnist", "paper", "smoke")
 
 
 def plan(budget):

@@ -223,7 +223,7 @@ def test_optimisers_are_those_of_torch_with_their_arguments():
     torch.testing.assert_close(by_hand("signs", scale=0.5), start - 0.1 * start.sign())
     assert not torch.equal(by_hand("AdamW", weight_decay=0.5), by_hand("AdamW"))
     weight = torch.nn.Parameter(torch.zeros(1))
-    assert type(optimisers.build(None, [weight], 0.1)) is torch.optim.Adam
+    assert isinstance(optimisers.build(None, [weight], 0.1), torch.optim.Adam)
 
 
 @pytest.mark.parametrize(

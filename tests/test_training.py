@@ -1,5 +1,7 @@
 """A run that was stopped anywhere ends in the same bits; test data are never read."""
 
+import itertools
+import math
 import signal
 import threading
 
@@ -36,7 +38,7 @@ MODEL = {
 def run(sequences, tmp_path):
     """Train, stopping after a step if asked; fresh weights, as in a new process."""
 
-    def start(stop_after=None, seconds=None, source="", **changes):
+    def start(stop_after=None, seconds=None, source="", tell=None, **changes):
         torch.manual_seed(0)
         model = models.build(MODEL, size=7)
         chosen = settings({**SPEC, **changes}, seed=0)
@@ -48,8 +50,8 @@ def run(sequences, tmp_path):
             if record["updates"] == stop_after:
                 signal.raise_signal(signal.SIGUSR1)
 
-        tell = {"on_step": on_step, "seconds": seconds}
-        return train(model, *splits, chosen, states, **tell)
+        told = {"on_step": on_step, "on_epoch": tell or (lambda record: None)}
+        return train(model, *splits, chosen, states, **told, seconds=seconds)
 
     return start
 
@@ -81,6 +83,38 @@ def test_a_continued_run_is_bit_equal(run, undisturbed, stops):
         with pytest.raises(Interrupted, match=f"after step {stop}"):
             run(stop_after=stop)
     assert same(run(), undisturbed)
+
+
+def test_processor_seconds_go_on_where_a_run_continues(run, monkeypatch):
+    """Each look at the clock takes 1 s more. Seconds are told, and not recorded."""
+    told, clock = [], itertools.count(1000)
+    monkeypatch.setattr("time.process_time", lambda: next(clock))
+    records, _ = run(tell=told.append, epochs=2)
+    assert [each.pop("processor_seconds") for each in told] == [3, 6]
+    assert told == records
+
+    again = []
+    with pytest.raises(Interrupted):
+        run(stop_after=4, clip=0.5)
+    clock = itertools.count(5000)
+    run(clip=0.5, tell=again.append)
+    seconds = [each["processor_seconds"] for each in again]
+    assert seconds == [3, 6, 9, 12]
+
+
+def test_a_state_of_an_earlier_version_has_no_times(run, tmp_path, monkeypatch):
+    with pytest.raises(Interrupted):
+        run(stop_after=4)
+    load = RollingStates.load
+
+    def without(states):
+        at, held = load(states)
+        return {k: v for k, v in at.items() if k not in ("spent", "seconds")}, held
+
+    monkeypatch.setattr(RollingStates, "load", without)
+    told = []
+    run(tell=told.append)
+    assert len(told) == 4 and all(math.isnan(r["processor_seconds"]) for r in told)
 
 
 def test_a_run_with_another_setting_differs(run, undisturbed):

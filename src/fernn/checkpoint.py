@@ -20,7 +20,11 @@ MISFITS = (LookupError, OverflowError, RuntimeError, TypeError, ValueError)
 
 
 def save(
-    path: Path, weights: dict[str, Any], spec: dict[str, Any], lineage: dict[str, Any]
+    path: Path,
+    weights: dict[str, Any],
+    spec: dict[str, Any],
+    lineage: dict[str, Any],
+    measured: dict[str, Any] | None = None,
 ) -> None:
     """Write ``model.pt`` and ``model.pt.json`` (specification, lineage, SHA-256).
 
@@ -30,9 +34,12 @@ def save(
         spec: the model's specification and ``frame_size``, enough to build it again,
             and of its search the best ``params`` and those at an edge.
         lineage: from `labrun.lineage.stamp`.
+        measured: times of the training, in the sidecar alone: the bytes of a checkpoint
+            are those of any run that is equal.
     """
     content, digest = pack({"weights": weights, "spec": spec})
     record = {"lineage": lineage, "sha256": digest, "spec": spec}
+    record |= {"measured": measured} if measured else {}
     write_json(record, sidecar(path))
     write_bytes(content, path)
 

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 from functools import partial
+from math import isfinite
 from pathlib import Path
 
 from fernn.cli import _run
@@ -63,12 +64,21 @@ def run(args: argparse.Namespace) -> None:
     error = tasks.of(splits[0]).ERROR
     try:
         with runs.open_run(args.key, states, steps=settings.steps, **about) as opened:
-            on_epoch, on_step = listeners(opened.spool, opened.advance, error)
+            seconds: list[float] = []
+            tell, on_step = listeners(opened.spool, opened.advance, error)
+
+            def on_epoch(record: dict[str, float]) -> None:
+                seconds.append(record["processor_seconds"])
+                tell(record)
+
             records, weights = work(on_epoch=on_epoch, on_step=on_step)
             built, weights = strategy.kept(args.model, weights)
             spec = {"model": built, "frame_size": splits[0].size}
             spec["search"] = {name: best.get(name, {}) for name in ("params", "edges")}
-            _write(args.output, records, spec, weights, lineage)
+            times = (
+                {"processor_seconds": seconds} if all(map(isfinite, seconds)) else {}
+            )
+            _write(args.output, records, spec, weights, lineage, times)
             least = min(settings.decisive(record) for record in records)
             opened.spool.metrics(settings.steps, best_of(settings, error, least))
     except Diverged as reason:
@@ -85,7 +95,9 @@ def _require_shares(devices: int, batch: int) -> None:
         raise UserError(f"--devices {devices}, but this machine offers {found}")
 
 
-def _write(path: Path, records: list, spec: dict, weights: dict, lineage: dict) -> None:
+def _write(
+    path: Path, records: list, spec: dict, weights: dict, lineage: dict, times: dict
+) -> None:
     import numpy as np
     import xarray as xr
 
@@ -100,4 +112,4 @@ def _write(path: Path, records: list, spec: dict, weights: dict, lineage: dict) 
         attrs={"lineage": json.dumps(lineage)},
     )
     write_dataset(history, path.with_name("history.nc"))
-    checkpoint.save(path, weights, spec, lineage)
+    checkpoint.save(path, weights, spec, lineage, times)

@@ -59,6 +59,8 @@ def _sizes(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
         yield Problem((*path, "long_horizon"), message)
     if budget.batch % budget.devices:
         yield Problem((*path, "devices"), _unequal(budget.batch, budget.devices))
+    for model in budget.costs:
+        yield from unknown("model", model, config.models, (*path, "costs", model))
     for axis in budget.axes:
         yield from unknown("axis", axis, config.axes, (*path, "axes", axis))
 

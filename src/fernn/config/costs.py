@@ -28,7 +28,7 @@ def costs(config: Config, budget: Budget, experiment: Experiment) -> dict[str, f
         budget: at the sizes of the experiment.
         experiment: whose models are compared.
     """
-    written = _written(config, experiment)
+    written = _written(config, budget, experiment)
     if written.keys() >= {*experiment.models}:
         return {name: written[name] for name in experiment.models}
     if len(experiment.models) == 1:
@@ -82,7 +82,7 @@ def remarks(config: Config) -> list[tuple[str, Problem]]:
 def _remarks(
     config: Config, budget: Budget, experiment: Experiment
 ) -> Iterator[tuple[str, str, str]]:
-    written = _written(config, experiment)
+    written = _written(config, budget, experiment)
     counted = _counted(config, budget, experiment)
     for model, cost in costs(config, budget, experiment).items():
         if model not in written:
@@ -102,8 +102,12 @@ def _too_far(cost: float, ratio: float) -> str:
     return f"{cost:g} is {side} what operations tell, {low:.2g} to {high:.2g}"
 
 
-def _written(config: Config, experiment: Experiment) -> dict[str, float]:
+def _written(
+    config: Config, budget: Budget, experiment: Experiment
+) -> dict[str, float]:
+    """Of models, and of the budget, which knows at what size they are."""
     found = {name: config.models[name].cost for name in experiment.models}
+    found |= {name: budget.costs[name] for name in found.keys() & budget.costs.keys()}
     return {name: cost for name, cost in found.items() if cost is not None}
 
 

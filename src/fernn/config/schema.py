@@ -68,7 +68,7 @@ class Model(Open):
         None, description="of a training step, relative to others; default: as counted"
     )
     drawn: bool = Field(
-        False, description="of a baseline: in figures that have room for one"
+        False, description="of a baseline: in figures that have room for few"
     )
     loss: Kind = LOSS
     optimiser: Kind = OPTIMISER
@@ -203,6 +203,9 @@ class Sizes(Strict):
     )
     sequences: Count = Field(description="in an epoch")
     epochs: Count = Field(description="of a model of cost 1")
+    costs: dict[str, Amount] = Field(
+        {}, description="of a step of models at this size, in place of their own `cost`"
+    )
     match: Literal["epochs", "compute", "parameters"] = Field(
         description="what models share; compute: epochs / cost; parameters: epochs, and"
         " widths that bring them to the parameters of the reference"

@@ -58,6 +58,13 @@ class Subject:
             raise UserError("a baseline has no training history")
         return read_dataset(self.checkpoint.with_name("history.nc"))
 
+    @cached_property
+    def measured(self) -> dict[str, Any]:
+        """Times of the training, of the checkpoint's sidecar."""
+        if self.checkpoint is None:
+            raise UserError("a baseline has no training that was timed")
+        return checkpoint.describe(self.checkpoint).get("measured", {})
+
     def forecasts(
         self, context: int, horizon: int, batch: int
     ) -> Iterator[tuple[Tensor, Iterator[Tensor]]]:

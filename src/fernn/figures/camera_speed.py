@@ -2,15 +2,17 @@
 
 Share of test clips whose action is named correctly; clips are of persons never seen in
 training. The speed is the larger of the components along rows and columns. Thin lines
-are seeds, bold lines their mean. Grey band: the speeds of the training data. Dotted
-line: chance. A model generalises to faster cameras where its line outside the band is
-as high as inside.
+are seeds, bold lines their mean. Grey lines without markers: controls, bags of patches
+whose counts over all frames are what they classify. Grey band: the speeds of the
+training data. Dotted line: chance. A model generalises to faster cameras where its line
+outside the band is as high as inside.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -48,14 +50,14 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
 def _panel(axes: Axes, cube: xr.Dataset, looks: dict[str, Look]) -> None:
     speed = velocities.speed(cube)
     speeds = np.unique(speed)
-    for name in aggregate.models(cube):
+    for name, about in aggregate.models(cube).items():
         correct = cube["correct"].sel(model=name).transpose("seed", "sample").values
         shares = np.stack([correct[:, speed == at].mean(1) for at in speeds], axis=-1)
         look = looks[name]
-        style = {"color": look.color, "linestyle": look.linestyle}
+        style: dict[str, Any] = {"color": look.color, "linestyle": look.linestyle}
         axes.plot(speeds, shares.T, color=look.color, linewidth=0.5, alpha=0.5)
-        bold = shares.mean(0)
-        axes.plot(speeds, bold, marker=look.marker, label=look.label, **style)
+        style |= {"linewidth": 1.0} if about.get("control") else {"marker": look.marker}
+        axes.plot(speeds, shares.mean(0), label=look.label, **style)
     classes = json.loads(cube.attrs["classes"])
     axes.axhline(1 / len(classes), color="0.45", linestyle=":", linewidth=0.8)
     axes.axvspan(-0.25, int(cube.attrs["max_speed"]) + 0.25, color="0.92", zorder=0)

@@ -1,69 +1,83 @@
-"""One device or several of this machine, by Lightning Fabric.
+"""Where a training runs: here one device in single precision, which needs torch alone.
 
-The processes of one machine find each other through a file, and over loopback.
+Several devices and mixed precision are left to Lightning Fabric, whose import takes as
+long as torch's; see `fernn.training.several_devices`.
 """
 
 from __future__ import annotations
 
-import atexit
-import os
-import shutil
-import sys
-import tempfile
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, cast
 
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from lightning_fabric.strategies.ddp import DDPStrategy
-from torch.distributed.distributed_c10d import init_process_group, is_initialized
+import torch
+from torch import Tensor, nn
 
-from fernn.devices import allow_rounding
+from fernn.devices import allow_rounding, device
 from fernn.training.settings import PRECISIONS, Precision
 
 
-def make_fabric(devices: int = 1, precision: Precision = "float32") -> Fabric:
-    """Processes on this node alone, whatever the cluster offers."""
-    allow_rounding(precision == "tf32")
-    strategy = "auto"
-    if devices > 1:
-        meeting()  # named before the other processes are started
-        strategy = OneMachine()
-    fabric = Fabric(
-        devices=devices,
-        strategy=strategy,
-        precision=PRECISIONS[precision],
-        plugins=LightningEnvironment(),
-    )
-    fabric.launch()
-    return fabric
+class Fabric:
+    """One device: what training uses of Lightning's class of this name, done plainly.
 
-
-class OneMachine(DDPStrategy):
-    """Devices of this machine that share each batch.
-
-    Left alone, torch listens on all addresses of the machine, and whoever connects is
-    believed.
+    Attributes:
+        device: where the model and its data are.
+        world_size: how many devices there are.
+        global_rank: which of them this is.
+        is_global_zero: whether it is the first.
     """
 
-    def setup_environment(self) -> None:
-        """Meet the others, unless there is nobody to meet."""
-        loopback = "lo0" if sys.platform == "darwin" else "lo"
-        for library in ("GLOO", "NCCL"):
-            os.environ.setdefault(f"{library}_SOCKET_IFNAME", loopback)
-        if not is_initialized():
-            backend = "nccl" if self.root_device.type == "cuda" else "gloo"
-            init_process_group(
-                backend,
-                init_method=f"file://{meeting()}",
-                rank=self.local_rank,
-                world_size=self.num_processes,
-            )
-        super().setup_environment()
+    world_size = 1
+    global_rank = 0
+    is_global_zero = True
+
+    def __init__(self):
+        self.device = device()
+
+    def setup(self, module: nn.Module, *optimisers: torch.optim.Optimizer) -> Any:
+        """The module, moved to the device, and the optimisers of its parameters."""
+        module.to(self.device)
+        return (module, *optimisers) if optimisers else module
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradient of a loss."""
+        loss.backward()
+
+    def no_backward_sync(self, module: Any, enabled: bool) -> AbstractContextManager:
+        """There is nobody to wait for."""
+        return nullcontext()
+
+    def autocast(self) -> AbstractContextManager:
+        """No number is rounded further."""
+        return nullcontext()
+
+    def clip_gradients(
+        self,
+        module: Any,
+        optimiser: torch.optim.Optimizer,
+        max_norm: float,
+        error_if_nonfinite: bool,
+    ) -> Tensor:
+        """Limit the norm of the gradient; returns what it was."""
+        groups = optimiser.param_groups
+        parameters = [each for group in groups for each in group["params"]]
+        return nn.utils.clip_grad_norm_(
+            parameters, max_norm, error_if_nonfinite=error_if_nonfinite
+        )
+
+    def broadcast(self, value: Any) -> Any:
+        """What the first device has."""
+        return value
+
+    def all_reduce(self, value: Tensor, reduce_op: str) -> Tensor:
+        """The mean, or the sum, of what the devices have."""
+        return value
 
 
-def meeting() -> str:
-    """The file where the processes meet; the first one names it for the others."""
-    if "FERNN_MEETING" not in os.environ:
-        folder = tempfile.mkdtemp(prefix="fernn-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        os.environ["FERNN_MEETING"] = os.path.join(folder, "meeting")
-    return os.environ["FERNN_MEETING"]
+def make_fabric(devices: int = 1, precision: Precision = "float32") -> Fabric:
+    """Devices of this machine; training uses of them what `Fabric` offers."""
+    allow_rounding(precision == "tf32")
+    if devices == 1 and PRECISIONS[precision] == "32-true":
+        return Fabric()
+    from fernn.training.several_devices import launch
+
+    return cast(Fabric, launch(devices, precision))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +55,9 @@ def train(
         validation_split: fixed; it decides which epoch's weights are kept.
         settings: see `Settings`.
         states: where to save and continue; None neither saves nor continues.
-        on_epoch: is told each epoch's record, the ones before a continuation too.
+        on_epoch: is told each epoch's record, the ones before a continuation too, with
+            the ``processor_seconds`` of this process from the first step on, validation
+            included. They are measured, so they are not among the records.
         on_step: is told each step's record.
         strategy: that of the settings, if it needs other trained models; without it
             is built here, from the settings alone.
@@ -74,8 +77,9 @@ def train(
     train_split, validation_split = Ahead(train_split), Ahead(validation_split)
     run = _Run.begin(model, train_split, settings, states, strategy, devices)
     at = run.at
-    for record in at["records"]:
-        on_epoch(record)
+    for record, spent in zip(at["records"], at["seconds"], strict=True):
+        on_epoch({**record, "processor_seconds": spent})
+    before = at["spent"] - time.process_time()
     with stop_requests(seconds) as stopping:
         while at["step"] < settings.steps:
             on_step(run.step())
@@ -83,11 +87,15 @@ def train(
             ended = at["step"] % settings.steps_per_epoch == 0
             if ended:
                 run.end_epoch(validation_split)
+            at["spent"] = before + time.process_time()
+            if ended:
+                at["seconds"].append(at["spent"])
             if states and (ended or stop) and run.fabric.is_global_zero:
                 held = {name: part.state_dict() for name, part in run.parts.items()}
                 states.save(at, held, finished=at["step"] == settings.steps)
             if ended:
-                on_epoch(at["records"][-1])
+                last = at["records"][-1]
+                on_epoch({**last, "processor_seconds": at["spent"]})
             if stop and at["step"] < settings.steps:
                 raise Interrupted(stopping.reason or "another device", at["step"])
     return at["records"], at["best"]
@@ -105,8 +113,8 @@ class _Run:
         stepper: the same as it is stepped.
         objective: what is minimised, with the settings and the strategy.
         at: the ``step`` done last, the epoch's ``loss`` so far, the ``records`` of
-            epochs, the ``best`` weights and the ``piece`` of a batch that fits in
-            memory.
+            epochs, the ``best`` weights, the ``piece`` of a batch that fits in memory,
+            the processor's ``seconds`` at the end of each epoch and those ``spent``.
     """
 
     fabric: Fabric
@@ -136,6 +144,7 @@ class _Run:
         network, stepper = fabric.setup(model, optimiser)
         objective = Objective(split, settings, strategy)
         at = {"step": 0, "loss": 0.0, "records": [], "best": None}
+        at |= {"spent": 0.0, "seconds": []}
         at["piece"] = settings.batch // fabric.world_size
         run = cls(fabric, model, network, optimiser, stepper, objective, at)
         _restore(fabric, states, at, run.parts)
@@ -193,7 +202,8 @@ def _restore(
         return
     at, held = saved
     run.clear()
-    run.update(at)
+    unmeasured = {"spent": math.nan, "seconds": [math.nan] * len(at["records"])}
+    run.update({**unmeasured, **at})  # older states have no times
     for name in parts.keys() & held.keys():  # older states have no strategy
         parts[name].load_state_dict(held[name])
 

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from fernn.training.optimisers._light import light
 from labrun.errors import UserError, nearest, shown
 from labrun.modules import keywords, load, named, names, require_options
 
@@ -50,7 +51,7 @@ def build(
     if kind in names(OWN):
         return load(OWN, kind).build(parameters, learning_rate, **given)
     try:
-        return _classes()[kind](parameters, lr=learning_rate, **given)
+        return light(_classes()[kind])(parameters, lr=learning_rate, **given)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"optimiser {kind}: {error}") from None
 
