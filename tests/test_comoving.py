@@ -94,7 +94,7 @@ def test_without_the_frame_no_cell_follows(cell):
     still = last(video, SEEN - 1)
     past = still - last(video[:, -1:], SEEN - 1)
     error = (last(carried(video, NU)) - still).norm() / past.norm()
-    assert error > 0.15
+    assert error > 0.3
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=name)

@@ -205,6 +205,10 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
             "9 cannot share a batch of 8 equally; nearest: 8",
         ),
         (
+            "budgets: {demo: {devices: 2, train: seeds}}",
+            "train: seeds: 2 devices share the batch of one seed",
+        ),
+        (
             "budgets: {demo: {tuning: {mode: batches}}}",
             "mode: no mode 'batches'; did you mean 'batch'?",
         ),
@@ -244,6 +248,9 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
         ),
         ("protocols: {exact: {rollout: null}}", "has no rollout, and 'translation"),
         ("protocols: {kth: {learning_rates: {grn: 0.001}}}", "did you mean 'grnn'"),
+        ("protocols: {exact: {rollouts: {grn: free}}}", "did you mean 'grnn'"),
+        ("protocols: {exact: {rollouts: {grnn: fre}}}", "did you mean 'free'"),
+        ("protocols: {exact: {costs: {conv3d: 1}}}", "its experiments 'conv3d'"),
         ("axes: {hidden_state: {sequences: 2}}", "shows 1 sequence, got 2"),
         ("axes: {hidden_state: {flows: []}}", "1 flow that moves, got 0"),
         ("axes: {hidden_state: {flows: [[1]]}}", "must be [rows, columns]"),

@@ -115,6 +115,11 @@ def test_length_frames_are_logarithmic_beyond_twenty_horizons():
     panels = length_generalization.draw([short, long]).axes
     assert [axes.get_xscale() for axes in panels] == ["linear"] * 3 + ["log"] * 3
     assert [axes.get_xlim() for axes in panels[2::3]] == [(0, 21), (1, 25)]
+    near = length(horizon=1)
+    near["frame"] = [1, 2, 50, 51]  # frames within 10 % of each other are one point
+    axes = length_generalization.draw([near]).axes[1]
+    points = [1, 2, 50.5], 6 * LEVELS["Red net"] * np.array([1, 2, 3.5])
+    drawn.assert_points(drawn.bold(axes)["Red net"], *points)
     first, *_ = length_generalization.numbers([long])
     assert first.quantity == "test MSE, frames 24 to 24"
     mean = 7 * SEEDS.mean() * SAMPLES.mean() * FRAMES[-1] * LEVELS["Red net"]

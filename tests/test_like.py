@@ -56,7 +56,7 @@ def test_a_chain_is_inherited_and_changes_none_of_its_links(made):
     )
     budgets = made(text).budgets
     assert [budgets[n].batch for n in ("a", "b", "demo")] == [4, 2, 8]
-    assert [budgets[n].epochs for n in ("a", "b", "demo")] == [5, 5, 12]
+    assert [budgets[n].epochs for n in ("a", "b", "demo")] == [5, 5, 8]
 
 
 def test_an_unknown_name_and_a_circle_are_told_and_nothing_that_follows(told):

@@ -80,8 +80,8 @@ def renamed(config: dict, new: dict) -> dict:
     for name, model in config["models"].items():
         model["label"] = f"Label of {name}"
     for protocol in config["protocols"].values():
-        rates = protocol.get("learning_rates", {})
-        protocol["learning_rates"] = keys(rates, "models")
+        for own in ("learning_rates", "rollouts", "costs"):
+            protocol[own] = keys(protocol.get(own, {}), "models")
     for entry in config["published"].values():
         entry["values"] = keys(entry.get("values", {}), "models")
         if entry.get("against"):

@@ -10,7 +10,8 @@ from fernn.config.positions import merge, read
 from fernn.config.resolve import resolve_and_tell
 
 SHIPPED = read(Path(__file__).parents[1] / "config.yaml")
-BUDGETS = [name for name in SHIPPED.content["budgets"] if name != "ablation"]
+ALONE = ("ablation", "lyapunov", "zoo")  # budgets whose experiments are their own
+BUDGETS = [name for name in SHIPPED.content["budgets"] if name not in ALONE]
 ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10, 11), "table": (1, 2, 4)}
 SIZES = {
     "attrs": {"budget", "context", "digits", "epochs", "frame_size", "horizon"}
@@ -45,7 +46,7 @@ def science(node, sizes):
     return node
 
 
-@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("budget", [*BUDGETS, "zoo"])
 def test_the_shipped_configuration_is_right_for_every_budget(resolved, budget):
     made = resolved(budget)
     assert made["budget"] == budget and made["figures"] and made["tables"]
@@ -79,7 +80,7 @@ def test_equal_compute_divides_epochs_by_cost(resolved):
     def change(raw):
         raw["budgets"]["demo"].update(epochs=10, tuning={"trials": 1, "epochs": 2})
         raw["models"]["grnn"]["cost"] = 0.25
-        raw["models"]["fernn_v1"]["cost"] = 40
+        raw["protocols"]["exact"]["costs"] = {"fernn_v1": 40}
 
     def epochs(model):
         made = resolved("demo", change)["experiments"]["translation"]
@@ -143,6 +144,15 @@ def test_the_published_rotation_is_the_authors(resolved):
     assert ours["training"]["clip"] == 1 and "order" not in ours["model"]
 
 
+def test_how_much_a_job_trains_changes_nothing_else(resolved):
+    def change(raw):
+        raw["budgets"]["demo"]["train"] = "seed"
+
+    together, apart = resolved("demo"), resolved("demo", change)
+    assert together.pop("together") == [0, 1, 2] and apart.pop("together") == []
+    assert together == apart
+
+
 def test_how_much_a_job_measures_changes_nothing_else(resolved):
     def change(raw):
         raw["budgets"]["demo"]["evaluate"] = "model"
@@ -202,7 +212,21 @@ def test_a_models_own_entry_wins_over_budget_and_protocol(resolved):
     assert models["grnn"]["model"]["hidden"] == 3
     assert models["grnn"]["model"]["rollout"] == "shifted"
     assert models["fernn_v1"]["model"]["hidden"] == 8
-    assert models["fernn_v1"]["model"]["rollout"] == "free"
+    assert models["fernn_v1"]["model"]["rollout"] == "advect"
+
+
+def test_a_protocol_has_a_roll_out_for_single_models(resolved):
+    """In place of that for all; a model's own entry wins over both."""
+
+    def change(raw):
+        raw["protocols"]["exact"] |= {
+            "rollouts": {"grnn": "shifted", "fernn_v2": "free"}
+        }
+        raw["models"]["fernn_v2"]["rollout"] = "repeat"
+
+    models = resolved("demo", change)["experiments"]["translation"]["models"]
+    found = {name: entry["model"]["rollout"] for name, entry in models.items()}
+    assert found == {"grnn": "shifted", "fernn_v1": "advect", "fernn_v2": "repeat"}
 
 
 def test_a_budget_sizes_an_axis_and_its_horizon_is_the_trained_one(resolved):

@@ -31,7 +31,7 @@ def differs(*args, model="fernn_v2", **changes) -> dict:
 def test_the_published_settings_are_those_of_paper_with_the_published_protocol():
     assert all(differs(model=model) == {} for model in MODELS)
     exact = differs("paper", "translation")
-    assert exact["model.rollout"] == ("free", "repeat")
+    assert exact["model.rollout"] == ("advect", "repeat")
     assert exact["training.schedule"] == ("one_cycle", "constant")
     assert exact.keys() & {"model.hidden", "training.epochs", "test.sequences"} == set()
     small = differs("mnist-small")

@@ -84,6 +84,6 @@ def test_single_precision_over_many_steps():
 def test_the_choice_is_one_of_the_forms(unchecked):
     for shape, steps, form in (((4, 4), 200, "tree"), ((4, 4), 8, "loop")):
         assert _scan.chosen(numbers(steps, shape=shape)[1]) == form
-    assert _scan.chosen(numbers(200, shape=(9, 9))[1]) == "loop"
+    assert _scan.chosen(numbers(200, shape=(20, 20))[1]) == "loop"
     with pytest.raises(UserError, match="no form 'treee'"):
         linear_scan(*numbers(3), form="treee")

@@ -221,6 +221,21 @@ def test_an_experiment_in_one_job_gives_the_same_cubes(project, tmp_path):
     assert other.jobs(wider) == made | COMBINE | SHOW
 
 
+def test_all_seeds_of_a_model_are_trained_in_one_job(project, tmp_path):
+    """One that is there already is left as it is."""
+    other = Project(tmp_path / "other", project)
+    change = "budgets: { tiny: { train: seeds, seeds: [0, 1] } }"
+    trained = {"train_seeds grnn", "train_seeds fernn_v1"}
+    assert other.jobs(change) == trained | MEASURED | COMBINE | SHOW
+    path = other.folder / "results/tiny/runs/tiny/grnn/0/model.pt"
+    before = path.read_bytes()
+    done = other.snakemake("--cores", "2", "--until", "train_seeds", change=change)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert path.read_bytes() == before
+    assert path.parents[1].joinpath("1/history.nc").exists()
+    assert other.jobs(change) == MEASURED | COMBINE | SHOW
+
+
 def test_a_new_seed_is_trained_and_tunes_nothing(project):
     trained = {"train grnn 1", "train fernn_v1 1"}
     change = "budgets: { tiny: { seeds: [0, 1] } }"

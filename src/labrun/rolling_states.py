@@ -50,7 +50,7 @@ class RollingStates:
             parts: state dicts.
             finished: that was the last step; only this state is kept.
         """
-        path = self.folder / f"state-{run['step']:09d}.pt"
+        path = self._path(run["step"])
         state = {
             "run": run,
             "parts": parts,
@@ -63,13 +63,20 @@ class RollingStates:
         for old in self._newest_first()[1 if finished else KEPT :]:
             _remove(old)
 
-    def load(self) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    def load(
+        self, step: int | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """The newest ``run, parts`` that is whole and of this identity, or None.
 
         A file that is damaged or holds code is set aside as ``*.damaged`` and named
         on standard error.
+
+        Args:
+            step: that of this step alone; None for any.
         """
         for path in self._newest_first():
+            if step is not None and path != self._path(step):
+                continue
             state = unpack(path) if _whole(path) else None
             if state is None:
                 print(f"{path} is damaged; going back to an older one", file=sys.stderr)
@@ -91,10 +98,17 @@ class RollingStates:
             return "another source"
         return ""
 
+    def steps(self) -> list[int]:
+        """After which steps states were saved, newest first."""
+        return [int(path.stem.rpartition("-")[2]) for path in self._newest_first()]
+
     def clear(self) -> None:
         """Remove all states: the run has ended."""
         for path in self._newest_first():
             _remove(path)
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"state-{step:09d}.pt"
 
     def _newest_first(self) -> list[Path]:
         return sorted(self.folder.glob("state-*.pt"), reverse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,7 @@ def open_run(
     lineage: Mapping[str, Any],
     steps: int,
     tags: Mapping[str, Any] | None = None,
+    shown: bool = True,
 ) -> Iterator[Run]:
     """A run, from its first event to the last, which says how the block ended.
 
@@ -144,19 +145,25 @@ def open_run(
         lineage: of its data, see `labrun.lineage.stamp`.
         steps: in all, for the progress.
         tags: more to show.
+        shown: whether its progress is; a terminal has room for that of one run.
 
     Raises:
         UserError: the key has another form.
     """
     own = fingerprint({"params": params, "data": lineage["inputs"]})[:12]
     hashes = {f"sha256.{Path(k).stem}": v for k, v in lineage["inputs"].items()}
-    shown = {**(tags or {}), "fingerprint": own, "git_commit": lineage["commit"]}
+    told = {**(tags or {}), "fingerprint": own, "git_commit": lineage["commit"]}
     with Spool(states.folder / f"{own}.events.jsonl") as spool:
-        shown |= {**hashes, **_attempt(spool, key)}
-        announce(spool, key, stage, shown, params, own)
-        with _ended_early(spool, states), progress(key, steps) as advance:
+        told |= {**hashes, **_attempt(spool, key)}
+        announce(spool, key, stage, told, params, own)
+        bar = progress(key, steps) if shown else nullcontext(_unshown)
+        with _ended_early(spool, states), bar as advance:
             yield Run(spool, states, advance)
         spool.status("FINISHED")
+
+
+def _unshown(done: int, detail: str = "") -> None:
+    """Show no progress."""
 
 
 def announce(

@@ -52,6 +52,12 @@ class Commands:
         options = [f"--model={json.dumps(MODEL)}", f"--training={json.dumps(spec)}"]
         return ["train", *self.data("train", "val"), *options, f"--output={output}"]
 
+    def seeds(self, outputs: list[Path], **training: object) -> list[str]:
+        """The same of several seeds in one command, 0 and on."""
+        *told, _ = self.train(outputs[0], **training)
+        numbers = map(str, range(len(outputs)))
+        return [*told, "--seed", *numbers, "--output", *map(str, outputs)]
+
     def tune(self, study: Path, worker: int = 0, **tuning: object) -> list[str]:
         """A worker on a study of three trials of two epochs."""
         spec = {"trials": 3, "ranges": RANGES, "first": POINTS, **tuning}

@@ -73,6 +73,24 @@ def test_f3_asked_to_stop(commands, trained, tmp_path, number):
     require_equal(folder, trained)
 
 
+def test_f3_seeds_that_are_trained_together_are_asked_to_stop(commands, tmp_path):
+    """At any step of the stack; the same command gives the undisturbed bits."""
+
+    def outputs(name):
+        return [tmp_path / name / str(seed) / "model.pt" for seed in (0, 1)]
+
+    undisturbed, hurt = (commands.seeds(outputs(name)) for name in ("one", "other"))
+    assert run(undisturbed)[0] == 0
+    folder = tmp_path / "other/0"
+    process = start(hurt)
+    hit(process, signal.SIGTERM, lambda: last_step(folder) >= EPOCH // 2)
+    assert process.returncode == 75
+    assert saved(folder) == saved(tmp_path / "other/1") != [STEPS]
+    assert run(hurt)[0] == 0
+    for one, other in zip(outputs("one"), outputs("other"), strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
 @minutes
 def test_f3_f17_asked_to_stop_behind_its_double(commands, trained, tmp_path):
     """The second of two equal jobs waits; the output is made once."""

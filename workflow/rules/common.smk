@@ -188,13 +188,13 @@ def first_trial(wildcards):
     return json.dumps({**tuned, **spec["trial"]}, sort_keys=True)
 
 
-def needed(wildcards):
+def needed(wildcards, seed=None):
     """The trained models that a model's strategy names: OPTION=model.pt of each.
 
     Those of the same seed; trials have one of the seed of tuning.
     """
     spec = EXPERIMENTS[wildcards.experiment]["models"][wildcards.model]
-    seed = wildcards.get("seed", PLAN["tuning_seed"])
+    seed = seed or wildcards.get("seed", PLAN["tuning_seed"])
     folder = f"results/{BUDGET}/runs/{wildcards.experiment}"
     return {
         option: f"{folder}/{model}/{seed}/model.pt"
@@ -210,6 +210,18 @@ def needs(wildcards):
     """The argument of the command that names them; none if there are none."""
     given = [f"{option}={path}" for option, path in needed(wildcards).items()]
     return ["--needs", *given] if given else []
+
+
+def needed_by_all(wildcards):
+    """Those of all seeds."""
+    each = [needed(wildcards, str(seed)) for seed in seeds(wildcards)]
+    return [path for models in each for path in models.values()]
+
+
+def needs_of_each(wildcards):
+    """As `needs`, with `{seed}` for the seed."""
+    given = needed(wildcards, "{seed}").items()
+    return ["--needs", *(f"{option}={path}" for option, path in given)] if given else []
 
 
 def atlas(wildcards):

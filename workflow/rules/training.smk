@@ -1,8 +1,14 @@
-"""Trained models.
+"""Trained models: a job for each seed or, with `train: seeds`, for all of a model.
 
 REQUIRED INPUTS: results/{budget}/data/, results/{budget}/studies/
 OUTPUTS: results/{budget}/runs/{experiment}/{model}/{seed}/model.pt and history.nc
 """
+
+TOGETHER = PLAN["together"]  # seeds that one job trains
+
+
+# Experiments with other seeds than the budget's have a job for each seed.
+ruleorder: train_seeds > train
 
 
 rule train:
@@ -37,3 +43,48 @@ rule train:
         " --model {params.model:q} --training {params.training:q} --best {input.best:q}"
         " --seed {wildcards.seed} {params.needs:q} --key {params.key:q} --shown {params.shown:q}"
         " --devices {resources.gpu} --output {output.model:q} 2>> {log:q}"
+
+
+def of_each_seed(name):
+    """The files of a name that the seeds of a model have in their folders."""
+    folder = f"results/{BUDGET}/runs/{{experiment}}/{{model}}"
+    return [f"{folder}/{seed}/{name}" for seed in TOGETHER or ["none"]]
+
+
+rule train_seeds:
+    input:
+        train=f"results/{BUDGET}/data/{{experiment}}/train.nc",
+        val=f"results/{BUDGET}/data/{{experiment}}/val.nc",
+        atlas=atlas,
+        needed=needed_by_all,
+        best=best,
+    output:
+        models=of_each_seed("model.pt"),
+        described=of_each_seed("model.pt.json"),
+        histories=of_each_seed("history.nc"),
+    log:
+        f"results/{BUDGET}/logs/train_seeds/{{experiment}}.{{model}}.log",
+    benchmark:
+        f"results/{BUDGET}/benchmarks/train_seeds/{{experiment}}.{{model}}.tsv"
+    wildcard_constraints:
+        experiment=any_of(
+            name for name, each in EXPERIMENTS.items() if each["seeds"] == TOGETHER
+        ),
+    priority: depth_first("train")
+    conda:
+        "../../envs/fernn.yaml"
+    threads: 1
+    resources:
+        **asked("train"),
+    params:
+        model=entry("{experiment}", "models", "{model}", "model"),
+        training=entry("{experiment}", "models", "{model}", "training"),
+        seeds=TOGETHER,
+        needs=needs_of_each,
+        shown=shown,
+        key=f"{BUDGET}/{{experiment}}/{{model}}/train",
+    shell:  # exec: signals reach the training at once, and it has time to save
+        "exec fernn train --train {input.train:q} --val {input.val:q} --atlas {input.atlas:q}"
+        " --model {params.model:q} --training {params.training:q} --best {input.best:q}"
+        " --seed {params.seeds} {params.needs:q} --key {params.key:q} --shown {params.shown:q}"
+        " --output {output.models:q} 2>> {log:q}"

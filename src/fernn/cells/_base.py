@@ -37,11 +37,15 @@ class Cell(nn.Module, ABC):
 
     Attributes:
         conv_u: the lifting convolution, from a frame to a slot.
+        members: models in one, see `fernn.models._stack`: each has as many of the
+            channels and meets no other.
 
     Raises:
         UserError: no flow, an even kernel, a size below one, or a flow that this cell
             has an objection to.
     """
+
+    members: int = 1
 
     def __init__(
         self,

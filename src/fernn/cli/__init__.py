@@ -7,8 +7,9 @@ import importlib
 import os
 import pkgutil
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import ModuleType
 
 from fernn.cli._extras import missing
@@ -73,14 +74,23 @@ def _explained(error: Exception, command: str) -> tuple[str, int]:
     return (install, 2) if extra else ("", 0)
 
 
-def _lease(args: argparse.Namespace) -> AbstractContextManager:
-    """Hold the lease on the command's output; further devices work under the first."""
-    output = getattr(args, "output", None)
-    if isinstance(output, list):
-        output = output[0]
-    if output is None or os.environ.get("LOCAL_RANK", "0") != "0":
-        return nullcontext()
-    return hold(output, f"fernn {args.command}")
+@contextmanager
+def _lease(args: argparse.Namespace) -> Iterator[None]:
+    """Hold the leases on the command's outputs; further devices work under the first.
+
+    Those of one folder are made together, and one of them stands for all.
+    """
+    given = getattr(args, "output", None)
+    outputs = given if isinstance(given, list) else [given] if given else []
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        outputs = []
+    first: dict[Path, Path] = {}
+    for output in outputs:
+        first.setdefault(output.parent, output)
+    with ExitStack() as leases:
+        for output in first.values():
+            leases.enter_context(hold(output, f"fernn {args.command}"))
+        yield
 
 
 def _require_command(argv: Sequence[str]) -> None:

@@ -59,6 +59,9 @@ def _sizes(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
         yield Problem((*path, "long_horizon"), message)
     if budget.batch % budget.devices:
         yield Problem((*path, "devices"), _unequal(budget.batch, budget.devices))
+    if budget.train == "seeds" and budget.devices > 1:
+        message = f"seeds: {budget.devices} devices share the batch of one seed"
+        yield Problem((*path, "train"), message)
     for model in budget.costs:
         yield from unknown("model", model, config.models, (*path, "costs", model))
     for axis in budget.axes:

@@ -67,30 +67,34 @@ def remarks(config: Config) -> list[tuple[str, Problem]]:
     Returns:
         ``note`` or ``warning``, and what it is about.
     """
-    whole, found = config.budgets[config.budget], dict[tuple[str, ...], list[str]]()
+    whole, found = config.budgets[config.budget], dict[tuple, list[str]]()
     for name in whole.experiments:
         budget, experiment = sized(config, whole, name), config.experiments[name]
         if budget.match == "compute" and len(experiment.models) > 1:
             for remark in _remarks(config, budget, experiment):
                 found.setdefault(remark, []).append(name)
     return [
-        (level, Problem(("models", model, "cost"), f"{text} in {' and '.join(names)}"))
-        for (level, model, text), names in found.items()
+        (level, Problem(path, f"{text} in {' and '.join(names)}"))
+        for (level, path, text), names in found.items()
     ]
 
 
 def _remarks(
     config: Config, budget: Budget, experiment: Experiment
-) -> Iterator[tuple[str, str, str]]:
+) -> Iterator[tuple[str, tuple, str]]:
     written = _written(config, budget, experiment)
+    own = config.protocols[experiment.protocol].costs.keys() - budget.costs.keys()
     counted = _counted(config, budget, experiment)
     for model, cost in costs(config, budget, experiment).items():
+        path = ("models", model, "cost")
+        if model in own:
+            path = ("protocols", experiment.protocol, "costs", model)
         if model not in written:
-            yield "note", model, f"is not given, and counted as {cost:g}"
+            yield "note", path, f"is not given, and counted as {cost:g}"
         elif model in counted:
             far = _too_far(cost, counted[model] / _unit(written, counted))
             if far:
-                yield "warning", model, far
+                yield "warning", path, far
 
 
 def _too_far(cost: float, ratio: float) -> str:
@@ -105,9 +109,10 @@ def _too_far(cost: float, ratio: float) -> str:
 def _written(
     config: Config, budget: Budget, experiment: Experiment
 ) -> dict[str, float]:
-    """Of models, and of the budget, which knows at what size they are."""
+    """Of the budget, which knows their sizes, else of the protocol, else of models."""
     found = {name: config.models[name].cost for name in experiment.models}
-    found |= {name: budget.costs[name] for name in found.keys() & budget.costs.keys()}
+    found |= config.protocols[experiment.protocol].costs | budget.costs
+    found = {name: found[name] for name in experiment.models}
     return {name: cost for name, cost in found.items() if cost is not None}
 
 

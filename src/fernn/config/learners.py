@@ -60,7 +60,8 @@ def _given(
 ) -> dict[str, Any]:
     model = config.models[name]
     protocol = config.protocols[experiment.protocol]
-    decided = {"rollout": protocol.rollout, "initial": protocol.initial}
+    rollout = protocol.rollouts.get(name, protocol.rollout)
+    decided = {"rollout": rollout, "initial": protocol.initial}
     general = {**budget.model_dump(), **budget.options, **decided}
     wanted = options.names("models", model.kind)
     given = {key: value for key, value in general.items() if key in wanted}

@@ -14,6 +14,7 @@ from fernn.config import options
 from fernn.config.operations_recurrent import RECURRENT
 from fernn.config.step import FIRST, INNER, Step
 from fernn.flows.rotation import KERNELS
+from labrun.modules import named
 
 # Of the 3D-CNN's stages: width, stride in time, stride in space.
 STAGES = ((1, 2, 1), (2, 1, 2), (2, 1, 1), (4, 1, 2), (4, 1, 1))
@@ -80,7 +81,7 @@ def _recurrent(spec: dict[str, Any], step: Step) -> tuple[float, int, int]:
     if many > 1 and mixing == "lattice":
         axes = 2 if flow["kind"] == "translation" else 1
         heard = (2 * spec["mixing_radius"] + 1) ** axes
-    steps = step.observed - 1 + max(step.predicted - (not _fed(spec)), 0)
+    steps = step.observed - 1 + _ahead(spec, step.predicted)
     convolved = steps * many * heard
     moved = flow["kind"] != "rotation" and spec.get("shifts", "flow") == "flow"
     if moved and mixing == "none" and steps >= 1:
@@ -88,9 +89,28 @@ def _recurrent(spec: dict[str, Any], step: Step) -> tuple[float, int, int]:
     return INNER * convolved * area * (fibre * spec["hidden"]) ** 2, fibre, area
 
 
-def _fed(spec: dict[str, Any]) -> bool:
-    """Whether a roll-out is fed a frame, from its first step on."""
-    return spec.get("rollout") in ("repeat", "warped")
+def _ahead(spec: dict[str, Any], predicted: float) -> float:
+    """Steps of the cell for so many predicted frames."""
+    rollout = _rollout(spec)
+    if rollout["kind"] == "advect":
+        return 0
+    if rollout["kind"] in ("repeat", "warped"):
+        return predicted
+    every, steps = rollout.get("every", 1), max(predicted - 1, 0)
+    return steps // every if every > 1 else steps
+
+
+def _fed(spec: dict[str, Any], predicted: float) -> float:
+    """How many of these steps are fed a frame."""
+    rollout = _rollout(spec)
+    unfed = rollout["kind"] == "free" or rollout.get("by") == "recurrence"
+    return 0 if unfed else _ahead(spec, predicted)
+
+
+def _rollout(spec: dict[str, Any]) -> dict[str, Any]:
+    """The roll-out of a model with all its options; `free` of one that has none."""
+    package, given = "models/rollouts", named(spec.get("rollout") or "free")
+    return options.complete(package, given)
 
 
 def _own_kernel(flow: dict[str, Any]) -> int:
@@ -110,7 +130,7 @@ def _forecaster(spec: dict[str, Any], step: Step) -> float:
     pairs = itertools.pairwise(widths)
     decoder = INNER * area * sum(inputs * outputs for inputs, outputs in pairs)
     lifting = FIRST * area * wide
-    lifted = step.observed + _fed(spec) * step.predicted
+    lifted = step.observed + _fed(spec, step.predicted)
     return lifted * lifting + recurrent + step.predicted * decoder
 
 

@@ -40,6 +40,7 @@ def plan(config: Config) -> dict[str, Any]:
         "tuning_seed": TUNING_SEED,
         "trials": max(own.tuning.trials for own in sizes.values()),
         "devices": budget.devices,
+        "together": _together(budget),
         "quick": budget.quick,
         "experiments": experiments,
         "figures": figures,
@@ -54,6 +55,12 @@ def plan(config: Config) -> dict[str, Any]:
         },
         "missing": config.missing,
     }
+
+
+def _together(budget: Budget) -> list[int]:
+    """The seeds that one job trains, if it trains more than one."""
+    several = budget.train == "seeds" and len(budget.seeds) > 1
+    return budget.seeds if several else []
 
 
 def _experiment(

@@ -24,6 +24,7 @@ PACKAGES = {  # of the kinds that a key names
     "optimiser": "training/optimisers",
     "strategy": "training/strategies",
 }
+OF_MODELS = ("learning_rates", "rollouts", "costs")  # by the model that each is of
 LEARNT = ("schedule", "loss", "optimiser", "strategy")  # those that training is told
 OWN = ("loss", "optimiser", "strategy")  # those that a model may have for itself
 
@@ -34,9 +35,11 @@ def problems(config: Config) -> Iterator[Problem]:
         path = ("protocols", name)
         for key in PACKAGES:
             yield from kind_problems(key, getattr(protocol, key), (*path, key))
-        for model in protocol.learning_rates:
-            where = (*path, "learning_rates", model)
-            yield from unknown("model", model, config.models, where)
+        for key in OF_MODELS:
+            for model in getattr(protocol, key):
+                yield from unknown("model", model, config.models, (*path, key, model))
+        for model, spec in protocol.rollouts.items():
+            yield from kind_problems("rollout", spec, (*path, "rollouts", model))
     for name, model in config.models.items():
         for key in OWN:
             where = ("models", name, key)

@@ -149,6 +149,14 @@ class Protocol(Strict):
     learning_rates: dict[str, Amount] = Field(
         {}, description="of single models, in place of learning_rate"
     )
+    rollouts: dict[str, Kind] = Field(
+        {}, description="of single models, in place of rollout"
+    )
+    costs: dict[str, Amount] = Field(
+        {},
+        description="of a training step of single models with these roll-outs, in place"
+        " of the cost that a model has",
+    )
     schedule: Kind = Field(description="of fernn.training.schedules")
     loss: Kind = LOSS
     optimiser: Kind = OPTIMISER
@@ -250,6 +258,11 @@ class Budget(Sizes):
     evaluate: Literal["model", "experiment"] = Field(
         "model",
         description="what one job measures; experiment: where a model takes seconds",
+    )
+    train: Literal["seed", "seeds"] = Field(
+        "seed",
+        description="what one job trains; seeds: all of a model together, where models"
+        " are small (docs/speed.md)",
     )
     sizes: dict[Name, OwnSizes] = Field(  # pyright: ignore
         {}, description="of single experiments, in place of the budget's"

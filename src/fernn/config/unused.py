@@ -8,6 +8,7 @@ from fernn.config import options
 from fernn.config.budgets import FORECAST, task
 from fernn.config.options import unknown
 from fernn.config.problems import Problem
+from fernn.config.protocols import OF_MODELS
 from fernn.config.schema import Config
 
 TAKEN = ("decoder_layers", "digits", "hidden")  # sizes that are options of kinds
@@ -65,9 +66,10 @@ def _protocol(config: Config, name: str) -> Iterator[Problem]:
         return
     path, protocol = ("protocols", name), config.protocols[name]
     trained = {model for each in users for model in entries[each].models}
-    for model in protocol.learning_rates:
-        where = (*path, "learning_rates", model)
-        yield from unknown("model of its experiments", model, trained, where)
+    for own in OF_MODELS:
+        for model in getattr(protocol, own):
+            where = (*path, own, model)
+            yield from unknown("model of its experiments", model, trained, where)
     taken = set().union(*(takers(config, each) for each in users))
     given = {"rollout", "initial"} - taken
     if all(task(config, each) != FORECAST for each in users):

@@ -12,7 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
+HATCH: dict[str, Any] = {
+    "fill": False,
+    "hatch": "////",
+    "edgecolor": "0.7",
+    "linewidth": 0,
+}
 HANDLE, LETTER = 0.5, 0.055  # inches of a legend: a handle with its gaps, and a letter
 
 
@@ -22,7 +29,7 @@ def apart(cubes: Sequence[xr.Dataset]) -> list[xr.Dataset]:
     return [
         cube
         if titles.count(own) == 1
-        else cube.assign_attrs(title=f"{own}, {cube.attrs['axis']}")
+        else cube.assign_attrs(title=f"{own}, {cube.attrs['axis'].replace('_', ' ')}")
         for cube, own in zip(cubes, titles, strict=True)
     ]
 
@@ -99,6 +106,12 @@ def outline(axes: Axes, mask: np.ndarray, strokes: Sequence[tuple]) -> None:
         style: dict[str, Any] = {"color": color, "linewidth": width, "linestyle": line}
         edges = LineCollection(_border(mask), clip_on=False, capstyle=cap, **style)
         axes.add_collection(edges)
+
+
+def hatch(axes: Axes, mask: np.ndarray) -> None:
+    """Hatch the cells in `mask`, which lie as in `outline`."""
+    for row, column in np.argwhere(mask):
+        axes.add_patch(Rectangle((column, row), 1, 1, **HATCH))
 
 
 def _border(mask: np.ndarray) -> list[tuple]:

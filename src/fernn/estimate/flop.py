@@ -24,7 +24,7 @@ from fernn.training import tasks
 from labrun.modules import load
 
 CHANNELS = 1  # of a frame
-LONGEST = 3  # predicted frames that are counted one by one
+SHORTEST = 2  # predicted frames from which on all are alike
 
 
 @functools.cache
@@ -108,17 +108,20 @@ SHAPES = {
 def count(work: Work) -> Count:
     """Operations of all batches.
 
-    Models predict frame by frame, so those of a longer horizon follow from two shorter
-    ones. Small frames are decoded several by one call, which saves calls unseen here.
+    Models predict frame by frame, or several frames again and again, so those of a
+    longer horizon follow from two shorter ones. Small frames are decoded several by
+    one call, which saves calls unseen here.
     """
 
     def each(horizon: int) -> Count:
         return _of_batch(work.network, work.batch, work.context, horizon, work.trains)
 
     horizons = {work.horizon: 1}
-    if work.horizon > LONGEST:
-        more = work.horizon - LONGEST
-        horizons = {LONGEST: 1 + more, LONGEST - 1: -more}
+    period = _period(work.network)
+    more = max(work.horizon - SHORTEST, 0) // period - 1
+    if more > 0:
+        short = work.horizon - (1 + more) * period
+        horizons = {short + period: 1 + more, short: -more}
     weighted = [
         (times * work.batches, each(ahead)) for ahead, times in horizons.items()
     ]
@@ -126,6 +129,11 @@ def count(work: Work) -> Count:
         sum(times * found.flop for times, found in weighted),
         sum(times * found.calls for times, found in weighted),
     )
+
+
+def _period(network: Network) -> int:
+    """Predicted frames after which a model does the same again."""
+    return getattr(getattr(build(network), "rollout", None), "every", 1)
 
 
 @functools.cache

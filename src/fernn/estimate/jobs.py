@@ -60,23 +60,36 @@ def _of_model(plan: dict[str, Any], name: str, model: str) -> Iterator[Job]:
         training(network, entry[key], validation) for key in ("trial", "training")
     )
     data = tuple(("synthesize", name, split) for split in ("train", "val"))
-    ready = (*data, *_needed(name, entry, seeds[0]))  # trials have those of one seed
+    # Trials have those of one seed.
+    ready = (*data, *_needed(plan, name, entry, seeds[0]))
     tuned = [*MODES[plan["tuning_mode"]](plan, (name, model), ready, trial)]
     yield from tuned
     selected: tuple[Key, ...] = ()
     if tuned:  # without a trial the protocol is trained as it stands
         selected = (("select", name, model),)
         yield _plain(*selected, tuple(job.key for job in tuned))
+    by_key: dict[Key, list[int]] = {}
     for seed in seeds:
-        after = (*data, *_needed(name, entry, seed), *selected)
-        key = ("train", name, model, str(seed))
-        yield _learner(key, after, plan.get("devices", 1), works)
+        by_key.setdefault(_trainer(plan, name, model, seed), []).append(seed)
+    for key, own in by_key.items():
+        waits = [each for seed in own for each in _needed(plan, name, entry, seed)]
+        after = (*data, *dict.fromkeys(waits), *selected)
+        yield _learner(key, after, plan.get("devices", 1), times(works, len(own)))
 
 
-def _needed(name: str, entry: dict[str, Any], seed: int) -> tuple[Key, ...]:
+def _trainer(plan: dict[str, Any], name: str, model: str, seed: int) -> Key:
+    """The job that trains a model with a seed."""
+    if plan["experiments"][name]["seeds"] == plan.get("together"):
+        return ("train_seeds", name, model)
+    return ("train", name, model, str(seed))
+
+
+def _needed(
+    plan: dict[str, Any], name: str, entry: dict[str, Any], seed: int
+) -> tuple[Key, ...]:
     """The trainings of the models that a strategy names."""
     others = entry.get("needs", {}).values()
-    return tuple(("train", name, other, str(seed)) for other in others)
+    return tuple(_trainer(plan, name, other, seed) for other in others)
 
 
 def _workers(
@@ -113,7 +126,7 @@ MODES = {"batch": _rounds, "workers": _workers}
 def _learner(
     key: Key, after: tuple[Key, ...], devices: int, works: tuple[Work, ...]
 ) -> Job:
-    rule, experiment, model, _ = key
+    rule, experiment, model, *_ = key
     same = works[0].network, works[0].batch, devices
     about = works[0].network.without_rollout, *same[1:]
     alike = (
@@ -130,7 +143,7 @@ def _measuring(plan: dict[str, Any]) -> Iterator[Job]:
         parts = experiment["parts"].items()
         for part, models in parts:
             if axes := _axes(experiment, models):
-                yield _measurer((name, part), experiment, models, axes)
+                yield _measurer(plan, (name, part), models, axes)
         for axis, about in experiment["axes"].items():
             wanted = {*experiment["models"]}
             wanted |= {*experiment["baselines"]} if about["baselines"] else set()
@@ -147,16 +160,18 @@ def _axes(experiment: dict[str, Any], models: list[str]) -> dict[str, Any]:
 
 
 def _measurer(
-    place: Key, experiment: dict[str, Any], models: list[str], axes: dict[str, Any]
+    plan: dict[str, Any], place: Key, models: list[str], axes: dict[str, Any]
 ) -> Job:
     """All axes of some models; those of a baseline take next to nothing."""
     name, part = place
+    experiment = plan["experiments"][name]
     splits = dict.fromkeys(about["recipe"] for about in axes.values())
     after: list[Key] = [("synthesize", name, split) for split in splits]
     works: tuple[Work, ...] = ()
     for model in [model for model in models if model in experiment["models"]]:
         seeds = experiment["seeds"]
-        after += [("train", name, model, str(seed)) for seed in seeds]
+        trainers = [_trainer(plan, name, model, seed) for seed in seeds]
+        after += dict.fromkeys(trainers)
         entry = experiment["models"][model]
         network = _network(entry["model"], entry["frame_size"])
         for about in axes.values():

@@ -195,11 +195,17 @@ def _trained(path: Path, model: Any) -> dict[str, Any]:
     """What a search chose, and the forms that a model runs in."""
     spec = checkpoint.describe(path)["spec"]
     search, own = spec.get("search", {}), spec["model"]
-    rollout = named(own["rollout"])["kind"] if own.get("rollout") else None
+    rollout = _words(named(own["rollout"])) if own.get("rollout") else None
     cell = getattr(model, "cell", None)
     form = type(cell).__module__.rpartition(".")[2] if cell is not None else None
     chosen = {name: search.get(name, {}) for name in ("params", "edges")}
     return {"rollout": rollout, "form": form, "search": chosen}
+
+
+def _words(spec: dict[str, Any]) -> str:
+    """A kind and its options, as tables show them."""
+    given = [f"{name} {value}" for name, value in spec.items() if name != "kind"]
+    return f"{spec['kind']} ({', '.join(given)})" if given else spec["kind"]
 
 
 def _fitting(statistic: Any, subject: Subject, spec: dict[str, Any]) -> xr.Dataset:

@@ -6,7 +6,8 @@ seeds, bold lines their geometric mean, bands (from three seeds on) the 95 % t-i
 of the logarithm; the left panel is cut above 1000 times the largest clipped error.
 Right: median of the clipped error over sequences and seeds, which a few diverging
 roll-outs do not move. Frames are on a logarithmic axis where there are more than 20
-trained horizons of them. On a torus of S pixels digits of whole velocities repeat
+trained horizons of them, and errors there are means over frames within 10 % of each
+other. On a torus of S pixels digits of whole velocities repeat
 themselves every S frames: there every copy of the last frame is exact again, moved or
 not. Vertical lines: the trained horizon, and the longest roll-out of the training. Grey
 lines: baselines, which are not trained. A baseline whose error is exactly 0 is named in
@@ -38,6 +39,7 @@ from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"length": {"statistic": "squared_error", "draw": "sampled", "longer": True}}
 LONG = 20  # trained horizons; of more frames than these the axis is logarithmic
+BINS = 24  # a factor ten of a logarithmic axis, on each of which frames are averaged
 CUT = 1000.0  # times the upper end of the panel of clipped errors
 ENOUGH = 3  # seeds for an interval: with two, t = 12.7 and the band is the panel
 
@@ -56,10 +58,11 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     for row, cube in zip(grid, cubes, strict=True):
         row[2].sharey(row[1])
         _label(row, cube)
+        shown = _averaged(cube) if _is_long(cube) else cube
         for axes, measure in zip(row, (raw, clipped), strict=False):
-            _means(axes, cube, measure, looks)
+            _means(axes, shown, measure, looks)
         for name in aggregate.models(cube):
-            middle = aggregate.median(clipped(cube, name), ["sample", "seed"])
+            middle = aggregate.median(clipped(shown, name), ["sample", "seed"])
             _line(row[2], middle, looks[name])
         if _is_long(cube):
             _in_powers(row)
@@ -72,6 +75,17 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
 
 def _is_long(cube: xr.Dataset) -> bool:
     return int(cube["frame"].max()) > LONG * int(cube.attrs["horizon"])
+
+
+def _averaged(cube: xr.Dataset) -> xr.Dataset:
+    """Errors as means over frames that are near each other on a logarithmic axis."""
+    frames = cube["frame"].values
+    place = np.floor(BINS * np.log10(frames))
+    bins = xr.DataArray(place, coords={"frame": frames}, dims="frame", name="bin")
+    errors = cube[["squared_error", "clamped_squared_error"]].map(aggregate.worst)
+    middles = [frames[place == each].mean() for each in np.unique(place)]
+    means = errors.groupby(bins).mean().rename(bin="frame")
+    return means.assign_coords(frame=middles).assign_attrs(cube.attrs)
 
 
 def _in_powers(row: Sequence[Axes]) -> None:
@@ -147,11 +161,13 @@ def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
     row[2].tick_params(labelleft=False)
     horizon, longest = int(cube.attrs["horizon"]), int(cube.attrs["long_horizon"])
     last = int(cube["frame"].max())
+    shares = np.array([horizon, longest]) / last
+    shares = 1 + np.log(shares) / np.log(last) if _is_long(cube) else shares
+    near = shares[1] - shares[0] < 1 / 5  # the notes would overlap
     for axes in row:
         axes.set(xlabel="predicted frame", xlim=(0, last + 1))
         parts.mark(axes, horizon, "trained\nhorizon")
         if horizon < longest <= last:
-            near = longest - horizon < last / 5  # the notes would overlap
             parts.mark(axes, longest, "longest\nin training", 0.86 if near else 0.99)
 
 

@@ -7,8 +7,8 @@ White outline: the velocities of the training data. Dashed outline: V, the veloc
 that the model keeps a state for. The error is the mean squared error over sequences,
 the frames of the trained horizon, and seeds, in thousandths; ∞ where a seed diverged. A
 model generalises to velocities that it never saw where cells between the two outlines
-are as light as those inside the white one. Grey outline: velocities at which a control,
-a copy of the last frame that is not told the velocity, forecasts as well as the model.
+are as light as those inside the white one. Hatched: velocities at which a control, a
+copy of the last frame that is not told the velocity, forecasts as well as the model.
 Below a map: means over the velocities
 *seen* in training, those *unseen* but in V, and those *outside* both, and in brackets
 the same of predictions clipped to [0, 1]. Marks beside the colour bar are the errors of
@@ -31,6 +31,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from fernn.drawing import parts
@@ -57,7 +58,6 @@ FACES = ("black", "white", "0.6")  # of marks
 LEGIBLE = 7  # cells a side up to which the values are printed
 TRAINED = (("black", 2.8, "solid"), ("white", 1.6, "solid"))  # cased in black
 MODEL = (("#D41159", 1.3, (0, (3, 1.5))),)
-BEATEN = (("0.4", 0.8, "solid"),)
 
 
 @theme
@@ -82,7 +82,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
                 continue
             _heat_map(axes, grid.sel(model=name), norm)
             _outlines(axes, grid, cube, shown[name]["velocities"])
-            parts.outline(axes, _beaten(cube, grid, name), BEATEN)
+            parts.hatch(axes, _beaten(cube, grid, name))
             axes.set_xlabel(_summary(cube, name, shown[name]), size=6)
         heading = textwrap.fill(parts.title(cube), 32)
         alike = "\nall digits alike" if velocities.shared(cube) else ""
@@ -212,7 +212,6 @@ def _colorbar(figure: Figure, panels, norm: LogNorm, levels: Sequence[float]) ->
 
 def _legend(figure: Figure, baselines: Sequence[str], beaten: bool) -> None:
     styles = {"velocities in training": TRAINED, "velocities V of the model": MODEL}
-    styles |= {"a copy is as good": BEATEN} if beaten else {}
     handles, labels = [], [*styles]
     for strokes in styles.values():
         lines = [
@@ -220,6 +219,9 @@ def _legend(figure: Figure, baselines: Sequence[str], beaten: bool) -> None:
             for color, width, line in strokes
         ]
         handles.append(tuple(lines))
+    if beaten:
+        handles.append(Patch(**parts.HATCH))
+        labels.append("a copy is as good")
     for label, face in zip(baselines, itertools.cycle(FACES), strict=False):
         handles.append(Line2D([], [], markerfacecolor=face, **MARK))
         labels.append(label)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from fernn.cells import check_video
 from fernn.flows import Size
+from fernn.flows._base import frame_of
 from fernn.models._options import Boundary, check_horizon, padding_mode
 from fernn.velocities import whole
 from labrun.errors import UserError
@@ -139,12 +140,6 @@ def decoder(
     return nn.Sequential(*made, convolution(hidden, outputs, kernel, boundary, bias))
 
 
-def sides(size: Size) -> tuple[int, int]:
-    """Height and width of a frame, pixels."""
-    height, width = (size, size) if isinstance(size, int) else size
-    return height, width
-
-
 def check_patch(patch: int, size: Size) -> int:
     """The side of a patch that divides frames.
 
@@ -152,7 +147,7 @@ def check_patch(patch: int, size: Size) -> int:
         UserError: it does not.
     """
     whole(patch, "patch must be positive", least=1)
-    height, width = sides(size)
+    height, width = frame_of(size)
     if height % patch or width % patch:
         raise UserError(
             f"patches of {patch} pixels do not divide frames of {height}×{width}"

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from torch import nn
 
 from fernn.flows import Size
+from fernn.flows._base import frame_of
 from fernn.models._options import Boundary
-from fernn.models._recurrent import CHANNELS, sides
+from fernn.models._recurrent import CHANNELS
 from labrun.errors import UserError
 
 GROUPS, SLOPE = 16, 0.2
@@ -65,7 +66,7 @@ def check(hidden: int, size: Size) -> None:
         raise UserError(
             f"image 'strided' needs a multiple of {2 * GROUPS} as hidden, got {hidden}"
         )
-    height, width = sides(size)
+    height, width = frame_of(size)
     if height % SHRINK or width % SHRINK:
         raise UserError(
             f"image 'strided' needs sides that {SHRINK} divides, got {height}×{width}"

@@ -46,6 +46,8 @@ class Bag(nn.Module):
         UserError: an unknown `of`, or a number that is not positive.
     """
 
+    STACKED = ("channels",)
+
     def __init__(
         self,
         of: Of = "frames",
@@ -58,7 +60,7 @@ class Bag(nn.Module):
         require_known("of", of, get_args(Of))
         for name, value in (("filters", filters), ("patch", patch), ("stride", stride)):
             whole(value, f"{name} must be positive", least=1)
-        self.of, self.patch = of, patch
+        self.of, self.patch, self.channels = of, patch, CHANNELS
         self.filters = nn.Conv2d(CHANNELS, filters, patch, stride=stride)
         self.read = nn.Sequential(
             nn.BatchNorm1d(filters),
@@ -68,7 +70,7 @@ class Bag(nn.Module):
         )
 
     def forward(
-        self, video: Float[Tensor, "batch time 1 height width"]
+        self, video: Float[Tensor, "batch time channel height width"]
     ) -> Float[Tensor, "batch classes"]:
         """The logits of each class.
 
@@ -76,11 +78,11 @@ class Bag(nn.Module):
             UserError: the video has other axes or colours, another type or device than
                 the weights, or one frame and no difference.
         """
-        check_video(video, CHANNELS, self.filters.weight)
+        check_video(video, self.channels, self.filters.weight)
         return self.read(self.content(video))
 
     def content(
-        self, video: Float[Tensor, "batch time 1 height width"]
+        self, video: Float[Tensor, "batch time channel height width"]
     ) -> Float[Tensor, "batch filters"]:
         """The mean answer of each filter over all patches."""
         if self.of == "differences":

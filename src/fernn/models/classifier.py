@@ -56,6 +56,8 @@ class Classifier(nn.Module):
             that is not the cell's, or no frame is averaged.
     """
 
+    STACKED = ()
+
     def __init__(
         self,
         cell: Cell,

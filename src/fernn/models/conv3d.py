@@ -19,6 +19,8 @@ CHANNELS = 1  # of a frame
 class _Stage(nn.Module):
     """Convolution over 3×3×3, batch normalisation, ReLU."""
 
+    STACKED = ()
+
     def __init__(
         self, inner: int, outer: int, stride: tuple[int, int, int], circular: bool
     ):
@@ -59,10 +61,13 @@ class Conv3d(nn.Module):
         UserError: an unknown boundary, or a width that is not positive.
     """
 
+    STACKED = ("channels",)
+
     def __init__(self, width: int = 16, classes: int = 6, boundary: Boundary = "zero"):
         super().__init__()
         width = whole(width, "width must be positive", least=1)
         circular = padding_mode(boundary) == "circular"
+        self.channels = CHANNELS
         stages, inner = [], CHANNELS
         for factor, time, space in STAGES:
             outer = width * factor
@@ -72,7 +77,7 @@ class Conv3d(nn.Module):
         self.linear = nn.Linear(inner, classes)
 
     def forward(
-        self, video: Float[Tensor, "batch time 1 height width"]
+        self, video: Float[Tensor, "batch time channel height width"]
     ) -> Float[Tensor, "batch classes"]:
         """The logits of each class.
 
@@ -80,7 +85,7 @@ class Conv3d(nn.Module):
             UserError: the video has other axes or colours, or another type or device
                 than the weights.
         """
-        check_video(video, CHANNELS, self.linear.weight)
+        check_video(video, self.channels, self.linear.weight)
         return self.linear(self.stages(video.transpose(1, 2)).mean((2, 3, 4)))
 
 

@@ -52,6 +52,8 @@ class Forecaster(nn.Module):
             number of layers or channels that is none.
     """
 
+    STACKED = ()
+
     def __init__(
         self,
         cell: Cell,

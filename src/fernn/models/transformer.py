@@ -28,8 +28,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fernn.flows import Size
+from fernn.flows._base import frame_of
 from fernn.models._factorised import Block
-from fernn.models._recurrent import CHANNELS, Frame, Recurrent, check_patch, sides
+from fernn.models._recurrent import CHANNELS, Frame, Recurrent, check_patch
 from fernn.velocities import whole
 from labrun.errors import require_known
 
@@ -80,7 +81,7 @@ class Transformer(Recurrent):
         for name, value in given.items():
             whole(value, f"{name} must be positive", least=1)
         self.patch, pixels = check_patch(patch, size), CHANNELS * patch**2
-        height, width = sides(size)
+        height, width = frame_of(size)
         places = height * width // patch**2
         self.embed = nn.Linear(pixels, hidden)
         self.position = None

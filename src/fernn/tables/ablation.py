@@ -1,4 +1,4 @@
-"""What roll-out, initial kernel and longer training horizons bring to each model.
+"""What a roll-out and longer training horizons bring to each model.
 
 Each row is a model trained in one way, of experiments that differ in nothing else.
 *extended*: whether horizons are longer in the second half of training. Errors are mean

@@ -46,13 +46,30 @@ class Objective:
         Raises:
             UserError: it is not one number.
         """
+        task, seen, target = self.batch(place, step)
+        output = self.strategy.call(network, seen, target)
+        penalty = self.strategy.penalty(network, seen, output, target)
+        return self.value(task, output, target, penalty)
+
+    def batch(self, place: tuple[int, int], step: int) -> tuple[Any, Any, torch.Tensor]:
+        """The task of a step, what a network is called with, and the target.
+
+        Args are those of `loss`.
+        """
         settings, strategy = self.settings, self.strategy
         split, task = strategy.source(step, self.split, tasks.of(self.split))
         ahead = strategy.frames_ahead(step, settings)
         epoch = step // settings.steps_per_epoch
-        seen, target = task.batch(split, *place, settings.context, ahead, epoch)
-        output = strategy.call(network, seen, target)
-        penalty = strategy.penalty(network, seen, output, target)
+        return task, *task.batch(split, *place, settings.context, ahead, epoch)
+
+    def value(
+        self,
+        task: Any,
+        output: torch.Tensor,
+        target: torch.Tensor,
+        penalty: torch.Tensor | float = 0.0,
+    ) -> torch.Tensor:
+        """The loss of what a network answers; raises as `loss`."""
         value = self._loss_of(task)(output, target) + penalty
         if value.ndim:
             raise UserError(

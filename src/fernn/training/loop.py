@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable
@@ -75,10 +74,9 @@ def train(
     """
     tasks.measures(validation_split, settings.select_by)  # or refused at once
     train_split, validation_split = Ahead(train_split), Ahead(validation_split)
-    run = _Run.begin(model, train_split, settings, states, strategy, devices)
+    run = Run.begin(model, train_split, settings, states, strategy, devices)
     at = run.at
-    for record, spent in zip(at["records"], at["seconds"], strict=True):
-        on_epoch({**record, "processor_seconds": spent})
+    run.tell_epochs(on_epoch)
     before = at["spent"] - time.process_time()
     with stop_requests(seconds) as stopping:
         while at["step"] < settings.steps:
@@ -91,18 +89,16 @@ def train(
             if ended:
                 at["seconds"].append(at["spent"])
             if states and (ended or stop) and run.fabric.is_global_zero:
-                held = {name: part.state_dict() for name, part in run.parts.items()}
-                states.save(at, held, finished=at["step"] == settings.steps)
+                run.save(states, finished=at["step"] == settings.steps)
             if ended:
-                last = at["records"][-1]
-                on_epoch({**last, "processor_seconds": at["spent"]})
+                run.tell_epochs(on_epoch, last=1)
             if stop and at["step"] < settings.steps:
                 raise Interrupted(stopping.reason or "another device", at["step"])
     return at["records"], at["best"]
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """A training run on its device.
 
     Attributes:
@@ -134,7 +130,7 @@ class _Run:
         states: RollingStates | None,
         strategy: Strategy | None,
         devices: int,
-    ) -> _Run:
+    ) -> Run:
         """From the newest saved state, or the beginning; see `train`."""
         fabric = make_fabric(devices, settings.precision)
         strategy = strategy or strategies.build(model, settings)
@@ -147,8 +143,32 @@ class _Run:
         at |= {"spent": 0.0, "seconds": []}
         at["piece"] = settings.batch // fabric.world_size
         run = cls(fabric, model, network, optimiser, stepper, objective, at)
-        _restore(fabric, states, at, run.parts)
+        saved = states.load() if states and fabric.is_global_zero else None
+        if fabric.world_size > 1:
+            saved = fabric.broadcast(saved)
+        if saved is not None:
+            run.go_on(*saved)
         return run
+
+    def go_on(self, at: dict[str, Any], held: dict[str, Any]) -> None:
+        """Be where a saved state was."""
+        parts = self.parts
+        self.at.clear()
+        unmeasured = {"spent": math.nan, "seconds": [math.nan] * len(at["records"])}
+        self.at.update({**unmeasured, **at})  # older states have no times
+        for name in parts.keys() & held.keys():  # older states have no strategy
+            parts[name].load_state_dict(held[name])
+
+    def tell_epochs(self, on_epoch: Listener, last: int | None = None) -> None:
+        """Tell the records of all epochs, or of the last ones, with their times."""
+        told = [*zip(self.at["records"], self.at["seconds"], strict=True)]
+        for record, spent in told if last is None else told[-last:]:
+            on_epoch({**record, "processor_seconds": spent})
+
+    def save(self, states: RollingStates, finished: bool) -> None:
+        """Save the state; of weights that share memory with others their own alone."""
+        held = {name: part.state_dict() for name, part in self.parts.items()}
+        states.save(self.at, {**held, "model": _copied(held["model"])}, finished)
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -158,13 +178,28 @@ class _Run:
 
     def step(self) -> Record:
         """One step of the optimiser; returns what there is to tell of it."""
+        self.prepare()
+        loss = _gradient(self.fabric, self.network, self.objective, self.at)
+        return self.update(mean_over_devices(self.fabric, loss))
+
+    def prepare(self) -> None:
+        """What comes before the gradient of a step."""
         at, settings = self.at, self.objective.settings
-        strategy, fabric = self.objective.strategy, self.fabric
-        strategy.before_step(at, self.optimiser)
+        self.objective.strategy.before_step(at, self.optimiser)
         for group in self.optimiser.param_groups:
             group["lr"] = settings.rate(at["step"])
-        loss = _gradient(fabric, self.network, self.objective, at)
-        loss = mean_over_devices(fabric, loss)
+
+    def update(self, loss: float) -> Record:
+        """Move the weights by their gradient; returns what there is to tell of it.
+
+        Args:
+            loss: of the step.
+
+        Raises:
+            Diverged: the loss or the gradient is not finite.
+        """
+        at, settings = self.at, self.objective.settings
+        strategy, fabric = self.objective.strategy, self.fabric
         _require_finite("loss", loss, at, settings)
         limit = math.inf if settings.clip is None else settings.clip
         norm = fabric.clip_gradients(
@@ -186,26 +221,6 @@ class _Run:
             _end_epoch(self.fabric, self.model, split, settings, self.at)
         strategy.after_epoch(self.at)
         self.at["records"][-1] |= strategy.report()
-
-
-def _restore(
-    fabric: Fabric,
-    states: RollingStates | None,
-    run: dict[str, Any],
-    parts: dict[str, Any],
-) -> None:
-    """Go on from the newest saved state, if there is one."""
-    saved = states.load() if states and fabric.is_global_zero else None
-    if fabric.world_size > 1:
-        saved = fabric.broadcast(saved)
-    if saved is None:
-        return
-    at, held = saved
-    run.clear()
-    unmeasured = {"spent": math.nan, "seconds": [math.nan] * len(at["records"])}
-    run.update({**unmeasured, **at})  # older states have no times
-    for name in parts.keys() & held.keys():  # older states have no strategy
-        parts[name].load_state_dict(held[name])
 
 
 def _gradient(
@@ -256,7 +271,14 @@ def _end_epoch(
     run["records"].append(record)
     run["loss"] = 0.0
     if run["best"] is None or settings.decisive(record) < min(previous):
-        run["best"] = copy.deepcopy(model.state_dict())
+        run["best"] = _copied(model.state_dict())
+
+
+def _copied(weights: dict[str, Any]) -> dict[str, Any]:
+    """The same state dict in memory of its own."""
+    for name, value in weights.items():
+        weights[name] = value.clone()
+    return weights
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 Key = tuple[str, ...]
 STAGES = ("tune", "train", "evaluate")
+OTHERS = {"trial": "tune", "train_seeds": "train"}  # rules of these stages
 
 
 class Work(Protocol):
@@ -49,7 +50,7 @@ class Job:
     @property
     def stage(self) -> str:
         """``tune``, ``train``, ``evaluate`` or ``rest``."""
-        rule = "tune" if self.rule == "trial" else self.rule
+        rule = OTHERS.get(self.rule, self.rule)
         return rule if rule in STAGES else "rest"
 
     @property

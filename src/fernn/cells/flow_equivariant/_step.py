@@ -73,26 +73,30 @@ class DirectConvolution(Convolution):
     Attributes:
         shift_pad: table of `sources` with the velocities of V and the kernel's margin.
         unshift_pad: the same for the opposite velocities.
+        groups: of channels that do not meet, as of models that are trained together.
     """
 
     shift_pad: Table
     unshift_pad: Table
+    groups: int = 1
 
     def forward(self, state: ChannelsLast, weight: Tensor) -> ChannelsLast:
         """See `Convolution.forward`."""
-        return _convolve(_padded(state, self.shift_pad, weight), weight)
+        return _convolve(_padded(state, self.shift_pad, weight), weight, self.groups)
 
     def backward(self, gradient: ChannelsLast, weight: Tensor) -> ChannelsLast:
         """See `Convolution.backward`: the same with all turned round."""
-        turned = weight.flip(-2, -1).transpose(0, 1)
-        return _convolve(_padded(gradient, self.unshift_pad, weight), turned)
+        by_group = weight.flip(-2, -1).unflatten(0, (self.groups, -1))
+        turned = by_group.transpose(1, 2).flatten(0, 1)
+        padded = _padded(gradient, self.unshift_pad, weight)
+        return _convolve(padded, turned, self.groups)
 
     def weight_gradient(
         self, state: ChannelsLast, gradient: ChannelsLast, weight: Tensor
     ) -> Tensor:
         """See `Convolution.weight_gradient`."""
         padded = images(_padded(state, self.shift_pad, weight))
-        return kernel_gradient(images(gradient), padded, weight)
+        return kernel_gradient(images(gradient), padded, weight, self.groups)
 
 
 def _padded(
@@ -101,12 +105,14 @@ def _padded(
     return gather(state, table, state.shape[1], weight.shape[-1] // 2)
 
 
-def _convolve(padded: ChannelsLast, weight: Tensor) -> Tensor:
+def _convolve(padded: ChannelsLast, weight: Tensor, groups: int) -> Tensor:
     weight = weight.to(padded.dtype, memory_format=torch.channels_last)
-    return slots_of(F.conv2d(images(padded), weight), len(padded))
+    return slots_of(F.conv2d(images(padded), weight, groups=groups), len(padded))
 
 
-def kernel_gradient(gradient: Tensor, padded: Tensor, weight: Tensor) -> Tensor:
+def kernel_gradient(
+    gradient: Tensor, padded: Tensor, weight: Tensor, groups: int = 1
+) -> Tensor:
     """The gradient of the weight of a convolution without padding.
 
     In mixed precision state and gradient have half of the weight's digits, or only one.
@@ -114,7 +120,7 @@ def kernel_gradient(gradient: Tensor, padded: Tensor, weight: Tensor) -> Tensor:
     computed = torch.promote_types(gradient.dtype, padded.dtype)
     found = torch.ops.aten.convolution_backward(
         gradient.to(computed), padded.to(computed), weight.to(computed), None,
-        [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [False, True, False],
+        [1, 1], [0, 0], [1, 1], False, [0, 0], groups, [False, True, False],
     )[1]  # fmt: skip
     return found.to(weight.dtype)
 
@@ -188,7 +194,7 @@ class TorusConv2d(nn.Conv2d):
         self, input: Float[Tensor, "batch channel height width"]
     ) -> Float[Tensor, "batch hidden height width"]:
         """The convolution, channels last in memory."""
-        convolution = DirectConvolution(self.table, self.table)
+        convolution = DirectConvolution(self.table, self.table, self.groups)
         signal = channels_last(input[:, None])
         return channels_third(_Convolve.apply(signal, self.weight, convolution))[:, 0]
 

@@ -57,6 +57,7 @@ class FusedCell(FlowEquivariantCell):
     """
 
     orders = ("convolve_first",)
+    STACKED = ("hidden", "channels", "members")
     shift_pad: Tensor
     unshift_pad: Tensor
     shift: Tensor
@@ -132,7 +133,7 @@ class FusedCell(FlowEquivariantCell):
 
     def convolution(self, state: State) -> Convolution:
         """How the slots are convolved."""
-        return DirectConvolution(self.shift_pad, self.unshift_pad)
+        return DirectConvolution(self.shift_pad, self.unshift_pad, self.members)
 
     def move(self, state: State) -> State:
         """See `Cell.move`."""

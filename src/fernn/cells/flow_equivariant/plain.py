@@ -59,6 +59,7 @@ class FlowEquivariantCell(Cell):
     """
 
     orders: ClassVar[tuple[Order, ...]] = get_args(Order)
+    STACKED = ("hidden", "channels", "members")
 
     def __init__(
         self,

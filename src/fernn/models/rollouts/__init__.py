@@ -39,7 +39,7 @@ class Carry(NamedTuple):
     state: State
     time: int
     fed: Frame | None = None
-    kept: Float[Tensor, "batch 1 1 1 1"] | None = None
+    kept: Float[Tensor, "batch 1 members 1 1"] | None = None
     ahead: int = 0
 
 
@@ -49,9 +49,11 @@ class RollOut:
     Attributes:
         recurrent: a step needs what the one before computed, so that training keeps
             states, or computes them twice.
+        every: predicted frames after which it does the same again.
     """
 
     recurrent = True
+    every = 1
 
     def begin(
         self, state: State, video: Float[Tensor, "batch time channel height width"]

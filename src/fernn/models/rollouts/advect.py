@@ -17,6 +17,7 @@ from fernn.models.rollouts import Carry, Pooled, Unfed
 class Advect(Unfed):
     """Decode the last observed state, moved by each velocity's own flow."""
 
+    STACKED = ()
     recurrent = False
 
     def pool(self, model: Any, carry: Carry, count: int) -> tuple[Carry, list[Pooled]]:

@@ -68,7 +68,7 @@ def by_prediction(model: Any, carry: Carry) -> Carry:
 
 
 def by_recurrence(model: Any, carry: Carry) -> Carry:
-    """The moved state takes a step without input, and keeps the norm it had at first."""
+    """The moved state steps without input, and keeps the norm that it had at first."""
     kept = norm(carry.state) if carry.kept is None else carry.kept
     return coast(model, _before_newest(model, carry)._replace(kept=kept))
 

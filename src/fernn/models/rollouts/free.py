@@ -19,6 +19,8 @@ from fernn.models.rollouts import Carry, Pooled, State, Unfed
 class Free(Unfed):
     """Decode the moved state, feed nothing, and keep the state's joint norm."""
 
+    STACKED = ()
+
     def pool(self, model: Any, carry: Carry, count: int) -> tuple[Carry, list[Pooled]]:
         """The states of so many steps, moved and pooled."""
         pooled = []
@@ -31,20 +33,28 @@ class Free(Unfed):
 def coast(model: Any, carry: Carry) -> Carry:
     """The state one step on without input, of the same norm; at first as it is."""
     state, time, kept = carry.state, carry.time, carry.kept
+    members = model.cell.members
     if kept is None:
-        return Carry(state, time, kept=norm(state))
+        return Carry(state, time, kept=norm(state, members))
     state = model.cell(None, state)
-    state = (state * (kept / norm(state))).to(state.dtype)
-    return Carry(state, time + 1, kept=kept)
+    scale = kept / norm(state, members)
+    if members > 1:
+        scale = scale.repeat_interleave(state.shape[2] // members, 2)
+    return Carry((state * scale).to(state.dtype), time + 1, kept=kept)
 
 
-def norm(state: State) -> Float[Tensor, "batch 1 1 1 1"]:
+def norm(state: State, members: int = 1) -> Float[Tensor, "batch 1 {members} 1 1"]:
     """The Euclidean norm of each sample's state, away from zero.
 
     At least in single precision, whatever the state is in.
+
+    Args:
+        state: of the cell.
+        members: models in one, each with a norm of its own; see `Cell`.
     """
     exact = state.to(torch.promote_types(state.dtype, torch.float32))
-    squares = exact.square().sum(dim=(1, 2, 3, 4), keepdim=True)
+    of_member = exact.square().unflatten(2, (members, -1))
+    squares = of_member.sum(dim=(1, 3, 4, 5))[:, None, :, None, None]
     return squares.clamp_min(torch.finfo(exact.dtype).tiny).sqrt()
 
 

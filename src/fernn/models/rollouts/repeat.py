@@ -13,6 +13,8 @@ from fernn.models.rollouts import Carry, FeedLast, Frame, lift
 class Repeat(FeedLast):
     """Feed the last frame again, then each prediction, without its gradient."""
 
+    STACKED = ()
+
     def step(self, model: Any, carry: Carry) -> tuple[Carry, Frame]:
         """Advance by the fed frame."""
         time = carry.time + 1

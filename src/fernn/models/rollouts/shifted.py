@@ -15,6 +15,8 @@ from fernn.models.rollouts import Carry, Frame, RollOut, lift
 class Shifted(RollOut):
     """Decode the moved state, then feed the prediction."""
 
+    STACKED = ()
+
     def step(self, model: Any, carry: Carry) -> tuple[Carry, Frame]:
         """Take in the newest prediction, if there is one, and decode."""
         state, time = carry.state, carry.time

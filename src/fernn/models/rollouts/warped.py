@@ -13,6 +13,8 @@ from fernn.models.rollouts import Carry, FeedLast, Frame, lift
 class Warped(FeedLast):
     """Feed each velocity channel what its own flow makes of the previous frame."""
 
+    STACKED = ()
+
     def step(self, model: Any, carry: Carry) -> tuple[Carry, Frame]:
         """Advance by the moved frame."""
         time = carry.time + 1

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch.nn.functional as F
@@ -27,15 +26,15 @@ PACKAGE = "fernn.models.temporal"
 Signal = Float[Tensor, "sample time _ height width"]
 
 
-@dataclass(frozen=True)
 class Space:
     """Where a cell computes: on the frames that the slots of a flow see.
 
-    Attributes:
+    Args:
         flow: V and its action.
     """
 
-    flow: Flow
+    def __init__(self, flow: Flow):
+        self.flow = flow
 
     def convolution(self, inputs: int, outputs: int, bias: bool = True) -> nn.Conv2d:
         """A convolution that keeps height and width, of the side of the flow's own."""

@@ -19,7 +19,7 @@ from labrun.errors import require_known
 
 Form = Literal["auto", "loop", "tree"]
 Sequence = Num[Tensor, "time *step"]
-SMALL = 64  # numbers of a step on a processor up to which a tree can be faster
+SMALL = 256  # numbers of a step on a processor up to which a tree can be faster
 LONG = 64  # steps from which it is
 
 
@@ -52,8 +52,8 @@ def linear_scan(
 def chosen(b: Sequence) -> Form:
     """The faster form: on a processor a tree wins for long series of few numbers.
 
-    Of two threads or one, with the forward and the backward pass; docs/models.md has
-    the measurement. An accelerator waits for launches, of which a tree has fewer.
+    docs/models.md has the measurement. An accelerator, which was not measured, waits
+    for launches, of which a tree has fewer.
     """
     few, long = b[0].numel() <= SMALL, len(b) >= LONG
     return "tree" if b.device.type != "cpu" or (few and long) else "loop"

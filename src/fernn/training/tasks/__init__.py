@@ -4,6 +4,7 @@ A task is a module with
 
 * ``batch(split, first, count, context, ahead, epoch)``: what the network is called
   with, and the target;
+* ``of_each(output, targets)``: the outputs of models that compute as one;
 * ``LOSS``: the module of `fernn.training.losses` that training minimises by default;
 * ``errors(output, target)``: of each sample; their mean decides which epoch is kept;
 * ``ERROR``: the name of that error in the tracker;

@@ -6,6 +6,7 @@ share one accuracy.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch.nn.functional as F
@@ -22,6 +23,11 @@ def batch(
     """``(frames,)``, and the class of each sequence; `ahead` is 0."""
     video = split.video(first, count, context, epoch)
     return (video,), split.labels(first, count, epoch)
+
+
+def of_each(logits: Tensor, targets: Sequence[Tensor]) -> list[Tensor]:
+    """What each member of a stack says."""
+    return list(logits.chunk(len(targets), dim=1))
 
 
 def errors(logits: Tensor, labels: Tensor) -> Tensor:

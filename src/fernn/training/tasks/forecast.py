@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -17,6 +18,12 @@ def batch(
     """``(observed frames, ahead)``, and the frames to predict."""
     video = split.video(first, count, context + ahead, epoch)
     return (video[:, :context], ahead), video[:, context:]
+
+
+def of_each(output: Tensor, targets: Sequence[Tensor]) -> list[Tensor]:
+    """What each member of a stack predicts, of as many frames as its target has."""
+    parts = output.chunk(len(targets), dim=2)
+    return [p[:, : t.shape[1]] for p, t in zip(parts, targets, strict=True)]
 
 
 def errors(predicted: Tensor, truth: Tensor) -> Tensor:

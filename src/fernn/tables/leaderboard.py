@@ -1,0 +1,140 @@
+"""Models of a benchmark, the best first: as trained, in long roll-outs, at new speeds.
+
+Errors are mean squared errors of predictions clipped to [0, 1], over sequences and the
+frames of the trained horizon; ``k×`` stands for the last frames, as many, of a roll-out
+k times as long. *new velocities* are those that are not in the training data, of all
+models the same. Models are ranked by the geometric mean over seeds, beside its 95 %
+interval. *ratio* compares a model with the reference of its experiment, seeds in pairs:
+the geometric mean of the ratio of their errors, its 95 % interval, and the p-value of a
+sign-flip test, corrected by Holm's method for all comparisons of the table. Baselines
+are not trained and have no seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+import xarray as xr
+
+from fernn.evaluation import aggregate, significance
+from fernn.evaluation.errors import by_class, clipped, last_frames
+from fernn.tables import _fairness
+from fernn.tables.generalization import SHOWS
+
+__all__ = ["SHOWS", "tabulate"]
+ONLY_LISTED = True
+NOTE = (
+    "Clipped mean squared error, geometric mean over seeds; low, high: its 95 %"
+    " t-interval. 1x, 4x, 7x: the last frames, as many as the trained horizon, of"
+    " roll-outs of that many horizons; new velocities: those that are not in the"
+    " training data. ratio: over the error of the model in against, pairs of equal"
+    " seeds; p: of a ratio of 1, sign flips of the seeds' logarithms, corrected (Holm)"
+    " for all comparisons of this table; least p: the smallest that as many seeds can"
+    " give, uncorrected."
+)
+
+
+def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
+    """A row for each experiment, test and model, the best first.
+
+    Raises:
+        UserError: a cube of another statistic.
+    """
+    aggregate.require(cubes, SHOWS)
+    rows: dict[tuple[str, str, str], dict] = {}
+    effects: dict[tuple[str, str, str], significance.Effect | None] = {}
+    for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True):
+        for test, errors in _tests(cube).items():
+            for rank, name in enumerate(_ranked(errors), start=1):
+                row = {"experiment": called, "test": test, "rank": rank}
+                rows[called, test, name] = row | _row(cube, name, errors[name])
+            for name, effect in _against(cube, errors).items():
+                effects[called, test, name] = effect
+    for key, columns in significance.columns(effects, "ratio").items():
+        rows[key] |= {_renamed(name): value for name, value in columns.items()}
+    table = pd.DataFrame(rows.values())
+    table.attrs["notes"] = [NOTE, *_fairness.notes(cubes)]
+    return table
+
+
+def _tests(cube: xr.Dataset) -> dict[str, dict[str, xr.DataArray]]:
+    """Of each test that a cube is of, the error (seed) of each model."""
+    role = aggregate.role(cube, SHOWS)
+    found: dict[str, dict[str, xr.DataArray]] = {}
+    for name, about in aggregate.models(cube).items():
+        for test, error in _of_model(cube, role, name, about):
+            found.setdefault(test, {})[name] = error
+    return found
+
+
+def _of_model(
+    cube: xr.Dataset, role: str, name: str, about: dict
+) -> Iterator[tuple[str, xr.DataArray]]:
+    if role == "length":
+        for multiple, error in last_frames(cube, name):
+            yield f"{multiple}x", error.mean(("sample", "frame"))
+        return
+    error = clipped(aggregate.trained_frames(cube), name).mean("frame")
+    if role == "in_distribution":
+        yield "in distribution", error.mean("sample")
+        return
+    # As of a baseline, to which all velocities are unseen that are not in training.
+    error = error.transpose("seed", "sample")
+    classes = by_class(cube, error, about | {"role": "baseline"})
+    mean = error.isel(sample=0, drop=True).copy(data=classes["unseen"])
+    yield "new velocities", mean
+
+
+def _ranked(errors: dict[str, xr.DataArray]) -> list[str]:
+    """Names, the best first; what is not a number last."""
+
+    def place(name: str) -> float:
+        mean = float(aggregate.geometric_mean(errors[name]))
+        return math.inf if math.isnan(mean) else mean
+
+    return sorted(errors, key=place)
+
+
+def _row(cube: xr.Dataset, name: str, errors: xr.DataArray) -> dict:
+    about = aggregate.models(cube)[name]
+    trained = about["role"] != "baseline"
+    low, high = aggregate.geometric_interval(errors) if trained else (math.nan,) * 2
+    other = _reference(cube)
+    against = aggregate.models(cube)[other]["label"] if other else None
+    return {
+        "model": about["label"],
+        "parameters": about["parameters"],
+        "seeds": cube.sizes["seed"] if trained else math.nan,
+        "error": float(aggregate.geometric_mean(errors)),
+        "low": float(low),
+        "high": float(high),
+        "against": against if trained and name != other else None,
+        **dict.fromkeys(("ratio", "ratio_low", "ratio_high", "p", "least_p"), math.nan),
+    }
+
+
+def _renamed(column: str) -> str:
+    """The ends of a ratio's interval; those of an error's are in other columns."""
+    return f"ratio_{column}" if column in ("low", "high") else column
+
+
+def _against(
+    cube: xr.Dataset, errors: dict[str, xr.DataArray]
+) -> dict[str, significance.Effect | None]:
+    """Each trained model's error over the reference's."""
+    other = _reference(cube)
+    if other is None:
+        return {}
+    trained = aggregate.models(cube, baselines=False)
+    return {
+        name: significance.ratio(errors[name], errors[other])
+        for name in trained
+        if name != other
+    }
+
+
+def _reference(cube: xr.Dataset) -> str | None:
+    models = aggregate.models(cube, baselines=False)
+    return next((name for name in models if models[name]["reference"]), None)

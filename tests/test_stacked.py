@@ -1,0 +1,224 @@
+"""Models that are trained as one are those that are trained one by one."""
+
+import dataclasses
+import signal
+
+import pytest
+import torch
+
+from fernn import models
+from fernn.models import _stack
+from fernn.training import loop, stacked
+from fernn.training.settings import settings
+from labrun.errors import UserError
+from labrun.rolling_states import RollingStates
+from labrun.stopping import Interrupted
+
+SEEDS = (0, 1, 2)
+SPEC = {
+    "batch": 4,
+    "sequences": 8,
+    "epochs": 3,
+    "context": 3,
+    "horizon": 2,
+    "long_horizon": 5,
+    "extend_horizon": True,  # seeds draw other horizons
+    "schedule": "one_cycle",
+    "learning_rate": 0.01,
+    "clip": 0.01,  # nearly all gradients are longer, by other factors
+}
+MODEL = {
+    "kind": "forecaster",
+    "flow": {"kind": "translation", "max_speed": 1},
+    "hidden": 3,
+    "decoder_layers": 1,
+}
+
+
+def flow(speed):
+    return {"flow": {"kind": "translation", "max_speed": speed}}
+
+
+@pytest.fixture
+def member(sequences, tmp_path):
+    """One training in double precision; fresh weights, as in a new process."""
+
+    def make(seed, model, saves=True, **changes):
+        torch.manual_seed(seed)
+        built = models.build({**MODEL, **model}, size=7).double()
+        chosen = settings({**SPEC, **changes}, seed=seed)
+        splits = [
+            Double(sequences(split=name, pool=name, seed=seed))
+            for name in ("train", "val")
+        ]
+        identity = {"model": model, "settings": vars(chosen)}
+        states = RollingStates(tmp_path / str(seed), identity) if saves else None
+        return stacked.Member(built, *splits, chosen, states)
+
+    return make
+
+
+class Double:
+    """Sequences in double precision."""
+
+    def __init__(self, split):
+        self._split, self.recipe, self.size = split, split.recipe, split.size
+
+    def __len__(self):
+        return len(self._split)
+
+    def video(self, *place):
+        return self._split.video(*place).double()
+
+
+def alone(each):
+    return loop.train(
+        each.model, each.train_split, each.validation_split, each.settings
+    )
+
+
+def distance(one, other):
+    """The largest between the weights of two results, and between their losses."""
+    weights = max((one[1][k] - other[1][k]).abs().max().item() for k in one[1])
+    losses = [
+        abs(a[name] - b[name])
+        for a, b in zip(one[0], other[0], strict=True)
+        for name in ("train_loss", "validation_error")
+    ]
+    return max(weights, *losses)
+
+
+FORECASTERS = [
+    {**flow(0), "rollout": "free"},
+    {**flow(1), "rollout": "free", "execution": "plain"},
+    {**flow(2), "rollout": "repeat"},
+    {**flow(1), "rollout": "advect"},
+    {**flow(1), "rollout": "warped"},
+    {**flow(1), "rollout": "shifted", "pooling": "mean"},
+]
+
+
+@pytest.mark.parametrize("model", FORECASTERS)
+def test_members_are_trained_as_if_they_were_alone(member, model):
+    together = stacked.train([member(seed, model, saves=False) for seed in SEEDS])
+    apart = [alone(member(seed, model)) for seed in SEEDS]
+    for one, other in zip(together, apart, strict=True):
+        assert distance(one, other) < 1e-10
+    assert distance(together[0], apart[1]) > 1e-3
+
+
+CLASSIFIERS = [
+    {"kind": "classifier", **flow(1), "normalized": True, "last": 2, "hidden": 3},
+    {"kind": "conv3d", "hidden": 3, "boundary": "circular"},
+    {"kind": "bag", "filters": 5},
+]
+
+
+@pytest.mark.parametrize("spec", CLASSIFIERS, ids=lambda spec: spec["kind"])
+def test_every_layer_keeps_the_members_apart(spec):
+    """Logits, gradients and running statistics, of two members with other frames."""
+    alone = [_model(spec, seed) for seed in (0, 1)]
+    videos = torch.rand(2, 4, 3, 1, 7, 7).double()
+    weights = torch.rand(2, 4, 6).double()
+    stack = _stack.Stack(members := [_model(spec, seed) for seed in (0, 1)])
+    logits = stack.network(torch.cat([*videos], 2)).chunk(2, 1)
+    stack.backward((torch.stack(logits) * weights).sum((1, 2)))
+    for model, member, video, weight in zip(
+        alone, members, videos, weights, strict=True
+    ):
+        (model(video) * weight).sum().backward()
+        for name, parameter in model.named_parameters():
+            found = member.get_parameter(name).grad
+            torch.testing.assert_close(found, parameter.grad, rtol=1e-9, atol=1e-12)
+        for name, buffer in model.named_buffers():
+            torch.testing.assert_close(member.get_buffer(name), buffer)
+
+
+def _model(spec, seed):
+    torch.manual_seed(seed)
+    return models.build(spec, size=7).double()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {**MODEL, "flow": {"kind": "rotation", "orientations": 4, "max_speed": 1}},
+        {**MODEL, "mixing": "lattice"},
+        {**MODEL, "execution": "winograd"},
+    ],
+)
+def test_a_model_that_is_not_known_to_keep_members_apart_is_refused(spec):
+    spec = {"kind": "forecaster", "hidden": 2, **spec}
+    with pytest.raises(UserError, match="cannot be stacked"):
+        _stack.Stack([models.build(spec, size=8) for _ in SEEDS])
+
+
+def test_a_roll_out_that_is_not_known_is_refused(member):
+    model = member(0, {}).model
+    model.rollout = type("Other", (type(model.rollout),), {})()
+    assert _stack.objection(model) == "Other cannot be stacked"
+
+
+@pytest.fixture
+def undisturbed(member):
+    return stacked.train([member(seed, {}, saves=False) for seed in SEEDS])
+
+
+def same(found, wanted):
+    for one, other in zip(found, wanted, strict=True):
+        assert one[0] == other[0]
+        assert all(torch.equal(one[1][name], other[1][name]) for name in one[1])
+    return True
+
+
+def stop_at(step, member, **how):
+    def on_step(record):
+        if record["updates"] == step:
+            signal.raise_signal(signal.SIGUSR1)
+
+    each = [member(seed, {}, **how) for seed in SEEDS]
+    each[0] = dataclasses.replace(each[0], on_step=on_step)
+    with pytest.raises(Interrupted, match=f"after step {step}"):
+        stacked.train(each)
+
+
+def test_a_continued_stack_is_bit_equal(member, undisturbed):
+    for step in (1, 4, 5):
+        stop_at(step, member)
+    assert same(stacked.train([member(seed, {}) for seed in SEEDS]), undisturbed)
+    again = stacked.train([member(seed, {}) for seed in SEEDS])  # untrained
+    assert same(again, undisturbed)
+
+
+def test_killed_while_it_saves_all_go_back_to_the_state_that_all_have(
+    member, undisturbed, tmp_path
+):
+    stop_at(3, member)
+    for seed in SEEDS[1:]:
+        (tmp_path / f"{seed}/state-000000003.pt").unlink()
+    assert same(stacked.train([member(seed, {}) for seed in SEEDS]), undisturbed)
+
+
+def test_a_seed_more_trains_that_one_alone(member):
+    first = stacked.train([member(seed, {}) for seed in SEEDS[:2]])
+    steps = []
+    each = [member(seed, {}) for seed in SEEDS]
+    told = [dataclasses.replace(m, on_step=steps.append) for m in each[:2]]
+    found = stacked.train([*told, each[2]])
+    assert same(found[:2], first) and not steps
+    assert distance(found[2], alone(member(2, {}))) < 1e-10
+
+
+def test_the_seed_that_diverges_is_named(member):
+    each = [member(seed, {}) for seed in SEEDS]
+    with torch.no_grad():
+        next(each[1].model.parameters()).fill_(float("inf"))
+    with pytest.raises(loop.Diverged, match="seed 1: the loss is nan at step 1"):
+        stacked.train(each)
+
+
+def test_what_is_not_stacked_is_said(member):
+    each = member(0, {})
+    assert stacked.objection(each.model, each.settings) is None
+    smoothed = settings({**SPEC, "strategy": "smoothed"}, seed=0)
+    assert "strategy" in stacked.objection(each.model, smoothed)
