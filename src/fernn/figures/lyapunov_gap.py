@@ -48,18 +48,18 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         length = exponents.doubling(cube)
         for axes, (name, (title, label)) in zip(row, RATES.items(), strict=True):
             rate = getattr(exponents, name)(cube)
-            _dots(axes, cube, _shown(rate) if name == "gap" else rate, length, looks)
-            axes.set(xlabel=label, title=f"{title}, ρ = {rank(rate, length):.2f}")
+            if name == "gap":  # of rounding errors, the larger is not more
+                rate = rate.copy(data=np.maximum(rate.values, FLOOR))
+            _dots(axes, cube, rate, length, looks)
+            axes.set(
+                xlabel=label,
+                title=f"{title}, ρ = {rank(rate, length):.2f}".replace("-", "−"),
+            )
         _gaps(row[0])
         row[0].set_ylabel(f"frame of twice the error\n{parts.title(cube)}")
     note = f"dot: one seed of one model; {parts.seeds(cubes)}"
     parts.legend_of(figure, grid[:, 0], note)
     return figure
-
-
-def _shown(gap: xr.DataArray) -> xr.DataArray:
-    """A gap that a logarithmic axis can show; NaN stays."""
-    return gap.copy(data=np.maximum(gap.values, FLOOR))
 
 
 def _dots(

@@ -86,7 +86,7 @@ class SimVP(nn.Module):
 
     def __init__(
         self,
-        context: int,
+        context: int = 10,
         hidden: int = 64,
         width: int | None = None,
         blocks: int = 8,
@@ -176,7 +176,7 @@ class SimVP(nn.Module):
 
 def build(
     size: Size,
-    context: int,
+    context: int = 10,
     hidden: int = 64,
     width: int | None = None,
     blocks: int = 8,
