@@ -42,7 +42,7 @@ TOLD = """\
 6:12: protocols.exact.rollout: no rollout 'fre'; did you mean 'free'?
 6:26: protocols.exact.clip: must be a number, got 'loose'
 8:15: axes.velocity.grid_speed: 9 pixels/frame is too fast: on the 16 pixels of budget \
-'smoke' speeds above 7 repeat others
+'zoo' speeds above 7 repeat others
 9:13: axes.length.horizn: flowing_digits has no option 'horizn'; did you mean 'horizon'?
 11:27: experiments.translation.models.0: no model 'grn'; did you mean 'grnn'?
 11:32: experiments.translation.models.1: 'fernn_v1' flows by translatoin, the data by \

@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE, ENGINE = ROOT / "src/fernn", ROOT / "src/labrun"
 
 SUMMARIES = (
-    "evaluation.aggregate evaluation.errors evaluation.numbers evaluation.velocities"
+    "evaluation.aggregate evaluation.errors evaluation.exponents evaluation.numbers"
+    " evaluation.velocities"
 )
 ROOMS = "needs devices velocities"
 BELOW = {  # from the bottom up; a part of fernn: what it imports of those above it here

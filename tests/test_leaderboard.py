@@ -12,7 +12,7 @@ from fernn.tables import leaderboard
 
 @pytest.fixture
 def cube():
-    """Errors of three seeds: of V1 those of the G-RNN in another order, of V2 a tenth."""
+    """Of three seeds: of V1 those of the G-RNN in another order, of V2 a tenth."""
     cube = mock_cubes.in_distribution()
     error = cube["clamped_squared_error"]
     values = {"grnn": (0.1, 0.2, 0.4), "fernn_v1": (0.4, 0.1, 0.2)}

@@ -90,8 +90,9 @@ def renamed(config: dict, new: dict) -> dict:
         budget["experiments"] = names(budget["experiments"], "experiments")
         budget["sizes"] = keys(budget.get("sizes", {}), "experiments")
         for sizes in (budget, *budget["sizes"].values()):
-            if "axes" in sizes:
-                sizes["axes"] = keys(sizes["axes"], "axes")
+            for own, group in (("axes", "axes"), ("costs", "models")):
+                if own in sizes:
+                    sizes[own] = keys(sizes[own], group)
     for group in ("figures", "tables"):
         for item, cubes in config[group].items():
             pairs = [cube.split("/") for cube in cubes]
