@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fernn.data.flowing_digits import Sequences
     from fernn.flows import Flow
     from fernn.flows.translation import Translation, square
+    from fernn.models._recurrent import Recurrent
     from fernn.models.forecaster import Forecaster
     from fernn.models.persistence import Persistence
     from fernn.videos.recipes import open_sequences, synthesize
@@ -36,6 +37,7 @@ __all__ = [
     "Forecaster",
     "FusedCell",
     "Persistence",
+    "Recurrent",
     "Sequences",
     "Translation",
     "open_sequences",
@@ -49,6 +51,7 @@ _HOMES = {
     "Forecaster": "fernn.models.forecaster",
     "FusedCell": "fernn.cells",
     "Persistence": "fernn.models.persistence",
+    "Recurrent": "fernn.models._recurrent",
     "Sequences": "fernn.data.flowing_digits",
     "Translation": "fernn.flows.translation",
     "open_sequences": "fernn.videos.recipes",
