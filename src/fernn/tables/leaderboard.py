@@ -1,4 +1,4 @@
-"""Models of a benchmark, the best first: as trained, in long roll-outs, at new velocities.
+"""Models of a benchmark, the best first: as trained, long roll-outs, new velocities.
 
 Errors are mean squared errors of predictions clipped to [0, 1], over sequences and the
 frames of the trained horizon; ``k×`` stands for the last frames, as many, of a roll-out
