@@ -61,5 +61,6 @@ def test_a_width_is_not_both_matched_and_tuned():
     raw["protocols"]["exact"]["tuning"]["ranges"]["hidden"] = span
     raw["budgets"]["demo"]["tuning"]["ranges"] = ["hidden"]
     raw["budgets"]["demo"]["match"] = "parameters"
+    raw["budgets"] = {"demo": raw["budgets"]["demo"]}  # not those that are like it
     with pytest.raises(UserError, match=r"demo\.match: parameters: chooses hidden"):
         checked(raw, [SHIPPED])

@@ -75,7 +75,7 @@ rule train_seeds:
         "../../envs/fernn.yaml"
     threads: 1
     resources:
-        **asked("train"),
+        **asked("train_seeds"),
     params:
         model=entry("{experiment}", "models", "{model}", "model"),
         training=entry("{experiment}", "models", "{model}", "training"),
