@@ -155,6 +155,12 @@ def of_seeds(wildcards, model, name):
     return [f"{folder}/{seed}/{name}" for seed in seeds(wildcards)]
 
 
+def of_each_seed(name):
+    """The files of a name that the seeds of a model have in their folders."""
+    folder = f"results/{BUDGET}/runs/{{experiment}}/{{model}}"
+    return [f"{folder}/{seed}/{name}" for seed in TOGETHER or ["none"]]
+
+
 def checkpoints(wildcards, name="model.pt"):
     """Those of a part's models; none of a baseline."""
     models = trained(wildcards)

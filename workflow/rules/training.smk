@@ -45,12 +45,6 @@ rule train:
         " --devices {resources.gpu} --output {output.model:q} 2>> {log:q}"
 
 
-def of_each_seed(name):
-    """The files of a name that the seeds of a model have in their folders."""
-    folder = f"results/{BUDGET}/runs/{{experiment}}/{{model}}"
-    return [f"{folder}/{seed}/{name}" for seed in TOGETHER or ["none"]]
-
-
 rule train_seeds:
     input:
         train=f"results/{BUDGET}/data/{{experiment}}/train.nc",
