@@ -158,7 +158,7 @@ def of_seeds(wildcards, model, name):
 def of_each_seed(name):
     """The files of a name that the seeds of a model have in their folders."""
     folder = f"results/{BUDGET}/runs/{{experiment}}/{{model}}"
-    return [f"{folder}/{seed}/{name}" for seed in TOGETHER or ["none"]]
+    return [f"{folder}/{seed}/{name}" for seed in PLAN["together"] or ["none"]]
 
 
 def checkpoints(wildcards, name="model.pt"):
