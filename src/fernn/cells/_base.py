@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fernn.cells._checks import check_flow, check_lift
-from fernn.flows import Flow
+from fernn.flows import Flow, push_forward
 from fernn.velocities import whole
 from labrun.errors import UserError
 
@@ -126,9 +126,7 @@ class Cell(nn.Module, ABC):
 
     def move(self, state: State) -> State:
         r"""Every slot moved by one step of its own flow, :math:`\psi_1(\nu)\cdot`."""
-        pairs = zip(state.unbind(1), self.flow.velocities, strict=True)
-        moved = [self.flow.act_on_state(slot, nu) for slot, nu in pairs]
-        return torch.stack(moved, dim=1)
+        return push_forward(self.flow, state, 1)
 
     def moved(self, state: State, steps: int) -> State:
         r"""Every slot moved by so many steps, :math:`\psi_s(\nu)\cdot`; see `move`."""

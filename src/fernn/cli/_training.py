@@ -123,7 +123,7 @@ class Training:
         """Write the outputs, and tell the run what was best."""
         records, weights = result
         built, weights = self.strategy.kept(self.spec["model"], weights)
-        _write(self.output, records, {**self.spec, "model": built}, weights, self)
+        _write(self, records, {**self.spec, "model": built}, weights)
         least = min(self.settings.decisive(record) for record in records)
         best = best_of(self.settings, self.error, least)
         opened.spool.metrics(self.settings.steps, best)
@@ -190,9 +190,7 @@ def _diverged(key: str, reason: Exception) -> UserError:
     return UserError(f"{key}: {reason}; lower the learning_rate")
 
 
-def _write(
-    path: Path, records: list, spec: dict, weights: dict, about: Training
-) -> None:
+def _write(about: Training, records: list, spec: dict, weights: dict) -> None:
     columns = {name: [record[name] for record in records] for name in records[0]}
     epochs = np.array(columns.pop("epoch"))
     history = xr.Dataset(
@@ -200,7 +198,7 @@ def _write(
         coords={"epoch": epochs},
         attrs={"lineage": json.dumps(about.lineage)},
     )
-    write_dataset(history, path.with_name("history.nc"))
+    write_dataset(history, about.output.with_name("history.nc"))
     measured = all(map(isfinite, about.seconds))
     times = {"processor_seconds": about.seconds} if measured else {}
-    checkpoint.save(path, weights, spec, about.lineage, times)
+    checkpoint.save(about.output, weights, spec, about.lineage, times)

@@ -74,6 +74,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     norm = _norm(grids, looks, [*levels.values()])
     figure = Figure(figsize=(PAGE, 0.7 + 2.0 * len(cubes)))
     panels = figure.subplots(len(cubes), len(looks), squeeze=False)
+    hatched = False
     for row, cube, grid in zip(panels, cubes, grids, strict=True):
         shown = aggregate.models(cube, baselines=False)
         for axes, name in zip(row, looks, strict=True):
@@ -82,7 +83,9 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
                 continue
             _heat_map(axes, grid.sel(model=name), norm)
             _outlines(axes, grid, cube, shown[name]["velocities"])
-            parts.hatch(axes, _beaten(cube, grid, name))
+            beaten = _beaten(cube, grid, name)
+            parts.hatch(axes, beaten)
+            hatched |= bool(beaten.any())
             axes.set_xlabel(_summary(cube, name, shown[name]), size=6)
         heading = textwrap.fill(parts.title(cube), 32)
         alike = "\nall digits alike" if velocities.shared(cube) else ""
@@ -92,12 +95,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     for axes in panels[-1]:
         axes.set_xlabel(f"columns (pixel/frame)\n{axes.get_xlabel()}")
     _colorbar(figure, panels, norm, [*levels.values()])
-    beaten = any(
-        _beaten(cube, grid, name).any()
-        for cube, grid in zip(cubes, grids, strict=True)
-        for name in aggregate.models(cube, baselines=False)
-    )
-    _legend(figure, [*levels], beaten)
+    _legend(figure, [*levels], hatched)
     return figure
 
 

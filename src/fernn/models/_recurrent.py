@@ -11,7 +11,7 @@ predictions are fed, clamped to what a frame can be, and gradients go through th
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -126,6 +126,26 @@ def convolution(
     return nn.Conv2d(
         inputs, outputs, kernel, padding=kernel // 2, padding_mode=mode, bias=bias
     )
+
+
+def layers_of(
+    layer: Callable[..., nn.Module],
+    pixels: int,
+    hidden: int,
+    layers: int,
+    kernel: int,
+    boundary: Boundary,
+    bias: bool,
+) -> nn.ModuleList:
+    """Layers of a kind, the first of which sees the channels of a patch.
+
+    Raises:
+        UserError: no layer.
+    """
+    whole(layers, "layers must be positive", least=1)
+    inputs = [pixels, *(layers - 1) * [hidden]]
+    made = [layer(each, hidden, kernel, boundary, bias) for each in inputs]
+    return nn.ModuleList(made)
 
 
 def decoder(

@@ -67,7 +67,7 @@ class Stack:
         """Join the members' tensors of a name, and make them views of the whole."""
         path, _, own = name.rpartition(".")
         layers = [each.get_submodule(path) for each in self._members]
-        wide, parts = self.network.get_submodule(path), []
+        wide = self.network.get_submodule(path)
         tensors: list[Any] = [getattr(layer, own) for layer in layers]
         if tensors[0].ndim == 0:  # a count of batches, which all members share
             for layer in layers:

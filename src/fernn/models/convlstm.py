@@ -30,9 +30,9 @@ from fernn.models._recurrent import (
     check_patch,
     convolution,
     decoder,
+    layers_of,
     zeros_like,
 )
-from fernn.velocities import whole
 
 State = list[tuple[Tensor, Tensor]]  # (h, c) of each layer
 
@@ -61,6 +61,15 @@ class Layer(nn.Module):
         i, f, o, g = self.gates(torch.cat([signal, h], dim=1)).chunk(4, dim=1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         return o.sigmoid() * c.tanh(), c
+
+
+def through(layers: nn.ModuleList, signal: Signal, state: State | None) -> State:
+    """``(h, c)`` of each layer after one more input of the first."""
+    after: State = []
+    for index, layer in enumerate(layers):
+        after.append(layer(signal, state[index] if state else None))
+        signal = after[-1][0]
+    return after
 
 
 class ConvLstm(Recurrent):
@@ -97,23 +106,15 @@ class ConvLstm(Recurrent):
         bias: bool = True,
     ):
         super().__init__()
-        whole(layers, "layers must be positive", least=1)
         self.patch, pixels = patch, CHANNELS * patch**2
-        inputs = [pixels, *(layers - 1) * [hidden]]
-        self.layers = nn.ModuleList(
-            Layer(each, hidden, kernel, boundary, bias) for each in inputs
-        )
+        self.layers = layers_of(Layer, pixels, hidden, layers, kernel, boundary, bias)
         self.decoder = decoder(
             hidden, decoder_layers, pixels, decoder_kernel, boundary, bias
         )
 
     def step(self, frame: Frame, state: State | None) -> State:
         """``(h, c)`` of each layer."""
-        signal, after = F.pixel_unshuffle(frame, self.patch), []
-        for index, layer in enumerate(self.layers):
-            after.append(layer(signal, state[index] if state else None))
-            signal = after[-1][0]
-        return after
+        return through(self.layers, F.pixel_unshuffle(frame, self.patch), state)
 
     def read(self, state: State) -> Frame:
         """The last layer's ``h``, decoded."""

@@ -44,7 +44,7 @@ from fernn.models._recurrent import (
     zeros_like,
 )
 from fernn.models._strided import BRANCHES, Around
-from fernn.models.convlstm import Layer
+from fernn.models.convlstm import Layer, through
 from labrun.errors import require_known
 
 Image = Literal["plain", "strided"]
@@ -136,11 +136,8 @@ class PhyDNet(Recurrent):
         seen = self.encode(frame)
         p = state.physical if state else zeros_like(seen, self.hidden)
         p = self.physical(self.into["physical"](seen), p)
-        signal, after = self.into["residual"](seen), []
-        for index, layer in enumerate(self.residual):
-            after.append(layer(signal, state.residual[index] if state else None))
-            signal = after[-1][0]
-        return State(p, after)
+        signal, before = self.into["residual"](seen), state.residual if state else None
+        return State(p, through(self.residual, signal, before))
 
     def read(self, state: State) -> Frame:
         """The sum of both branches, decoded."""

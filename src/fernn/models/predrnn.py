@@ -42,9 +42,9 @@ from fernn.models._recurrent import (
     check_patch,
     convolution,
     decoder,
+    layers_of,
     zeros_like,
 )
-from fernn.velocities import whole
 
 FORGET = 1.0  # added to forget gates
 
@@ -120,12 +120,8 @@ class PredRnn(Recurrent):
         bias: bool = True,
     ):
         super().__init__()
-        whole(layers, "layers must be positive", least=1)
         self.hidden, self.patch, pixels = hidden, patch, CHANNELS * patch**2
-        inputs = [pixels, *(layers - 1) * [hidden]]
-        self.layers = nn.ModuleList(
-            Layer(each, hidden, kernel, boundary, bias) for each in inputs
-        )
+        self.layers = layers_of(Layer, pixels, hidden, layers, kernel, boundary, bias)
         self.adapter = nn.Conv2d(hidden, hidden, 1, bias=False)
         self.decoder = decoder(
             hidden, decoder_layers, pixels, decoder_kernel, boundary, bias

@@ -22,11 +22,11 @@ from fernn.cells import check_video
 from fernn.flows import Size
 from fernn.flows._base import frame_of
 from fernn.models._options import Boundary, check_horizon, padding_mode
+from fernn.models._recurrent import CHANNELS
 from fernn.models._translator import Attention, Normalize, translator
 from fernn.velocities import whole
 from labrun.errors import UserError, require_known
 
-CHANNELS = 1  # of a frame
 Video = Float[Tensor, "batch time channel height width"]
 
 
@@ -125,6 +125,19 @@ class SimVP(nn.Module):
         )
         self.readout = nn.Conv2d(hidden, CHANNELS, 1)
 
+    def check_frame(self, rows: int, columns: int) -> None:
+        """Refuse frames that the encoder cannot make smaller.
+
+        Raises:
+            UserError: a side is no multiple of the total factor.
+        """
+        if rows % self.factor or columns % self.factor:
+            raise UserError(
+                f"SimVP makes frames {self.factor} times smaller, which"
+                f" {rows}×{columns} pixels cannot be: no multiple of {self.factor}; set"
+                " shrink: 1"
+            )
+
     def _block(self, video: Video) -> Video:
         """The frames that follow a block, as many."""
         frames = rearrange(video, "b t c h w -> (b t) c h w")
@@ -155,11 +168,7 @@ class SimVP(nn.Module):
             raise UserError(
                 f"this SimVP takes {self.context} frames, got {video.shape[1]}"
             )
-        if any(side % self.factor for side in video.shape[-2:]):
-            raise UserError(
-                f"frames of {video.shape[-2]}×{video.shape[-1]} pixels are no multiple"
-                f" of {self.factor}, by which SimVP makes them smaller; set shrink: 1"
-            )
+        self.check_frame(video.shape[-2], video.shape[-1])
         return itertools.islice(self._forecast(video), check_horizon(horizon))
 
     def _forecast(self, video: Tensor) -> Iterator[Tensor]:
@@ -199,10 +208,5 @@ def build(
         context, hidden, width, blocks, stages, shrink, attention, kernel, dilation,
         expansion, normalize, scale, boundary,
     )  # fmt: skip
-    rows, columns = frame_of(size)
-    if rows % model.factor or columns % model.factor:
-        raise UserError(
-            f"SimVP makes frames {model.factor} times smaller, which {rows}×{columns}"
-            " pixels are no multiple of; set shrink: 1"
-        )
+    model.check_frame(*frame_of(size))
     return model
