@@ -8,8 +8,10 @@ import pytest
 import torch
 import xarray as xr
 
+import mock_cubes
 from fernn.evaluation import exponents, lyapunov
 from fernn.evaluation.subject import Subject
+from fernn.figures import lyapunov_gap
 from fernn.flows.translation import Translation
 from fernn.models.rollouts import Carry
 from fernn.models.rollouts.free import coast
@@ -173,6 +175,28 @@ def test_exponents_by_hand():
 )
 def test_the_length_of_twice_the_error_by_hand(error, frame):
     assert exponents.doubling(cube(error=error)).item() == frame
+
+
+def test_a_dot_is_the_rate_and_the_length_of_a_seed():
+    """One whose error never doubles is above the line at the last frame."""
+    shown = mock_cubes.lyapunov()
+    shown["squared_error"].loc[{"model": "fernn_v2"}] = 1.0
+    end = int(shown["frame"][-1])
+    figure = lyapunov_gap.draw([shown])
+    for axes, rate in zip(
+        figure.axes, (exponents.gap, exponents.tangent, exponents.largest), strict=True
+    ):
+        rates, lengths = rate(shown), exponents.doubling(shown)
+        dots = {str(line.get_label()): line for line in axes.lines}
+        for name in ("grnn", "fernn_v2"):
+            line = dots[json.loads(shown.attrs["models"])[name]["label"]]
+            x = np.maximum(rates.sel(model=name), lyapunov_gap.FLOOR)
+            wanted = x if rate is exponents.gap else rates.sel(model=name)
+            np.testing.assert_allclose(line.get_xdata(), wanted)
+            if name == "grnn":
+                np.testing.assert_allclose(line.get_ydata(), lengths.sel(model=name))
+            else:
+                assert end < np.min(line.get_ydata()) <= axes.get_ylim()[1]
 
 
 def test_a_model_without_a_state_is_refused(sequences):

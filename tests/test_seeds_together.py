@@ -1,6 +1,8 @@
 """Several seeds in one command: the runs, files and jobs that each seed has alone."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ import torch
 from faults.commands import Commands
 from fernn import checkpoint
 from fernn.cli import main
+from labrun.lease import hold
 from labrun.spool import read_events
 
 SHORT = {"sequences": 8, "epochs": 2, "learning_rate": 0.01}
@@ -68,6 +71,18 @@ def test_models_that_cannot_be_stacked_are_trained_one_after_another(
     for seed, output in enumerate(together):
         single = alone(commands, tmp_path / "alone", seed, execution="winograd")
         assert output.read_bytes() == single.read_bytes()
+
+
+def test_every_seed_waits_for_who_makes_its_output(commands, tmp_path):
+    first, second = outputs(tmp_path)
+    command = [sys.executable, "-m", "fernn", *commands.seeds([first, second], **SHORT)]
+    with hold(second, "other"):
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        assert f"{second} is being made by" in process.stderr.readline()
+        process.terminate()
+        process.communicate()
+    assert not first.exists()
 
 
 def test_the_seed_that_diverged_is_named(commands, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import signal
+import time
 
 import pytest
 import torch
@@ -21,8 +22,8 @@ SPEC = {
     "epochs": 3,
     "context": 3,
     "horizon": 2,
-    "long_horizon": 5,
-    "extend_horizon": True,  # seeds draw other horizons
+    "long_horizon": 6,
+    "extend_horizon": True,  # seeds draw other horizons, see the first test
     "schedule": "one_cycle",
     "learning_rate": 0.01,
     "clip": 0.01,  # nearly all gradients are longer, by other factors
@@ -96,6 +97,25 @@ FORECASTERS = [
     {**flow(1), "rollout": "warped"},
     {**flow(1), "rollout": "shifted", "pooling": "mean"},
 ]
+
+
+def test_the_seeds_of_these_tests_draw_other_horizons():
+    chosen = [settings(SPEC, seed=seed) for seed in SEEDS]
+    drawn = {tuple(map(each.frames_ahead, range(each.steps))) for each in chosen}
+    assert len(drawn) > 1
+
+
+def test_a_member_has_its_share_of_the_processor_time(member):
+    told = {seed: [] for seed in SEEDS}
+    each = [
+        dataclasses.replace(member(seed, {}), on_epoch=told[seed].append)
+        for seed in SEEDS
+    ]
+    before = time.process_time()
+    stacked.train(each)
+    spent = time.process_time() - before
+    last = [records[-1]["processor_seconds"] for records in told.values()]
+    assert 0 < sum(last) <= spent and len({*last}) == 1
 
 
 @pytest.mark.parametrize("model", FORECASTERS)
