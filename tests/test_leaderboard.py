@@ -42,6 +42,18 @@ def test_models_are_ranked_by_geometric_means_and_compared_in_pairs(cube):
     assert table["seeds"].isna().tolist() == [True, False, True, False, False]
 
 
+def test_a_control_that_no_model_beats_is_named(cube):
+    """It is no oracle, and its error is less than those of all models."""
+    said = "No model has a smaller error than the best control: "
+    assert not any(said in note for note in leaderboard.tabulate([cube]).attrs["notes"])
+    at = {"model": list(cube["model"].values).index("copy_last")}
+    cube["clamped_squared_error"][at] = 0.005
+    (told,) = [n for n in leaderboard.tabulate([cube]).attrs["notes"] if said in n]
+    assert told.endswith(
+        "in distribution, error (FERNN-V2 0.0200, copy last frame 5.0e-3)."
+    )
+
+
 def test_new_velocities_are_the_same_for_every_model():
     """Trained at speed 1, on a grid to speed 2: 16 of 25 are new, in V or not."""
     cube = mock_cubes.velocity()

@@ -20,7 +20,7 @@ import xarray as xr
 
 from fernn.evaluation import aggregate, significance
 from fernn.evaluation.errors import by_class, clipped, last_frames
-from fernn.tables import _fairness
+from fernn.tables import _controls, _fairness
 from fernn.tables.generalization import SHOWS
 
 __all__ = ["SHOWS", "tabulate"]
@@ -44,18 +44,22 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     """
     aggregate.require(cubes, SHOWS)
     rows: dict[tuple[str, str, str], dict] = {}
+    told: list[_controls.Row] = []
     effects: dict[tuple[str, str, str], significance.Effect | None] = {}
     for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True):
         for test, errors in _tests(cube).items():
             for rank, name in enumerate(_ranked(errors), start=1):
                 row = {"experiment": called, "test": test, "rank": rank}
-                rows[called, test, name] = row | _row(cube, name, errors[name])
+                row |= _row(cube, name, errors[name])
+                rows[called, test, name] = row
+                told.append((f"{called}, {test}", aggregate.models(cube)[name], row))
             for name, effect in _against(cube, errors).items():
                 effects[called, test, name] = effect
     for key, columns in significance.columns(effects, "ratio").items():
         rows[key] |= {_renamed(name): value for name, value in columns.items()}
     table = pd.DataFrame(rows.values())
-    table.attrs["notes"] = [NOTE, *_fairness.notes(cubes)]
+    beaten = _controls.note(told, ["error"])
+    table.attrs["notes"] = [NOTE, *beaten, *_fairness.notes(cubes)]
     return table
 
 
