@@ -24,6 +24,7 @@ BELOW = {  # from the bottom up; a part of fernn: what it imports of those above
     **dict.fromkeys(ROOMS.split(), ""),
     "flows": ROOMS,
     "cells": f"{ROOMS} flows",
+    "testing": f"{ROOMS} flows",
     "models": f"{ROOMS} flows cells",
     "checkpoint": f"{ROOMS} models",
     "videos": ROOMS,
