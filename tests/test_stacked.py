@@ -138,6 +138,16 @@ def test_members_are_trained_as_if_they_were_alone(member, model):
     assert distance(together[0], apart[1]) > 1e-3
 
 
+def test_members_with_other_learning_rates_are_trained_as_if_they_were_alone(member):
+    """As the trials of a search: one seed, and the same data."""
+    rates = (0.001, 0.005, 0.01)
+    each = [member(0, {}, saves=False, learning_rate=rate) for rate in rates]
+    for rate, one in zip(rates, stacked.train(each), strict=True):
+        other = alone(member(0, {}, learning_rate=rate))
+        assert distance(one, other) < 1e-10
+        assert one[0][-1]["learning_rate"] == other[0][-1]["learning_rate"]
+
+
 CLASSIFIERS = [
     {"kind": "classifier", **flow(1), "normalized": True, "last": 2, "hidden": 3},
     {"kind": "conv3d", "hidden": 3, "boundary": "circular"},
