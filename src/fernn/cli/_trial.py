@@ -69,7 +69,7 @@ class Brief:
     key: str
     model: Any
     strategy: Any
-    splits: list[Any]
+    splits: tuple[Any, Any]
     settings: Settings
     states: Any
     about: dict[str, Any]
@@ -80,15 +80,16 @@ class Brief:
     ) -> Brief:
         """The trial of a slot; see `train_briefly`."""
         args = _run.tuned(args, params)
-        model, strategy, *splits, settings = _run.prepare(args, TUNING_SEED)
+        model, strategy, *data, settings = _run.prepare(args, TUNING_SEED)
         name = f"trial-{slot:02d}"
         place, folder = args.key.rpartition("/")[0], args.study / "trials" / name
         params = {**args.model, **settings.given()}
         states = runs.states_of(folder, params, lineage)
         about = {"params": params, "tags": args.shown, "lineage": lineage}
         about |= {"stage": args.command, "steps": settings.steps}
-        built = model, strategy, splits, settings
-        return cls(f"{place}/{name}", *built, states, about)
+        splits = data[0], data[1]
+        key = f"{place}/{name}"
+        return cls(key, model, strategy, splits, settings, states, about)
 
     @property
     def error(self) -> str:
