@@ -3,5 +3,7 @@
 A statistic is a module with ``measure(subject, spec) -> xr.Dataset`` for one trained
 model or baseline; the dimensions ``model`` and ``seed`` are added outside. Its
 constants ``DRAWS``, ``TASK`` and ``BASELINES = False`` limit what it is measured on;
-the mean of its variable ``HEADLINE`` is shown in the tracker.
+the mean of its variable ``HEADLINE`` is shown in the tracker. ``WORK`` and ``STORED``
+tell `fernn estimate` what it computes and how many numbers it returns, if those are not
+one forecast of every sequence and one number of every frame.
 """
