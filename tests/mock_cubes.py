@@ -86,6 +86,7 @@ MEASURED = {  # axis: its statistic and draw
     "footage": ("footage", "grid"),
     "image_quality": ("image_quality", "sampled"),
     "lyapunov": ("lyapunov", "sampled"),
+    "state_norm": ("state_norm", "sampled"),
 }
 
 
