@@ -26,3 +26,29 @@ def state_norm(**changes) -> xr.Dataset:
         | {"run": ["driven", "rollout"]},
         attrs=attrs("state_norm", **changes),
     )
+
+
+def fixed_points(**changes) -> xr.Dataset:
+    """Residuals that shrink in the co-moving frame alone, and few eigenvalues."""
+    time, rng = np.arange(1, 20), np.random.default_rng(8)
+    many = (len(TRAINED), len(SEEDS))
+    shape = (*many, 2, 2, 3, time.size)
+    residual = _levels(6) * np.exp(-time / 10) * rng.lognormal(0, 0.2, shape)
+    residual[:, :, 1] = 0.5
+    residual[:, :, :, 1, :, : CONTEXT - 1] = np.nan
+    dims = ("model", "seed")
+    return xr.Dataset(
+        {
+            "residual": ((*dims, "system", "run", "sample", "time"), residual),
+            "fixed_residual": ((*dims, "start"), np.full((*many, 2), 1e-6)),
+            "eigenvalue": (
+                (*dims, "part", "start", "number"),
+                rng.uniform(-1, 1.2, (*many, 2, 2, 5)),
+            ),
+            "kick": ((*dims, "channel"), rng.lognormal(0, 1, (*many, 4))),
+        },
+        coords={"model": TRAINED, "seed": list(SEEDS), "time": time}
+        | {"system": ["comoving", "lab"], "run": ["driven", "rollout"]}
+        | {"part": ["real", "imaginary"]},
+        attrs=attrs("fixed_points", **changes),
+    )

@@ -22,6 +22,7 @@ BUILDERS = {
     "image_quality": mock_cubes.image_quality,
     "lyapunov": mock_cubes.lyapunov,
     "state_norm": mock_analyses.state_norm,
+    "fixed_points": mock_analyses.fixed_points,
     "camera": mock_cubes.camera,
     "footage": mock_pictures.footage,
     "velocities": mock_cubes.velocities,

@@ -87,6 +87,7 @@ MEASURED = {  # axis: its statistic and draw
     "image_quality": ("image_quality", "sampled"),
     "lyapunov": ("lyapunov", "sampled"),
     "state_norm": ("state_norm", "sampled"),
+    "fixed_points": ("fixed_points", "sampled"),
 }
 
 

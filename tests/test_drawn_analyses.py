@@ -8,7 +8,7 @@ import xarray as xr
 
 import drawn
 from drawn import BLUE, MODELS, RED
-from fernn.figures import state_norm
+from fernn.figures import fixed_points, state_norm
 
 NETS = {"Red net": RED, "Blue net": BLUE}
 SEEDS = np.array([1.0, 1.0, 8.0])  # geometric mean 2
@@ -59,3 +59,51 @@ def test_numbers_of_the_norm_are_ratios_of_the_last_and_the_trained_frame():
     first, second, third, *_ = state_norm.numbers([norms()])
     assert first.mean == pytest.approx(36 / 16) and first.model == "Red net"
     assert second.mean == third.mean == pytest.approx(6 / 4)
+
+
+def points() -> xr.Dataset:
+    """Three frames, the first of which the roll-out has not; one eigenvalue a model."""
+    level = np.array(list(FACTORS.values()))
+    table = np.einsum("m,k,s,t->mkst", level, SEEDS, [1.0, 1.0], [4.0, 2.0, 1.0])
+    both = np.stack([np.stack([table, table / 8], 2), np.full((2, 3, 2, 2, 3), 9.0)], 2)
+    both[:, :, :, 1, :, 0] = np.nan
+    values = np.array([[1.2, 0.5], [0.99, 0.0]])  # real and imaginary part of a model
+    dims = ("model", "seed")
+    coords = {"model": ["m", "n"], "seed": [0, 1, 2], "time": [1, 2, 3]}
+    eigenvalue = np.broadcast_to(values[:, None, :, None, None], (2, 3, 2, 1, 1))
+    return xr.Dataset(
+        {
+            "residual": ((*dims, "system", "run", "sample", "time"), both),
+            "eigenvalue": ((*dims, "part", "start", "number"), eigenvalue),
+            "kick": ((*dims, "channel"), np.tile([3.0, 7.0], (2, 3, 1))),
+        },
+        coords
+        | {"system": ["comoving", "lab"], "run": ["driven", "rollout"]}
+        | {"part": ["real", "imaginary"]},
+        drawn.attrs("fixed_points", MODELS),
+    )
+
+
+def test_residuals_are_geometric_means_beside_those_of_the_lab():
+    figure = fixed_points.draw([points()])
+    driven, rollout, plane = figure.axes
+    assert drawn.colors(figure) == NETS
+    for net, color in NETS.items():
+        change = 2 * FACTORS[net] * np.array([4.0, 2.0, 1.0])
+        drawn.assert_points(drawn.bold(driven)[net], [1, 2, 3], change)
+        drawn.assert_points(drawn.bold(rollout)[net], [2, 3], change[1:] / 8)
+        (lab,) = drawn.thin(driven, color)
+        drawn.assert_points(lab, [1, 2, 3], [9, 9, 9])
+    (red,), (blue,) = (drawn.thin(plane, color) for color in NETS.values())
+    drawn.assert_points(red, [1.2] * 3, [0.5] * 3)
+    drawn.assert_points(blue, [0.99] * 3, [0] * 3)
+    (circle,) = plane.patches
+    assert circle.get_radius() == 1
+
+
+def test_numbers_count_eigenvalues_outside_and_near_1():
+    found = {(n.model, n.quantity): n.mean for n in fixed_points.numbers([points()])}
+    outside, near = "eigenvalues outside the unit circle", "eigenvalues near 1"
+    assert [found[net, outside] for net in NETS] == [1, 0]
+    assert [found[net, near] for net in NETS] == [0, 1]
+    assert found["Red net", "largest kick"] == 7

@@ -68,7 +68,7 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
     joined = torch.cat(parts, dim=1).double().cpu().numpy()  # run, sample, time, number
     recipe, velocities = sequences.recipe, model.cell.flow.velocities
     times = ("time", np.arange(1, length), {"units": "frame"})
-    coords = {**recipe.coords, "run": list(RUNS), "time": times}
+    coords: dict[str, Any] = {**recipe.coords, "run": list(RUNS), "time": times}
     table: dict[str, Any] = {
         name: (("run", "sample", "time"), joined[..., i], {"long_name": meaning})
         for i, (name, meaning) in enumerate(MEANINGS.items())

@@ -92,4 +92,4 @@ def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:
                 shown = values(cube, name, panel)
                 ratio = shown.isel(time=-1) / shown.sel(time=trained(cube))
                 words = f"{panel}, last frame by trained length"
-                yield over_seeds(cube, about["label"], words, ratio)
+                yield over_seeds(cube, about["label"], words, ratio.values)
