@@ -52,3 +52,18 @@ def fixed_points(**changes) -> xr.Dataset:
         | {"part": ["real", "imaginary"]},
         attrs=attrs("fixed_points", **changes),
     )
+
+
+def timescales(**changes) -> xr.Dataset:
+    """Autocorrelations that fall with the lag, of four channels."""
+    lag, rng = np.arange(20), np.random.default_rng(9)
+    tau = rng.lognormal(1, 0.3, (len(TRAINED), len(SEEDS), 4))
+    dims = ("model", "seed", "channel")
+    return xr.Dataset(
+        {
+            "autocorrelation": ((*dims, "lag"), np.exp(-lag / tau[..., None])),
+            "timescale": (dims, tau),
+        },
+        coords={"model": TRAINED, "seed": list(SEEDS), "lag": lag},
+        attrs=attrs("timescales", **changes),
+    )

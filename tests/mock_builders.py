@@ -23,6 +23,7 @@ BUILDERS = {
     "lyapunov": mock_cubes.lyapunov,
     "state_norm": mock_analyses.state_norm,
     "fixed_points": mock_analyses.fixed_points,
+    "timescales": mock_analyses.timescales,
     "camera": mock_cubes.camera,
     "footage": mock_pictures.footage,
     "velocities": mock_cubes.velocities,

@@ -88,6 +88,7 @@ MEASURED = {  # axis: its statistic and draw
     "lyapunov": ("lyapunov", "sampled"),
     "state_norm": ("state_norm", "sampled"),
     "fixed_points": ("fixed_points", "sampled"),
+    "timescales": ("timescales", "sampled"),
 }
 
 

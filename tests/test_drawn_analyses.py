@@ -8,7 +8,7 @@ import xarray as xr
 
 import drawn
 from drawn import BLUE, MODELS, RED
-from fernn.figures import fixed_points, state_norm
+from fernn.figures import fixed_points, state_norm, timescales
 
 NETS = {"Red net": RED, "Blue net": BLUE}
 SEEDS = np.array([1.0, 1.0, 8.0])  # geometric mean 2
@@ -107,3 +107,33 @@ def test_numbers_count_eigenvalues_outside_and_near_1():
     assert [found[net, outside] for net in NETS] == [1, 0]
     assert [found[net, near] for net in NETS] == [0, 1]
     assert found["Red net", "largest kick"] == 7
+
+
+def memories() -> xr.Dataset:
+    """Two channels of two lags; of the blue net one channel has no timescale."""
+    level = np.array([1.0, 0.5])
+    table = np.einsum("m,k,c,l->mkcl", level, [0.3, 0.6, 0.9], [1, 0], [1.0, 0.5])
+    times = np.array([[1.0, 2.0], [1.5, np.inf]])
+    dims = ("model", "seed", "channel")
+    return xr.Dataset(
+        {
+            "autocorrelation": ((*dims, "lag"), table),
+            "timescale": (dims, np.repeat(times[:, None], 3, axis=1)),
+        },
+        {"model": ["m", "n"], "seed": [0, 1, 2], "lag": [0, 1]},
+        drawn.attrs("timescales", MODELS),
+    )
+
+
+def test_correlations_are_means_and_shares_count_channels_without_a_timescale():
+    figure = timescales.draw([memories()])
+    left, right = figure.axes
+    assert drawn.colors(figure) == NETS
+    for level, (net, color) in zip([1, 0.5], NETS.items(), strict=True):
+        drawn.assert_points(drawn.bold(left)[net], [0, 1], [level * 0.3, level * 0.15])
+        (share,) = drawn.thin(right, color)
+        ended = [1, 1, 1, 2, 2, 2] if net == "Red net" else [1.5] * 3
+        shares = np.arange(len(ended) + 1) / 6
+        drawn.assert_points(share, [0, *ended], shares)
+    red, blue = timescales.numbers([memories()])
+    assert (red.mean, blue.mean) == (1.5, np.inf)

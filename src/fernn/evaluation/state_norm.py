@@ -68,7 +68,6 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
     joined = torch.cat(parts, dim=1).double().cpu().numpy()  # run, sample, time, number
     recipe, velocities = sequences.recipe, model.cell.flow.velocities
     times = ("time", np.arange(1, length), {"units": "frame"})
-    coords: dict[str, Any] = {**recipe.coords, "run": list(RUNS), "time": times}
     table: dict[str, Any] = {
         name: (("run", "sample", "time"), joined[..., i], {"long_name": meaning})
         for i, (name, meaning) in enumerate(MEANINGS.items())
@@ -80,8 +79,11 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
     names = [f"slot_{name}" for name in components(recipe)]
     about = {"long_name": "norm of a slot, mean over sequences"}
     table["slot_norm"] = (("run", "time", *names), slots, about)
-    for name, side in zip(names, sides, strict=True):
-        coords[name] = (name, side, units(recipe))
+    grid = {
+        name: (name, side, units(recipe))
+        for name, side in zip(names, sides, strict=True)
+    }
+    coords = {**recipe.coords, "run": list(RUNS), "time": times, **grid}
     return xr.Dataset(table, coords=coords)
 
 
@@ -94,8 +96,8 @@ def _numbers(model: Any, video: Tensor, context: int) -> Tensor:
     ]
     rolled = [torch.full_like(seen[0], torch.nan)] * (context - 1)
     steps = model.trajectory(video[:, :context], last - context + 1)
-    for time, step in zip(itertools.count(context), steps, strict=False):
-        rolled.append(_of_state(model, *step, true[time]))
+    for time, (carry, frame) in zip(itertools.count(context), steps, strict=False):
+        rolled.append(_of_state(model, carry, frame, true[time]))
     return torch.stack([torch.stack(run, dim=1) for run in (seen, rolled)])
 
 
