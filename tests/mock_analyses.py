@@ -67,3 +67,19 @@ def timescales(**changes) -> xr.Dataset:
         coords={"model": TRAINED, "seed": list(SEEDS), "lag": lag},
         attrs=attrs("timescales", **changes),
     )
+
+
+def state_graph(**changes) -> xr.Dataset:
+    """Periods of four sequences, half of them recovered."""
+    rng, many = np.random.default_rng(10), (len(TRAINED), len(SEEDS), 2)
+    dims = ("model", "seed", "run")
+    period = np.broadcast_to([12.0, 12.0, 3.0, 4.0], (*many, 4)).copy()
+    return xr.Dataset(
+        {
+            "period": ((*dims, "sample"), period),
+            "true_period": ("sample", [12.0, 12.0, 12.0, 12.0]),
+            "determinism": (dims, rng.uniform(0.5, 1, many)),
+        },
+        coords={"model": TRAINED, "seed": list(SEEDS), "run": ["driven", "rollout"]},
+        attrs=attrs("state_graph", **changes),
+    )

@@ -24,6 +24,7 @@ BUILDERS = {
     "state_norm": mock_analyses.state_norm,
     "fixed_points": mock_analyses.fixed_points,
     "timescales": mock_analyses.timescales,
+    "state_graph": mock_analyses.state_graph,
     "camera": mock_cubes.camera,
     "footage": mock_pictures.footage,
     "velocities": mock_cubes.velocities,

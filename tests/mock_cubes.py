@@ -89,6 +89,7 @@ MEASURED = {  # axis: its statistic and draw
     "state_norm": ("state_norm", "sampled"),
     "fixed_points": ("fixed_points", "sampled"),
     "timescales": ("timescales", "sampled"),
+    "state_graph": ("state_graph", "sampled"),
 }
 
 

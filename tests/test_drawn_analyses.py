@@ -8,7 +8,7 @@ import xarray as xr
 
 import drawn
 from drawn import BLUE, MODELS, RED
-from fernn.figures import fixed_points, state_norm, timescales
+from fernn.figures import fixed_points, state_graph, state_norm, timescales
 
 NETS = {"Red net": RED, "Blue net": BLUE}
 SEEDS = np.array([1.0, 1.0, 8.0])  # geometric mean 2
@@ -137,3 +137,33 @@ def test_correlations_are_means_and_shares_count_channels_without_a_timescale():
         drawn.assert_points(share, [0, *ended], shares)
     red, blue = timescales.numbers([memories()])
     assert (red.mean, blue.mean) == (1.5, np.inf)
+
+
+def cycles() -> xr.Dataset:
+    """Four sequences of periods 12 and 4; the red net recovers three while driven."""
+    true, dims = [12.0, 12.0, 4.0, 4.0], ("model", "seed", "run")
+    driven = [[12, 12, 4, 3], [12, 12, 4, 4]]
+    rollout = [[12, np.nan, 12, 12], [1, 1, 1, 1]]
+    period = np.stack([driven, rollout], axis=1).astype(float)
+    likely = np.array([[0.9, 0.5], [1.0, 0.75]])
+    return xr.Dataset(
+        {
+            "period": ((*dims, "sample"), np.repeat(period[:, None], 3, axis=1)),
+            "true_period": ("sample", true),
+            "determinism": (dims, np.repeat(likely[:, None], 3, axis=1)),
+        },
+        {"model": ["m", "n"], "seed": [0, 1, 2], "run": ["driven", "rollout"]},
+        drawn.attrs("state_graph", MODELS),
+    )
+
+
+def test_a_dot_is_the_share_of_recovered_periods_of_a_seed():
+    figure = state_graph.draw([cycles()])
+    driven, rollout = (drawn.bold(axes) for axes in figure.axes)
+    assert drawn.colors(figure) == NETS
+    drawn.assert_points(driven["Red net"], [0.9] * 3, [0.75] * 3)
+    drawn.assert_points(driven["Blue net"], [1.0] * 3, [1.0] * 3)
+    drawn.assert_points(rollout["Red net"], [0.5] * 3, [0.25] * 3)
+    drawn.assert_points(rollout["Blue net"], [0.75] * 3, [0] * 3)
+    means = [number.mean for number in state_graph.numbers([cycles()])]
+    assert means == [0.75, 0.25, 1, 0]
