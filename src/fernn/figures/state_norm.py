@@ -44,7 +44,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         for axes, (panel, label) in zip(row, PANELS.items(), strict=True):
             for name in aggregate.models(cube, baselines=False):
                 _lines(axes, values(cube, name, panel), looks[name])
-            axes.set(xscale="log", yscale="log", xlabel="frame", ylabel=label)
+            axes.set(yscale="log", xlabel="frame", ylabel=label)
             parts.mark(axes, trained(cube), "trained\nlength")
         row[0].set_title(parts.title(cube))
     note = f"bold: geometric mean; {parts.seeds(cubes)}"
