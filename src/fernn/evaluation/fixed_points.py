@@ -98,7 +98,7 @@ def _residuals(
     That is its last state with the index of the velocity at which it moves.
     """
     flow, length = model.cell.flow, video.shape[1]
-    seen = (in_lab(model, carry) for carry, _ in driven(model, video))
+    seen = (in_lab(model, carry) for carry, _ in driven(model, video[:, :-1]))
     steps = model.trajectory(video[:, :context], length - context)
     rolled = (in_lab(model, carry) for carry, _ in steps)
     still = [(0,) * len(velocities[0])]
@@ -111,7 +111,6 @@ def _residuals(
             near, index = dynamics.residuals(flow, before, state, velocities).min(0)
             lab = dynamics.residuals(flow, before, state, still)[0]
             both.append(torch.stack([near, lab]))
-        both += [blank] * (length - 1 - len(both))
         runs.append(torch.stack(both, dim=-1))
     return torch.stack(runs, dim=1), (state, index)
 

@@ -20,8 +20,8 @@ from fernn.drawing import parts
 from fernn.drawing.style import PAGE, Look, looks_of, theme
 from fernn.evaluation import aggregate
 from fernn.evaluation.numbers import Number, over_seeds
-from fernn.evaluation.timescales import THRESHOLD
 
+FALL = float(np.exp(-1))  # of the autocorrelation, which defines a timescale
 SHOWS = {"timescales": {"statistic": "timescales"}}
 
 
@@ -40,7 +40,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
         for name in aggregate.models(cube, baselines=False):
             _correlations(row[0], cube["autocorrelation"].sel(model=name), looks[name])
             _timescales(row[1], cube["timescale"].sel(model=name).values, looks[name])
-        row[0].axhline(THRESHOLD, color="0.6", linewidth=0.6, zorder=1)
+        row[0].axhline(FALL, color="0.6", linewidth=0.6, zorder=1)
         row[0].set(xlabel="lag (frames)", ylabel="autocorrelation")
         row[0].set_title(parts.title(cube))
         row[1].set(xlabel="timescale (frames)", ylabel="share of channels")
