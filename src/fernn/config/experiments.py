@@ -110,6 +110,8 @@ def _needed(config: Config, name: str) -> Iterator[Problem]:
                 hint = nearest(str(other), experiment.models)
                 message = f"{option} {other!r} is no model of {name!r}; {hint}"
                 yield Problem((*start, "strategy"), message)
+        for other in protocols.untrained(decided.get("strategy")):
+            yield from unknown("model", other, config.models, (*start, "strategy"))
         edges[model] = {*needs.values()}
         if model in _before(edges, model):
             message = f"{model!r} needs itself trained, in {name!r}"

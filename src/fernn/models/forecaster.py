@@ -171,6 +171,12 @@ class Forecaster(nn.Module):
         with cached_kernels(self):
             return deque(self._observe(video), maxlen=1).pop()
 
+    def features(self, video: Video) -> Iterator[Pooled]:
+        """What is decoded to the next frame, after each observed one."""
+        with cached_kernels(self):
+            for time, state in enumerate(self._observe(video), start=1):
+                yield self.pool_moved(state, time)
+
     def trajectory(self, video: Video, horizon: int) -> Iterator[tuple[Carry, Frame]]:
         """What each step of the roll-out hands on, and the frame that it predicts."""
         with cached_kernels(self):
