@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from continued import MODEL, made, require_same_bits, run
 
+from continued import MODEL, made, require_same_bits, run
 from fernn import models
 from fernn.config import protocols
 from fernn.training.gradient import Objective
