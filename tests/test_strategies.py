@@ -1,5 +1,6 @@
 """Losses, optimisers, schedules, roll-outs and strategies are files that others add."""
 
+import re
 import signal
 from pathlib import Path
 
@@ -325,3 +326,15 @@ def test_options_of_kinds_have_names_and_can_be_set():
     assert dotted(made) == {**names, "optimiser.momentum": 0.5, "strategy.b.x": 3}
     assert dotted(given) == names  # a copy
     assert dotted(with_options({"loss": "l1"}, {"loss.width": 2})) == {"loss.width": 2}
+
+
+def test_nothing_but_its_file_knows_a_strategy():
+    """No kind is named by the loop, the settings, the configuration or a command."""
+    source = Path(strategies.__file__).parents[2]
+    shared = [*(source / "training").glob("*.py"), *(source / "cli").glob("*.py")]
+    shared += (source / "config").glob("*.py")
+    assert len(shared) > 50
+    own = {path.stem for path in Path(strategies.__file__).parent.glob("[a-z]*.py")}
+    assert {"forcing", "guidance"} <= own
+    known = re.compile(rf"\b({'|'.join(own)})\b")
+    assert [f.name for f in shared if known.search(f.read_text())] == []
