@@ -1,8 +1,8 @@
 r"""Curricula: from short horizons, or slow digits, to long and fast ones, in stages.
 
 A stage has a training horizon (`horizons`), a largest speed of the data (`speeds`), or
-both. The next one begins at the end of an epoch: after an equal share of the epochs, or
-when an error of the epoch is small enough. Of a horizon, all predicted frames are
+both. The next one begins after an equal share of the steps, or at the end of an epoch
+of which an error is small enough. Of a horizon, all predicted frames are
 learnt, or the newest ones alone (`window`; 1 is the paper's single head).
 
 S. Khajehabdollahi and others, Emergent mechanisms for long timescales depend on
@@ -72,22 +72,24 @@ class Curriculum(Strategy):
         return output if self.window is None else output[:, -self.window :]
 
     def before_step(self, run: Run, optimiser: torch.optim.Optimizer) -> None:
-        """Weights of earlier stages are not chosen."""
+        """Begin a stage; weights of earlier ones are not chosen."""
+        if self.below is None:
+            self._to(run["step"] * self.stages // self.settings.steps)
         if self.begins:
             begin_phase(run)
             self.begins = False
 
     def after_epoch(self, run: Run) -> None:
-        """Decide whether the next stage begins."""
-        if self.below is None:
-            wanted = len(run["records"]) * self.stages // self.settings.epochs
-        else:
-            wanted = self.stage + (run["records"][-1][self.by] < self.below)
+        """Decide by its error whether the next stage begins."""
+        if self.below is not None:
+            self._to(self.stage + (run["records"][-1][self.by] < self.below))
+
+    def _to(self, wanted: int) -> None:
         later = min(wanted, self.stages - 1)
         self.stage, self.begins = later, self.begins or later > self.stage
 
     def report(self) -> dict[str, float]:
-        """The stage that follows, from 0."""
+        """The newest stage, from 0."""
         return {"stage": self.stage}
 
     def state_dict(self) -> dict[str, Any]:
@@ -125,7 +127,7 @@ def build(
     """A curriculum; see `Curriculum`.
 
     Raises:
-        UserError: there is no stage, there are more than epochs, horizons and speeds
+        UserError: there is no stage, there are more than steps, horizons and speeds
             are not equally many, or a number is out of range.
     """
     require_known("by", by, get_args(By))
@@ -135,9 +137,9 @@ def build(
             "a curriculum has horizons, speeds, or as many of both, got"
             f" {horizons} and {speeds}"
         )
-    if len(ways[0]) > settings.epochs:
+    if len(ways[0]) > settings.steps:
         raise UserError(
-            f"{len(ways[0])} stages do not fit {settings.epochs} epochs: each has one"
+            f"{len(ways[0])} stages do not fit {settings.steps} steps: each has one"
             " or more"
         )
     positive = [*(horizons or []), *([] if window is None else [window])]
