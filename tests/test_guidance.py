@@ -91,7 +91,8 @@ def test_only_a_trained_guide_is_an_edge():
     named = {"kind": "guidance", "guide": {"random": "grnn"}}
     assert protocols.needs([TRAINED, "scheduled_sampling"]) == {"guide": "other"}
     assert protocols.needs(named) == {}
-    assert protocols.untrained([named, TRAINED]) == ["grnn"]
+    assert protocols.untrained(["scheduled_sampling", named]) == {"guide": "grnn"}
+    assert protocols.untrained(TRAINED) == {}
     told = protocols.with_untrained(named, lambda name: {"random": {"kind": name}})
     assert told["guide"] == {"random": {"kind": "grnn"}}
     assert named["guide"] == {"random": "grnn"}

@@ -119,10 +119,10 @@ def needs(spec: Any) -> dict[str, str]:
     return {name: each for name, each in named.items() if isinstance(each, str)}
 
 
-def untrained(spec: Any) -> list[str]:
-    """The models that strategies need with random weights."""
-    found = (given[name] for given, name in _of_models(spec))
-    return [each["random"] for each in found if _is_untrained(each)]
+def untrained(spec: Any) -> dict[str, str]:
+    """The models that strategies need with random weights, likewise."""
+    named = {name: given[name] for given, name in _of_models(spec)}
+    return {name: each["random"] for name, each in named.items() if _is_untrained(each)}
 
 
 def with_untrained(spec: Any, described: Callable[[str], dict[str, Any]]) -> Any:
