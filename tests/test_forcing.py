@@ -174,9 +174,9 @@ def test_an_adapted_share_rises_at_once_and_falls_slowly():
 )
 def test_a_stopped_forcing_continues(splits, tmp_path, strategy, model):
     """Between estimates, at one, and at an epoch's end."""
-    stops = (3, 4, 6)
-    whole = require_same_bits(strategy, splits, tmp_path, stops, model=model)
-    other = run(None, splits, model=model)
+    stops, how = (3, 4, 6), {"model": model, "horizon": 4}
+    whole = require_same_bits(strategy, splits, tmp_path, stops, **how)
+    other = run(None, splits, **how)
     assert other[0][-1]["train_loss"] != whole[0][-1]["train_loss"]
 
 
