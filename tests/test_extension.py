@@ -35,8 +35,8 @@ ADDED = {  # the file: what is told of its entry when the file is not there
     "training/schedules/halving.py": (
         "protocols.toy.schedule.kind: no schedule 'halving'"
     ),
-    "training/strategies/curriculum.py": (
-        "models.pupil.strategy.2.kind: no strategy 'curriculum'"
+    "training/strategies/patience.py": (
+        "models.pupil.strategy.2.kind: no strategy 'patience'"
     ),
     "training/strategies/distil.py": (
         "models.pupil.strategy.0.kind: no strategy 'distil'"
