@@ -70,8 +70,9 @@ def _cubes(plan: dict[str, Any], name: str) -> float:
     for axis in experiment["axes"].values():
         recipe = experiment["recipes"][axis["recipe"]]
         baselines = experiment["baselines"] if axis["baselines"] else {}
-        for model in (*experiment["models"], *baselines):
-            entry = experiment["models"].get(model)
+        made = {n: about["of"] for n, about in experiment.get("treated", {}).items()}
+        for model in (*experiment["models"], *made, *baselines):
+            entry = experiment["models"].get(made.get(model, model))
             different = (
                 len(experiment["seeds"]) if entry else 1
             )  # equal numbers compress to nothing
@@ -94,6 +95,7 @@ def _statistic(
         "hidden_state": count * slots * context * pixels,
         "equivariance_error": copies * (slots + horizon),
         "lyapunov": 6 * count * horizon,
+        "swept": 2 * count * horizon * len(axis.get("options", {}).get("values", "")),
         "curves": 3 * (entry["training"]["epochs"] if entry else 1),
     }
     return NUMBER * numbers.get(axis["statistic"], count * horizon)

@@ -104,6 +104,8 @@ def evaluation(
         return (states,)
     if statistic == "equivariance_error":
         return replace(states, slower=DOUBLE), replace(whole, slower=DOUBLE)
+    if statistic == "swept":
+        return times((whole,), len(axis["options"]["values"]))
     if statistic == "lyapunov":
         return (replace(whole, slower=DOUBLE * LYAPUNOV),)
     return (whole,)
