@@ -20,6 +20,7 @@ BUILDERS = {
     "hidden_state": mock_pictures.hidden_state,
     "image_quality": mock_cubes.image_quality,
     "lyapunov": mock_cubes.lyapunov,
+    "swept": mock_cubes.swept,
     "camera": mock_cubes.camera,
     "footage": mock_pictures.footage,
     "velocities": mock_cubes.velocities,

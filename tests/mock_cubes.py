@@ -86,6 +86,7 @@ MEASURED = {  # axis: its statistic and draw
     "footage": ("footage", "grid"),
     "image_quality": ("image_quality", "sampled"),
     "lyapunov": ("lyapunov", "sampled"),
+    "swept": ("swept", "sampled"),
 }
 
 
@@ -279,6 +280,16 @@ def lyapunov(**changes) -> xr.Dataset:
         | {"perturbation": ["shift", "flow"], "direction": ["columns"]},
         attrs=attrs("lyapunov", **changes),
     )
+
+
+def swept(**changes) -> xr.Dataset:
+    """Errors that grow with the share of weights that are pruned."""
+    cube = in_distribution().sel(model=TRAINED)
+    shares = [0.0, 0.3, 0.9]
+    each = [cube * (1 + 9 * share) for share in shares]
+    about = {"treatment": "prune", "option": "share"}
+    whole = xr.concat(each, xr.Variable("value", shares, about).to_index_variable())
+    return whole.assign_attrs(attrs("swept", **changes))
 
 
 def image_quality(**changes) -> xr.Dataset:

@@ -3,14 +3,19 @@
 import copy
 import itertools
 import math
+import re
 
+import numpy as np
 import pytest
 import torch
 
-from fernn import treatments
+from fernn import checkpoint, models, treatments
+from fernn.evaluation import squared_error, swept
+from fernn.evaluation.subject import Entry, Subject
 from fernn.models import rollouts
 from fernn.treatments.analog import quantised
 from fernn.treatments.recode import gradient, surprise
+from labrun import lineage
 from labrun.errors import UserError
 from labrun.modules import load
 
@@ -316,3 +321,64 @@ def test_wrong_options_are_told_in_a_line(closed, kind, options, message):
 def test_models_without_a_cell_are_refused_in_a_line(kind):
     with pytest.raises(UserError, match=f"{kind} is for a forecaster, got a linear"):
         treated(torch.nn.Linear(2, 2), kind, **ACTIVE[kind])
+
+
+SWEPT = {"treatment": {"kind": "prune"}, "option": "share"}
+SPEC = {"context": 3, "horizon": 2, "batch": 4}
+
+
+@pytest.fixture
+def subject(tmp_path, sequences):
+    """An untrained checkpoint and its test sequences."""
+    torch.manual_seed(0)
+    flow = {"kind": "translation", "max_speed": 1}
+    spec = {"kind": "forecaster", "flow": flow, "hidden": 2, "decoder_layers": 0}
+    about = {"model": spec, "frame_size": 7}
+    weights = models.build(spec, 7).state_dict()
+    checkpoint.save(tmp_path / "model.pt", weights, about, lineage.stamp([]))
+    return Subject(tmp_path / "model.pt", None, sequences(pool="test", sequences=6))
+
+
+def test_swept_is_the_error_of_a_model_treated_with_each_value(subject):
+    found = swept.measure(subject, SPEC, **SWEPT, values=[0.5, 0.0, 1.0])
+    assert found.squared_error.dims == ("value", "sample", "frame")
+    assert found.value.attrs == {"treatment": "prune", "option": "share"}
+    assert found.value.values.tolist() == [0.5, 0.0, 1.0]
+    plain = squared_error.measure(subject, SPEC)
+    assert np.array_equal(found.squared_error.sel(value=0.0), plain.squared_error)
+    half = subject.treated({"kind": "prune", "share": 0.5})
+    expected = squared_error.measure(half, SPEC).squared_error
+    assert np.array_equal(found.squared_error.sel(value=0.5), expected)
+    # Without weights a prediction is black.
+    true = subject.sequences.video(0, 6, 5)[:, 3:].square().mean((2, 3, 4))
+    assert np.allclose(found.squared_error.sel(value=1.0), true)
+    assert not np.array_equal(expected, plain.squared_error)
+    again = swept.measure(half, SPEC, **SWEPT, values=[0.0, 0.9])
+    assert np.array_equal(again.squared_error.sel(value=0.0), expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"option": "shar"}, "prune has no option 'shar'; did you mean 'share'"),
+        ({"values": []}, "values must be different, and some, got \\[\\]"),
+        ({"values": [0.5, 0.5]}, "values must be different"),
+        ({"values": [0.5, 1.5]}, "share must be from 0 to 1, got 1.5"),
+    ],
+)
+def test_what_cannot_be_swept_is_told_before_the_first_job(changes, message):
+    assert re.search(message, swept.objection(**{**SWEPT, "values": [0.5], **changes}))
+    assert swept.objection(**SWEPT, values=[0.0, 1.0]) is None
+
+
+def test_the_statistics_of_a_treated_model_are_its_own(subject):
+    """What is told of it in cubes is of the trained one, the numbers are not."""
+    path, given = subject.checkpoint, {"kind": "prune", "share": 1.0}
+    axis = {"statistic": "squared_error", "spec": SPEC}
+    plain, pruned = (
+        Entry(name, [path], treatment=how).measured([0], axis, subject.sequences)
+        for name, how in (("a", None), ("b", given))
+    )
+    assert pruned.model == "b"
+    assert pruned.attrs == plain.attrs
+    assert float(pruned.squared_error.min()) != float(plain.squared_error.min())
