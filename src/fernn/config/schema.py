@@ -28,8 +28,8 @@ from fernn.config.fields import (
     Text,
     same,
 )
+from fernn.config.schema_published import Published
 from fernn.data import Draw
-from fernn.evaluation.equivalence import Scale
 from fernn.training.settings import Precision, SeedDraws, SelectBy
 
 
@@ -308,45 +308,6 @@ CUBES = (
     "cubes, as experiment/axis; `all`: those that fit. An experiment that no list names"
     " is added to every list that is not empty and that it fits"
 )
-
-
-class Value(Strict):
-    """A published mean and standard deviation over seeds."""
-
-    mean: Real | None = Field(description="null: published, but not known")
-    std: Real | None = None
-    settings: Options = Field({}, description="of this value, beside the entry's")
-
-
-class Published(Strict):
-    """Numbers of a publication, which a table shows beside those of an experiment."""
-
-    shown: str = Field(description="the figure or table that has such numbers")
-    source: list[str] = Field(description="footnotes: where they are from, how sure")
-    deviations: Text | None = Field(
-        None, description="of a page in docs/, what differs beside the settings"
-    )
-    scale: Scale = Field("ratio", description="how ours and theirs are compared")
-    margin: Amount = Field(
-        1.5, description="ratio or difference up to which they are equivalent"
-    )
-    seeds: Count | None = Field(
-        None, description="of each value; without, its spread is not known"
-    )
-    against: str | None = Field(
-        None,
-        description="the value that claims compare the others with; default: that of"
-        " the experiment's reference",
-    )
-    settings: Options = Field(
-        {},
-        description="what the values were made with, as the keys of the plan: `model`,"
-        " `training`, `tuning`, `source`, `train`, `validation`, `test`",
-    )
-    values: dict[str, Value] = Field({}, description="of models of this file")
-    others: dict[Text, dict[Name, Real]] = Field(
-        {}, description="of models that are not in this file: columns of the table"
-    )
 
 
 class Config(Strict):
