@@ -25,6 +25,7 @@ BUILDERS = {
     "fixed_points": mock_analyses.fixed_points,
     "timescales": mock_analyses.timescales,
     "state_graph": mock_analyses.state_graph,
+    "swept": mock_cubes.swept,
     "camera": mock_cubes.camera,
     "footage": mock_pictures.footage,
     "velocities": mock_cubes.velocities,

@@ -90,6 +90,7 @@ MEASURED = {  # axis: its statistic and draw
     "fixed_points": ("fixed_points", "sampled"),
     "timescales": ("timescales", "sampled"),
     "state_graph": ("state_graph", "sampled"),
+    "swept": ("swept", "sampled"),
 }
 
 
@@ -283,6 +284,16 @@ def lyapunov(**changes) -> xr.Dataset:
         | {"perturbation": ["shift", "flow"], "direction": ["columns"]},
         attrs=attrs("lyapunov", **changes),
     )
+
+
+def swept(**changes) -> xr.Dataset:
+    """Errors that grow with the share of weights that are pruned."""
+    cube = in_distribution().sel(model=TRAINED)
+    shares = [0.0, 0.3, 0.9]
+    each = [cube * (1 + 9 * share) for share in shares]
+    about = {"treatment": "prune", "option": "share"}
+    whole = xr.concat(each, xr.Variable("value", shares, about).to_index_variable())
+    return whole.assign_attrs(attrs("swept", **changes))
 
 
 def image_quality(**changes) -> xr.Dataset:

@@ -45,6 +45,7 @@ ADDED = {  # the file: what is told of its entry when the file is not there
     "training/strategies/penalty.py": (
         "models.pupil.strategy.1.kind: no strategy 'penalty'"
     ),
+    "treatments/dimmed.py": "models.dim.treatment.kind: no 'dimmed' in treatments",
     "figures/ink_kept.py": "figures.ink_kept: no figure 'ink_kept'",
     "tables/ink_lost.py": "tables.ink_lost: no table 'ink_lost'",
 }
@@ -126,8 +127,11 @@ def test_the_workflow_runs_with_all_of_them(extended):
     with (results / wanted[1]).open() as file:
         lost = {row["model"]: float(row["lost"]) for row in csv.DictReader(file)}
     # A mixture of moved frames keeps every pixel's ink.
-    assert lost.keys() == {"Mixture", "Pupil", "Gated", "Leaky"}
+    assert lost.keys() == {"Mixture", "Pupil", "Gated", "Leaky", "Dim"}
     assert abs(lost["Mixture"]) < 1e-6 and abs(lost["Pupil"]) < 1e-6
+    # Nothing was trained for what is made of the mixture by a treatment.
+    assert abs(lost["Dim"] - 0.5) < 1e-6
+    assert not [*results.rglob("**/dim/**/model.pt")]
     with read_dataset(results / "cubes/dots/weights.nc") as cube:
         assert float(cube.strength.min()) > 0
         assert float(cube.weight.sel(model="mixture").max()) == 0

@@ -79,6 +79,8 @@ def renamed(config: dict, new: dict) -> dict:
             experiment["reference"] = new["models"][experiment["reference"]]
     for name, model in config["models"].items():
         model["label"] = f"Label of {name}"
+        if "kind" not in model:  # one that is made of another
+            model["of"] = new["models"][model["of"]]
     for protocol in config["protocols"].values():
         for own in ("learning_rates", "rollouts", "costs"):
             protocol[own] = keys(protocol.get(own, {}), "models")

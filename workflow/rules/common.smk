@@ -144,10 +144,17 @@ def seeds(wildcards):
     return EXPERIMENTS[wildcards.experiment]["seeds"]
 
 
-def trained(wildcards):
-    """The models of a part that have weights."""
-    known = EXPERIMENTS[wildcards.experiment]["models"]
-    return [model for model in part(wildcards) if model in known]
+def treated(wildcards):
+    """The models of an experiment that are made of others, and of which, and how."""
+    return EXPERIMENTS[wildcards.experiment].get("treated", {})
+
+
+def with_weights(wildcards):
+    """The models of a part that have weights, by name: those that were trained."""
+    made = treated(wildcards)
+    known = {**EXPERIMENTS[wildcards.experiment]["models"], **made}
+    found = [model for model in part(wildcards) if model in known]
+    return {model: made[model]["of"] if model in made else model for model in found}
 
 
 def of_seeds(wildcards, model, name):
@@ -163,8 +170,8 @@ def of_each_seed(name):
 
 
 def checkpoints(wildcards, name="model.pt"):
-    """Those of a part's models; none of a baseline."""
-    models = trained(wildcards)
+    """Those of a part's models, each once; none of a baseline."""
+    models = dict.fromkeys(with_weights(wildcards).values())
     return [path for model in models for path in of_seeds(wildcards, model, name)]
 
 
@@ -242,20 +249,21 @@ def models(wildcards):
     No function of `input`, so that a baseline's change measures it again.
     """
     baselines = EXPERIMENTS[wildcards.experiment]["baselines"]
-    arguments = []
+    made, weights, arguments = treated(wildcards), with_weights(wildcards), []
     for model in part(wildcards):
         if model in baselines:
             arguments += ["--baseline", model, json.dumps(baselines[model])]
         else:
-            paths = of_seeds(wildcards, model, "model.pt")
+            paths = of_seeds(wildcards, weights[model], "model.pt")
             arguments += ["--model", model, *paths]
-    return arguments
+    how = {model: made[model]["treatment"] for model in weights if model in made}
+    return [*arguments, *(["--treatments", json.dumps(how)] if how else [])]
 
 
 def measured(wildcards):
     """The axes of a part: all of the experiment, or those with baselines."""
     axes = EXPERIMENTS[wildcards.experiment]["axes"]
-    if trained(wildcards):
+    if with_weights(wildcards):
         return axes
     return {axis: about for axis, about in axes.items() if about["baselines"]}
 
@@ -275,7 +283,8 @@ def shards(wildcards):
     """The parts with a model of the experiment, or a baseline where they count."""
     experiment = EXPERIMENTS[wildcards.experiment]
     compared = experiment["axes"][wildcards.axis]["baselines"]
-    wanted = {*experiment["models"], *(experiment["baselines"] if compared else [])}
+    wanted = {*experiment["models"], *experiment.get("treated", {})}
+    wanted |= {*experiment["baselines"]} if compared else set()
     folder = f"results/{BUDGET}/shards/{wildcards.experiment}"
     parts = experiment["parts"].items()
     return [f"{folder}/{part}.nc" for part, models in parts if wanted & {*models}]

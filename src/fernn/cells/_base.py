@@ -134,6 +134,13 @@ class Cell(nn.Module, ABC):
             state = self.move(state)
         return state
 
+    def back(self, state: State, steps: int) -> State:
+        r"""The state as it would be so many steps earlier, :math:`\psi_{-s}(\nu)\cdot`.
+
+        The steps are taken from its time, too: it is one before the first frame again.
+        """
+        return push_forward(self.flow, state, -steps)
+
     def lab(self, state: State, time: int, ahead: int = 0) -> State:
         r"""The state in the lab frame, where slots can be compared and pooled.
 

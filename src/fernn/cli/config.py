@@ -86,7 +86,7 @@ def _summary(plan: dict[str, Any]) -> str:
     from fernn.estimate.jobs import jobs
 
     experiments = plan["experiments"].values()
-    models = sum(len(each["models"]) + len(each["baselines"]) for each in experiments)
+    models = sum(len(each["attrs"]["models"]) for each in experiments)
     numbers = {
         "experiment": len(experiments),
         "model": models,

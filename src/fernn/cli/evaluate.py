@@ -29,6 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="its name in the cubes and a checkpoint of each seed; again for another",
     )
     parser.add_argument(
+        "--treatments",
+        type=mapping,
+        default={},
+        metavar="TREATMENTS",
+        help="JSON or YAML: of some of the models what is done to them before they are"
+        " measured, a module of fernn.treatments with its options, or a list of them",
+    )
+    parser.add_argument(
         "--baseline",
         nargs=2,
         action="append",
@@ -78,7 +86,8 @@ def run(args: argparse.Namespace) -> None:
     entries = _entries(args)
     keep_freed_memory()
     groups = dict(_measured(args, entries))
-    checkpoints = [path for entry in entries for path in entry.checkpoints]
+    each = [path for entry in entries for path in entry.checkpoints]
+    checkpoints = dict.fromkeys(each)  # a treated model has those of another
     inputs = [*checkpoints, *args.recipes, args.atlas]
     lineage = json.dumps(stamp(filter(None, inputs)))
     write_dataset(xr.Dataset(attrs={"lineage": lineage}), args.output, groups)
@@ -99,8 +108,17 @@ def _entries(args: argparse.Namespace) -> list[Entry]:
     for name, *paths in args.model:
         if not paths:
             raise UserError(f"--model {name}: no checkpoint is given")
+    trained = [name for name, *_ in args.model]
+    for name in args.treatments:
+        if name not in trained:
+            hint = nearest(name, trained)
+            raise UserError(f"--treatments: no --model is {name!r}; {hint}")
+    made = args.treatments
     return [
-        *(Entry(name, [*map(Path, paths)]) for name, *paths in args.model),
+        *(
+            Entry(name, [*map(Path, paths)], treatment=made.get(name))
+            for name, *paths in args.model
+        ),
         *(Entry(name, baseline=_specification(*each)) for name, *each in args.baseline),
     ]
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from fernn.config import matching, protocols, published, rules, unused
+from fernn.config import matching, protocols, published, rules, treated, unused
 from fernn.config.inherit import Inherited, inherited
 from fernn.config.options import each_known, unknown
 from fernn.config.positions import Source
@@ -44,9 +44,11 @@ def checked(raw: dict[str, Any], sources: Iterable[Source]) -> Config:
     config, shape = None, whole.problems
     try:
         config = Config.model_validate(whole.raw)
+        shape = [*shape, *treated.problems(config)]
     except ValidationError as error:
         shape = [*shape, *from_pydantic(error)]
     if config and not shape:
+        config = treated.separated(config)
         problems = list(rules.problems(config)) or [
             *unused.problems(config),
             *matching.problems(config),
@@ -130,7 +132,9 @@ def _of_the_rest(
             left_out.add(inner[0])
         else:
             return
-    for problem in rules.problems(Config.model_validate(rest)):
+    config = Config.model_validate(rest)
+    found = rules.problems(treated.separated(config))
+    for problem in (*treated.problems(config), *found):
         if not left_out & _names(problem, rest):
             yield problem
 

@@ -110,6 +110,11 @@ def _needed(config: Config, name: str) -> Iterator[Problem]:
             if other not in experiment.models:
                 hint = nearest(str(other), experiment.models)
                 message = f"{option} {other!r} is no model of {name!r}; {hint}"
+                if other in experiment.treated:
+                    base = experiment.treated[other].of
+                    message = (
+                        f"{option} {other!r} is treated, not trained; name {base!r}"
+                    )
                 yield Problem((*start, "strategy"), message)
         edges[model] = {*needs.values()}
         if model in _before(edges, model):

@@ -38,6 +38,7 @@ ENTRY = {
     "training/optimisers": "build",
     "training/schedules": "factor",
     "training/strategies": "build",
+    "treatments": "treat",
 }
 
 
@@ -93,7 +94,8 @@ def names(package: str, kind: str) -> list[str]:
 
 def keywords(package: str, kind: str) -> set[str]:
     """The names of the options that are given by name alone."""
-    return {name for name, each in _options(package, kind).items() if each.keyword}
+    known = _options(package, kind) if exists(package, kind) else {}
+    return {name for name, each in known.items() if each.keyword}
 
 
 def default(package: str, kind: str, name: str) -> Any:

@@ -89,6 +89,7 @@ def _experiment(
             model: options_of(config, budget, experiment, model)
             for model in experiment.baselines
         },
+        **_treated(experiment),
         "axes": {
             axis: {
                 "statistic": spec["statistic"],
@@ -108,12 +109,26 @@ def _experiment(
     }
 
 
+def _treated(experiment: Experiment) -> dict[str, dict[str, Any]]:
+    """The treated models, of which each is made, and how; if there are any."""
+    found = {
+        name: {"of": each.of, "treatment": each.treatment}
+        for name, each in experiment.treated.items()
+    }
+    return {"treated": found} if found else {}
+
+
 def _parts(budget: Budget, experiment: Experiment) -> dict[str, list[str]]:
     """What each job of an evaluation measures: models and baselines, by its name."""
-    models = [*experiment.models, *experiment.baselines]
+    models = _of_parts(experiment)
     if budget.evaluate == "experiment":
         return {"all": models}
     return {model: [model] for model in models}
+
+
+def _of_parts(experiment: Experiment) -> list[str]:
+    """All that is measured, in display order."""
+    return [*experiment.models, *experiment.treated, *experiment.baselines]
 
 
 def _with_baselines(statistic: str) -> bool:
@@ -178,15 +193,28 @@ def _attrs(
         "models": {
             model: _about(config, experiment, model, published)
             | {"differs": differs.get(model, [])}
-            | {
-                "cost": cost.get(model, 1.0),  # a baseline is not trained
-                "epochs": epochs_of(budget, cost[model], budget.epochs)
-                if model in cost
-                else 0,
-                **_parameters(config, budget, experiment, model),
-            }
-            for model in (*experiment.models, *experiment.baselines)
+            | _learnt(config, budget, experiment, model, cost)
+            for model in _of_parts(experiment)
         },
+    }
+
+
+def _learnt(
+    config: Config,
+    budget: Budget,
+    experiment: Experiment,
+    name: str,
+    cost: dict[str, float],
+) -> dict[str, Any]:
+    """What the training of a model cost; of a treated one, of what it is made of."""
+    treated = experiment.treated.get(name)
+    base = treated.of if treated else name
+    epochs = epochs_of(budget, cost[base], budget.epochs) if base in cost else 0
+    return {
+        "cost": cost.get(base, 1.0),  # a baseline is not trained
+        "epochs": epochs,
+        **_parameters(config, budget, experiment, base),
+        **({"of": base, "treatment": treated.treatment} if treated else {}),
     }
 
 
@@ -216,7 +244,8 @@ def _about(
     config: Config, experiment: Experiment, name: str, published: Published | None
 ) -> dict[str, Any]:
     """How figures and tables show a model: its words, and its part in comparisons."""
-    model = config.models[name]
+    treated = experiment.treated.get(name)
+    model = treated.model if treated else config.models[name]
     value = published.values.get(name) if published else None
     return {
         "label": model.label,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field, create_model
+from pydantic import ConfigDict, Field, PrivateAttr, create_model
 
 from fernn.cells import Initial
 from fernn.config.fields import (
@@ -28,8 +28,8 @@ from fernn.config.fields import (
     Text,
     same,
 )
+from fernn.config.schema_published import Published
 from fernn.data import Draw
-from fernn.evaluation.equivalence import Scale
 from fernn.training.settings import Precision, SeedDraws, SelectBy
 
 
@@ -48,6 +48,18 @@ class Experiment(Strict):
     published: str | None = Field(
         None, description="an entry of `published`: the numbers it reproduces"
     )
+    _treated: dict[str, Treated] = PrivateAttr(default_factory=dict)
+
+    @property
+    def treated(self) -> dict[str, Treated]:
+        """Its models that are made of others, once they are apart."""
+        return self._treated
+
+    def apart(self, trained: list[str], treated: dict[str, Treated]) -> Experiment:
+        """The same with its trained models, and those that are made of them."""
+        found = self.model_copy(update={"models": trained})
+        found._treated = treated
+        return found
 
 
 LOSS = Field(None, description="of fernn.training.losses; default: the task's")
@@ -58,11 +70,16 @@ STRATEGY = Field(None, description="of fernn.training.strategies; one, or a list
 class Model(Open):
     """A model's label and cost, and the options of its kind.
 
-    `loss`, `optimiser` and `strategy` are in place of the protocol's.
+    `loss`, `optimiser` and `strategy` are in place of the protocol's. One without
+    `kind` is a trained one, `of`, after a `treatment`; beside these it has a label and,
+    if need be, a colour.
     """
 
     label: Text
-    kind: str = Field(description="a module of fernn.models")
+    kind: str = Field("", description="a module of fernn.models")
+    treatment: Kinds = Field(
+        None, description="of fernn.treatments; one, or a list in their order"
+    )
     color: Color | None = Field(None, description="in figures and the tracker, #rrggbb")
     cost: Amount | None = Field(
         None, description="of a training step, relative to others; default: as counted"
@@ -73,6 +90,20 @@ class Model(Open):
     loss: Kind = LOSS
     optimiser: Kind = OPTIMISER
     strategy: Kinds = STRATEGY
+
+
+class Treated(NamedTuple):
+    """A model that is made of another.
+
+    Attributes:
+        of: the name of the trained one.
+        model: its entry, with the label and the colour of the treated one.
+        treatment: what is done to it, in this order.
+    """
+
+    of: str
+    model: Model
+    treatment: list[dict[str, Any]]
 
 
 class AxisSizes(Open):
@@ -277,45 +308,6 @@ CUBES = (
     "cubes, as experiment/axis; `all`: those that fit. An experiment that no list names"
     " is added to every list that is not empty and that it fits"
 )
-
-
-class Value(Strict):
-    """A published mean and standard deviation over seeds."""
-
-    mean: Real | None = Field(description="null: published, but not known")
-    std: Real | None = None
-    settings: Options = Field({}, description="of this value, beside the entry's")
-
-
-class Published(Strict):
-    """Numbers of a publication, which a table shows beside those of an experiment."""
-
-    shown: str = Field(description="the figure or table that has such numbers")
-    source: list[str] = Field(description="footnotes: where they are from, how sure")
-    deviations: Text | None = Field(
-        None, description="of a page in docs/, what differs beside the settings"
-    )
-    scale: Scale = Field("ratio", description="how ours and theirs are compared")
-    margin: Amount = Field(
-        1.5, description="ratio or difference up to which they are equivalent"
-    )
-    seeds: Count | None = Field(
-        None, description="of each value; without, its spread is not known"
-    )
-    against: str | None = Field(
-        None,
-        description="the value that claims compare the others with; default: that of"
-        " the experiment's reference",
-    )
-    settings: Options = Field(
-        {},
-        description="what the values were made with, as the keys of the plan: `model`,"
-        " `training`, `tuning`, `source`, `train`, `validation`, `test`",
-    )
-    values: dict[str, Value] = Field({}, description="of models of this file")
-    others: dict[Text, dict[Name, Real]] = Field(
-        {}, description="of models that are not in this file: columns of the table"
-    )
 
 
 class Config(Strict):

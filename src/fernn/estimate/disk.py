@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fernn.config.options import constant
-from fernn.estimate.work import sequences
+from fernn.estimate.work import repeats, sequences
 from labrun.estimate.job import Job, Key
 
 NUMBER = 4.0  # bytes in a cube: of float32, or of what compression leaves of it in 64
@@ -73,8 +73,9 @@ def _cubes(plan: dict[str, Any], name: str) -> float:
     for axis in experiment["axes"].values():
         recipe = experiment["recipes"][axis["recipe"]]
         baselines = experiment["baselines"] if axis["baselines"] else {}
-        for model in (*experiment["models"], *baselines):
-            entry = experiment["models"].get(model)
+        made = {n: about["of"] for n, about in experiment.get("treated", {}).items()}
+        for model in (*experiment["models"], *made, *baselines):
+            entry = experiment["models"].get(made.get(model, model))
             different = (
                 len(experiment["seeds"]) if entry else 1
             )  # equal numbers compress to nothing
@@ -95,6 +96,7 @@ def _statistic(
         "pixels": recipe["frame_size"] ** 2,
         "slots": (2 * flow.get("max_speed", 0) + 1) ** 2,
         "epochs": entry["training"]["epochs"] if entry else 1,
+        "repeats": repeats(axis),
     }
     stored = constant("evaluation", axis["statistic"], "STORED") or USUAL
     arrays = (math.prod(sizes.get(part, part) for part in array) for array in stored)

@@ -145,16 +145,23 @@ def _measuring(plan: dict[str, Any]) -> Iterator[Job]:
             if axes := _axes(experiment, models):
                 yield _measurer(plan, (name, part), models, axes)
         for axis, about in experiment["axes"].items():
-            wanted = {*experiment["models"]}
+            wanted = {*_weights(experiment)}
             wanted |= {*experiment["baselines"]} if about["baselines"] else set()
             measured = [part for part, models in parts if wanted & {*models}]
             after = tuple(("evaluate", name, part) for part in measured)
             yield _plain(("combine", name, axis), after)
 
 
+def _weights(experiment: dict[str, Any]) -> dict[str, str]:
+    """The models that are trained, and those made of them: of which."""
+    made = experiment.get("treated", {}).items()
+    own = {model: model for model in experiment["models"]}
+    return {**own, **{model: about["of"] for model, about in made}}
+
+
 def _axes(experiment: dict[str, Any], models: list[str]) -> dict[str, Any]:
     """Those that a part measures."""
-    trained = experiment["models"].keys() & {*models}
+    trained = _weights(experiment).keys() & {*models}
     axes = experiment["axes"].items()
     return {axis: about for axis, about in axes if trained or about["baselines"]}
 
@@ -168,10 +175,11 @@ def _measurer(
     splits = dict.fromkeys(about["recipe"] for about in axes.values())
     after: list[Key] = [("synthesize", name, split) for split in splits]
     works: tuple[Work, ...] = ()
-    for model in [model for model in models if model in experiment["models"]]:
+    weights = _weights(experiment)
+    for model in [weights[model] for model in models if model in weights]:
         seeds = experiment["seeds"]
         trainers = [_trainer(plan, name, model, seed) for seed in seeds]
-        after += dict.fromkeys(trainers)
+        after += [key for key in dict.fromkeys(trainers) if key not in after]
         entry = experiment["models"][model]
         network = _network(entry["model"], entry["frame_size"])
         for about in axes.values():

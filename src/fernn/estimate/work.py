@@ -99,10 +99,20 @@ def evaluation(
     """
     spec = axis["spec"]
     batches = seeds * sequences(recipe) / spec["batch"]
+    batches *= repeats(axis)
     whole = Work(network, spec["batch"], spec["context"], spec["horizon"], batches)
     declared = constant("evaluation", axis["statistic"], "WORK")
     changes = ({},) if declared is None else declared
     return tuple(replace(whole, **change) for change in changes)
+
+
+def repeats(axis: dict[str, Any]) -> int:
+    """How often a statistic measures a model: once for each entry of an option.
+
+    Its module names the option by `REPEATED`.
+    """
+    option = constant("evaluation", axis["statistic"], "REPEATED")
+    return len(axis["options"][option]) if option else 1
 
 
 def sequences(recipe: dict[str, Any]) -> int:

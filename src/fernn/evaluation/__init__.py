@@ -7,5 +7,6 @@ Options that are right one by one may be refused together by its function
 constants ``DRAWS``, ``TASK`` and ``BASELINES = False`` limit what it is measured on;
 the mean of its variable ``HEADLINE`` is shown in the tracker. ``WORK`` and ``STORED``
 tell `fernn estimate` what it computes and how many numbers it returns, if those are not
-one forecast of every sequence and one number of every frame.
+one forecast of every sequence and one number of every frame; ``REPEATED`` names the
+option of which each entry is measured.
 """

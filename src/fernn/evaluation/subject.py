@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from fernn import checkpoint, models
+from fernn import checkpoint, models, treatments
 from fernn.devices import device, within_memory
 from fernn.evaluation import velocities
 from fernn.evaluation.cubes import shard
@@ -35,18 +35,26 @@ class Subject:
         baseline: the specification of a model without weights.
         sequences: of the axis; None for statistics of the training itself.
         device: where the model runs.
+        treatment: what is done to a trained model, see `fernn.treatments`.
     """
 
     checkpoint: Path | None
     baseline: dict[str, Any] | None
     sequences: Sequences | None
     device: torch.device | str = "cpu"
+    treatment: Any = None
+
+    @cached_property
+    def trained(self) -> Any:
+        """The trained model, before any treatment."""
+        assert self.checkpoint is not None
+        return checkpoint.load(self.checkpoint, self.device)
 
     @cached_property
     def model(self) -> Any:
         """The model, ready to evaluate."""
         if self.checkpoint is not None:
-            return checkpoint.load(self.checkpoint, self.device)
+            return treatments.treat(self.trained, self.treatment)
         if self.baseline is None or self.sequences is None:
             raise UserError("a checkpoint or a baseline is needed to evaluate")
         return models.build(self.baseline, self.sequences.size)
@@ -64,6 +72,17 @@ class Subject:
         if self.checkpoint is None:
             raise UserError("a baseline has no training that was timed")
         return checkpoint.describe(self.checkpoint).get("measured", {})
+
+    def treated(self, spec: dict[str, Any]) -> Subject:
+        """The same after one more treatment; the weights are read once.
+
+        Args:
+            spec: of the treatment, see `fernn.treatments.treat`.
+        """
+        every = [*treatments.listed(self.treatment), spec]
+        found = replace(self, treatment=every)
+        found.trained = self.trained
+        return found
 
     def forecasts(
         self, context: int, horizon: int, batch: int
@@ -160,11 +179,13 @@ class Entry:
         name: in the cubes.
         checkpoints: one of each seed; none of a baseline.
         baseline: the specification of a model without weights.
+        treatment: what is done to the trained models.
     """
 
     name: str
     checkpoints: Sequence[Path] = ()
     baseline: dict[str, Any] = field(default_factory=dict)
+    treatment: Any = None
 
     def measured(
         self, seeds: Sequence[int], axis: dict[str, Any], sequences: Sequences | None
@@ -180,13 +201,14 @@ class Entry:
         statistic = load("fernn.evaluation", axis["statistic"])
         paths = self.checkpoints or [None]
         baseline = None if self.checkpoints else self.baseline
-        subjects = [Subject(path, baseline, sequences, device()) for path in paths]
+        about = baseline, sequences, device(), self.treatment
+        subjects = [Subject(path, *about) for path in paths]
         given = axis.get("spec", {}), axis.get("options", {})
         found = [_fitting(statistic, each, *given) for each in subjects]
         copies = 1 if self.checkpoints else len(seeds)
         joined = shard(found * copies, seeds, self.name)
         if self.checkpoints:
-            model = subjects[0].model
+            model = subjects[0].trained
             joined.attrs["parameters"] = models.parameters(model)
             joined.attrs["velocities"] = json.dumps(models.velocities(model))
             joined.attrs["trained"] = json.dumps(_trained(self.checkpoints[0], model))

@@ -86,12 +86,18 @@ class Forecaster(nn.Module):
             for time, state in enumerate(self._observe(video), start=1):
                 yield self.cell.lab(state, time)
 
-    def _observe(self, video: Tensor) -> Iterator[Tensor]:
+    def _observe(self, video: Tensor, state: Tensor | None = None) -> Iterator[Tensor]:
         """The state after each observed frame, in the cell's own frame."""
-        state = None
-        for lifted in self.cell.lift(video):
-            state = self.cell(lifted, state)
+        pairs = zip(self.cell.lift(video), video.unbind(1), strict=True)
+        for time, (lifted, frame) in enumerate(pairs, start=1):
+            state = self._take_in(lifted, state, frame, time)
             yield state
+
+    def _take_in(
+        self, lifted: Tensor, state: Tensor | None, frame: Tensor, time: int
+    ) -> Tensor:
+        """The state after one more observed frame, which is the `time`-th."""
+        return self.cell(lifted, state)
 
     def advance(
         self,

@@ -50,6 +50,10 @@ class ComovingCell(FlowEquivariantCell):
         """See `Cell.lab`."""
         return push_forward(self.flow, state, time - 1 + ahead, self.members)
 
+    def back(self, state: State, steps: int) -> State:
+        """The state as it is: its time goes back."""
+        return state
+
     def move(self, state: State) -> State:
         """The state as it is: its frame moves instead."""
         return state

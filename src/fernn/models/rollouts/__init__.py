@@ -34,6 +34,7 @@ class Carry(NamedTuple):
         fed: the frame that is fed next; None if there is none.
         kept: the norm that the state keeps; None at first.
         ahead: steps by which the state was moved to decode the newest prediction.
+        memory: what else a roll-out needs.
     """
 
     state: State
@@ -41,6 +42,7 @@ class Carry(NamedTuple):
     fed: Frame | None = None
     kept: Float[Tensor, "batch 1 members 1 1"] | None = None
     ahead: int = 0
+    memory: Any = None
 
 
 class RollOut:
