@@ -8,7 +8,7 @@ from fernn.config.budgets import sized
 from fernn.config.learners import options_of, search_of
 from fernn.config.problems import Problem
 from fernn.config.schema import Budget, Config
-from fernn.config.widths import WITHIN, of_spec, reference
+from fernn.config.widths import WITHIN, of_spec, options_of_kind, reference
 
 
 def problems(config: Config) -> Iterator[Problem]:
@@ -27,8 +27,13 @@ def problems(config: Config) -> Iterator[Problem]:
 
 def _messages(config: Config, budget: Budget, experiment: str) -> Iterator[str]:
     entry = config.experiments[experiment]
-    if "hidden" in search_of(config, budget, entry).ranges:
-        yield "parameters: chooses hidden, which is tuned"
+    searched = search_of(config, budget, entry).ranges.keys()
+    kinds = {config.models[name].kind for name in entry.models}
+    chosen = {option for kind in kinds for option in options_of_kind(kind)}
+    tuned = sorted(searched & chosen)
+    if tuned or budget.tuning.widths:
+        what = f"{tuned[0]}, which is" if tuned else "widths, which are"
+        yield f"parameters: chooses {what} tuned"
         return
     found = {
         name: of_spec(options_of(config, budget, entry, name), budget.frame_size)

@@ -186,6 +186,11 @@ class Trials(Strict):
     ranges: Names | None = Field(
         None, description="of those of the protocol's search; default: all"
     )
+    widths: list[Amount] = Field(
+        [],
+        description="tuned besides: multiples of the width that each model has, at as"
+        " many epochs",
+    )
     workers: Count = Field(1, description="of a study; mode batch: trials in a round")
     mode: Literal["workers", "batch"] = Field(
         "workers",
