@@ -338,6 +338,9 @@ class Config(Strict):
     published: dict[Name, Published] = Field(
         {}, description="numbers of others, by a name that experiments give"
     )
+    targets: dict[Name, SomeNames] = Field(
+        {}, description="of Snakemake, by name: the figures and tables that it makes"
+    )
     paper: dict[Name, SomeNames] = Field(
         {}, description="its items: the figures and tables here that show each"
     )
