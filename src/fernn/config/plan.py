@@ -180,6 +180,7 @@ def _attrs(
         "initial": protocol.initial,
         "extended": int(protocol.extend_horizon),
         "match": budget.match,
+        **({"widths": budget.tuning.widths} if budget.tuning.widths else {}),
         "trials": budget.tuning.trials,
         "validation_horizon": validated(config, budget, experiment),
         "models": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 from typing import Any
 
@@ -34,7 +35,7 @@ def parameters(spec: str, size: int) -> int:
 def options_of_kind(kind: str) -> list[str]:
     """The options that make a model wider: ``WIDTHS`` of its module, by default hidden.
 
-    Each is finer than the one before it.
+    There may be a second one, which is finer.
     """
     named = options.constant("models", kind, "WIDTHS") or ("hidden",)
     return [name for name in named if name in options.names("models", kind)]
@@ -49,14 +50,28 @@ def matched(spec: dict[str, Any], target: int, size: int) -> dict[str, int]:
         size: of frames, pixels.
 
     Returns:
-        The first option of the model's widths, and a further one only where those
-        before it come no nearer than `WITHIN`.
+        The first option of the model's widths, and a second one only where the first
+        comes no nearer than `WITHIN`; then the first may be one step off.
     """
-    found = dict[str, int]()
-    for option in options_of_kind(spec["kind"]):
-        if not found or abs(of_spec({**spec, **found}, size) / target - 1) > WITHIN:
-            found[option] = _nearest({**spec, **found}, option, target, size)
+    first, *rest = options_of_kind(spec["kind"]) or [None]
+    if first is None:
+        return {}
+    unit, width = _unit(spec, first, size), _nearest(spec, first, target, size)
+    found = {first: width}
+    for fine, near in itertools.product(rest, (width, width - unit, width + unit)):
+        if _apart({**spec, **found}, target, size) <= WITHIN:
+            break
+        if near >= unit:
+            whole = {**spec, first: near}
+            other = {first: near, fine: _nearest(whole, fine, target, size)}
+            both = (found, other)
+            found = min(both, key=lambda f: _apart({**spec, **f}, target, size))
     return found
+
+
+def _apart(spec: dict[str, Any], target: int, size: int) -> float:
+    """How far a model is from a number of parameters, as a share of it."""
+    return abs(of_spec(spec, size) / target - 1)
 
 
 def _nearest(spec: dict[str, Any], option: str, target: int, size: int) -> int:

@@ -20,7 +20,7 @@ from fernn.evaluation import squared_error
 from fernn.evaluation.subject import Subject
 
 DRAWS = ("sampled",)
-LEVELS = (0.0, 0.1, 0.2, 0.4)  # standard deviations, of a pixel's full ink
+LEVELS = (0.0, 0.1, 0.3)  # standard deviations, of a pixel's full ink
 
 
 def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
