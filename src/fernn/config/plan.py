@@ -51,7 +51,15 @@ def plan(config: Config) -> dict[str, Any]:
         "figures": figures,
         "tables": tables,
         "published": _published(config),
-        "targets": _made(config.targets, figures, tables),
+        "targets": _made(
+            {
+                name: shown
+                for name, shown in config.targets.items()
+                if shown[0] in {*figures, *tables}
+            },
+            figures,
+            tables,
+        ),
         "paper": _made(config.paper, figures, tables),
         "missing": config.missing,
     }

@@ -339,7 +339,9 @@ class Config(Strict):
         {}, description="numbers of others, by a name that experiments give"
     )
     targets: dict[Name, SomeNames] = Field(
-        {}, description="of Snakemake, by name: the figures and tables that it makes"
+        {},
+        description="of Snakemake, by name: the figures and tables that it makes; there"
+        " is one in budgets that have the first of them",
     )
     paper: dict[Name, SomeNames] = Field(
         {}, description="its items: the figures and tables here that show each"
