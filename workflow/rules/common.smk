@@ -43,6 +43,7 @@ PLAN = resolved(config)
 BUDGET = PLAN["budget"]
 EXPERIMENTS = PLAN["experiments"]
 WORKERS = range(PLAN["workers"])
+os.environ |= {"LABRUN_JOBS_PER_GPU": str(PLAN["jobs_per_gpu"])}  # seen by all jobs
 
 
 def any_of(names):

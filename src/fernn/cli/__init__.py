@@ -14,6 +14,7 @@ from types import ModuleType
 
 from fernn.cli._extras import missing
 from fernn.cli._streams import guard
+from labrun import gpu_shares
 from labrun.command_line import EXPECTED, explained
 from labrun.errors import UserError, nearest
 from labrun.lease import hold
@@ -39,7 +40,8 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(sub)
-        sub.set_defaults(run=module.run, command=name)
+        computes = getattr(module, "COMPUTES", False)
+        sub.set_defaults(run=module.run, command=name, computes=computes)
     return top
 
 
@@ -54,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _require_command(argv)
         args = parser().parse_args(argv)
-        with _lease(args):
+        with _lease(args), _gpus(args):
             args.run(args)
     except (ModuleNotFoundError, *EXPECTED) as error:
         text, code = _explained(error, argv[0])
@@ -90,6 +92,16 @@ def _lease(args: argparse.Namespace) -> Iterator[None]:
     with ExitStack() as leases:
         for output in first.values():
             leases.enter_context(hold(output, f"fernn {args.command}"))
+        yield
+
+
+@contextmanager
+def _gpus(args: argparse.Namespace) -> Iterator[None]:
+    """Hold GPUs for a command that computes on one; further devices see the same."""
+    if not args.computes or os.environ.get("LOCAL_RANK", "0") != "0":
+        yield
+        return
+    with gpu_shares.hold(getattr(args, "devices", 1)):
         yield
 
 

@@ -15,6 +15,8 @@ from labrun.errors import UserError, nearest
 if TYPE_CHECKING:
     from fernn.evaluation.subject import Entry
 
+COMPUTES = True  # on a GPU, if there is one
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""

@@ -16,6 +16,8 @@ from fernn.cli import _run
 from labrun import slurm
 from labrun.errors import UserError
 
+COMPUTES = True  # on a GPU, if there is one
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""

@@ -15,6 +15,8 @@ from labrun import slurm
 from labrun.errors import Damaged, UserError, shown
 from labrun.slurm import Countdown
 
+COMPUTES = True  # on a GPU, if there is one
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""

@@ -14,6 +14,8 @@ from fernn.cli import _run, _trial
 from labrun import slurm
 from labrun.slurm import Countdown
 
+COMPUTES = True  # on a GPU, if there is one
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""

@@ -45,6 +45,7 @@ def plan(config: Config) -> dict[str, Any]:
         "tuning_seed": TUNING_SEED,
         "trials": max(own.tuning.trials for own in sizes.values()),
         "devices": budget.devices,
+        "jobs_per_gpu": budget.jobs_per_gpu,
         "together": _together(budget),
         "quick": budget.quick,
         "experiments": experiments,
