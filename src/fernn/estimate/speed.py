@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def measure(network: Network, batch: int) -> float:
     torch.set_num_threads(1)
     model = flop.build(network, str(place))
     while size <= batch:
-        work = Work(network, size, FRAMES, FRAMES, 1, trains=True)
+        work = Work(network, size, _observed(network), FRAMES, 1, trains=True)
         try:
             seconds = _seconds(_step(model, work), place.type)
         except torch.OutOfMemoryError:
@@ -110,6 +111,11 @@ def measure(network: Network, batch: int) -> float:
     return best
 
 
+def _observed(network: Network) -> int:
+    """Frames that a step sees: few, but of a model of a fixed context all of them."""
+    return int(json.loads(network.spec).get("context") or FRAMES)
+
+
 def _step(model: Any, work: Work) -> Callable[[], object]:
     """An optimiser step that ends when the device has done it."""
     import torch
@@ -118,7 +124,8 @@ def _step(model: Any, work: Work) -> Callable[[], object]:
 
     split = Blank(work.network.size, str(next(model.parameters()).device))
     task, loss = task_of(work.network)
-    seen, target = task.batch(split, 0, work.batch, FRAMES, FRAMES)
+    observed = _observed(work.network)
+    seen, target = task.batch(split, 0, work.batch, observed, FRAMES)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.0)
 
     def step() -> float:
