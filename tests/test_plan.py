@@ -25,7 +25,14 @@ SIZES = {
     | {"match", "trials", "validation_horizon"},
     "axes": {"batch", "context", "horizon"},
     "baselines": set(),
-    "models": {"batch", "context", "decoder_layers", "epochs", "frame_size"}
+    "models": {
+        "batch",
+        "context",
+        "decoder_layers",
+        "epochs",
+        "frame_size",
+        "precision",
+    }
     | {"hidden", "horizon", "long_horizon", "sequences", "trials"}
     | {"orientations", "step", "ranges", "first", "validation_horizon"},
     "recipes": {"digits", "frame_size", "frames", "grid_speed", "max_offset"}
@@ -208,8 +215,8 @@ def test_a_baseline_that_is_told_the_velocity_is_an_oracle_whatever_its_name(res
 
 
 def test_equal_epochs_do_not(resolved):
-    models = resolved("paper")["experiments"]["translation"]["models"]
-    assert {entry["training"]["epochs"] for entry in models.values()} == {50}
+    models = resolved("paper")["experiments"]["translation_slow"]["models"]
+    assert {entry["training"]["epochs"] for entry in models.values()} == {16}
 
 
 def test_a_models_own_entry_wins_over_budget_and_protocol(resolved):

@@ -141,7 +141,10 @@ def _with_width(
 ) -> tuple[Search, dict[str, int]]:
     """A search that takes the width too, and the width of its trial 0."""
     given = multiples(model, budget.tuning.widths, budget.frame_size)
-    spans = {option: Range(choices=[*values]) for option, (_, values) in given.items()}
+    spans = {
+        option: Range(integer=False, choices=[*values])
+        for option, (_, values) in given.items()
+    }
     widened = Search(ranges={**search.ranges, **spans}, first=search.first)
     return widened, {option: own for option, (own, _) in given.items()}
 

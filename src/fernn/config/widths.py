@@ -53,9 +53,10 @@ def matched(spec: dict[str, Any], target: int, size: int) -> dict[str, int]:
         The first option of the model's widths, and a second one only where the first
         comes no nearer than `WITHIN`; then the first may be one step off.
     """
-    first, *rest = options_of_kind(spec["kind"]) or [None]
-    if first is None:
+    named = options_of_kind(spec["kind"])
+    if not named:
         return {}
+    first, *rest = named
     unit, width = _unit(spec, first, size), _nearest(spec, first, target, size)
     found = {first: width}
     for fine, near in itertools.product(rest, (width, width - unit, width + unit)):

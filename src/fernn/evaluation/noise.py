@@ -37,7 +37,7 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
     noisy = Noisy(
         subject.checkpoint, subject.baseline, subject.sequences, subject.device
     )
-    found = []
+    found: list[xr.Dataset] = []
     for noisy.level in LEVELS:
         found.append(squared_error.measure(noisy, spec))
     about = {"long_name": "standard deviation of noise", "units": "1"}

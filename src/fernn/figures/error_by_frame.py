@@ -42,10 +42,12 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     for empty in panels[len(cubes) :]:
         empty.remove()
     looks = looks_of(cubes)
-    for axes, cube in zip(panels, cubes, strict=False):
+    for place, (axes, cube) in enumerate(zip(panels, cubes, strict=False)):
         for name in aggregate.models(cube):
             _line(axes, cube, name, looks[name])
         _label(axes, cube)
+        if place % COLUMNS == 0:
+            axes.set_ylabel("error (MSE, clipped)")
     low, high = panels[0].get_ylim()
     panels[0].set_ylim(low, high * ROOM)
     parts.legend_of(figure, panels[: len(cubes)], parts.seeds(cubes))
@@ -70,8 +72,6 @@ def _line(axes: Axes, cube: xr.Dataset, name: str, look: Look) -> None:
 
 def _label(axes: Axes, cube: xr.Dataset) -> None:
     axes.set(yscale="log", title=parts.title(cube), xlabel="predicted frame")
-    axes.set_ylabel("error (MSE, clipped)")
-    axes.yaxis.label.set_visible(bool(axes.get_subplotspec().is_first_col()))
     axes.set_xlim(0, int(cube["frame"].max()) + 1)
     horizon, longest = int(cube.attrs["horizon"]), int(cube.attrs["long_horizon"])
     parts.mark(axes, horizon, "trained\nhorizon")

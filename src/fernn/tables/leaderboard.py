@@ -189,7 +189,8 @@ def _seconds(group: Sequence[xr.Dataset], name: str) -> float:
 def _with_tests_together(table: pd.DataFrame) -> pd.DataFrame:
     """The columns of tests, which groups may have or not, before those of all tests."""
     ends = [name for name in LAST if name in table]
-    return table[[*(name for name in table if name not in ends), *ends]]
+    first = [name for name in table if name not in ends]
+    return table.reindex(columns=[*first, *ends])
 
 
 def _about(letter: str, group: Sequence[xr.Dataset]) -> str:
