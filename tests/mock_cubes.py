@@ -87,6 +87,10 @@ MEASURED = {  # axis: its statistic and draw
     "image_quality": ("image_quality", "sampled"),
     "lyapunov": ("lyapunov", "sampled"),
     "noise": ("noise", "sampled"),
+    "state_norm": ("state_norm", "sampled"),
+    "fixed_points": ("fixed_points", "sampled"),
+    "timescales": ("timescales", "sampled"),
+    "state_graph": ("state_graph", "sampled"),
 }
 
 
