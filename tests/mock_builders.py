@@ -12,6 +12,7 @@ import mock_pictures
 BUILDERS = {
     "in_distribution": mock_cubes.in_distribution,
     "few": mock_cubes.few,
+    "noise": mock_cubes.noise,
     "length": mock_cubes.length,
     "velocity": mock_cubes.velocity,
     "curves": mock_cubes.curves,

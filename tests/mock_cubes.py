@@ -86,6 +86,7 @@ MEASURED = {  # axis: its statistic and draw
     "footage": ("footage", "grid"),
     "image_quality": ("image_quality", "sampled"),
     "lyapunov": ("lyapunov", "sampled"),
+    "noise": ("noise", "sampled"),
     "state_norm": ("state_norm", "sampled"),
     "fixed_points": ("fixed_points", "sampled"),
     "timescales": ("timescales", "sampled"),
@@ -160,6 +161,13 @@ def _random_velocities(samples: int) -> np.ndarray:
 def in_distribution(**changes) -> xr.Dataset:
     cube = _errors(HORIZON, _random_velocities(16))
     return cube.assign_attrs(attrs("in_distribution", **changes))
+
+
+def noise(**changes) -> xr.Dataset:
+    """In distribution, and twice that error with noise of 0.2."""
+    cube = in_distribution()
+    levels = xr.DataArray([1.0, 2.0], {"noise": [0.0, 0.2]})
+    return (cube * levels).assign_attrs(attrs("noise", **changes))
 
 
 def few(**changes) -> xr.Dataset:

@@ -159,6 +159,12 @@ def test_operations_take_their_time_and_small_ones_that_of_python():
     assert 1e6 < measure(network(1), 2) < 1e13
 
 
+def test_a_model_of_a_fixed_context_is_timed_with_all_of_it():
+    spec = {"kind": "simvp", "context": 2, "hidden": 2, "blocks": 2, "stages": 2}
+    fixed = Network(json.dumps(spec | {"shrink": 1}), 4)
+    assert 1e3 < measure(fixed, 1) < 1e13  # of five frames it would take none
+
+
 @pytest.mark.parametrize(
     "spec",
     [

@@ -7,7 +7,7 @@ import pytest
 
 import mock_cubes
 from fernn.evaluation import significance
-from fernn.tables import leaderboard
+from fernn.tables import leaderboard_tests
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def cube():
 
 
 def test_models_are_ranked_by_geometric_means_and_compared_in_pairs(cube):
-    table = leaderboard.tabulate([cube]).set_index("model")
+    table = leaderboard_tests.tabulate([cube]).set_index("model")
     order = ["copy moved (oracle)", "FERNN-V2", "copy last frame", "G-RNN", "FERNN-V1"]
     assert table.index.tolist() == order and table["rank"].tolist() == [1, 2, 3, 4, 5]
     error, ratio = table["error"], table["ratio"]
@@ -45,10 +45,14 @@ def test_models_are_ranked_by_geometric_means_and_compared_in_pairs(cube):
 def test_a_control_that_no_model_beats_is_named(cube):
     """It is no oracle, and its error is less than those of all models."""
     said = "No model has a smaller error than the best control: "
-    assert not any(said in note for note in leaderboard.tabulate([cube]).attrs["notes"])
+    assert not any(
+        said in note for note in leaderboard_tests.tabulate([cube]).attrs["notes"]
+    )
     at = {"model": list(cube["model"].values).index("copy_last")}
     cube["clamped_squared_error"][at] = 0.005
-    (told,) = [n for n in leaderboard.tabulate([cube]).attrs["notes"] if said in n]
+    (told,) = [
+        n for n in leaderboard_tests.tabulate([cube]).attrs["notes"] if said in n
+    ]
     assert told.endswith(
         "in distribution, error (FERNN-V2 0.0200, copy last frame 5.0e-3)."
     )
@@ -57,7 +61,7 @@ def test_a_control_that_no_model_beats_is_named(cube):
 def test_new_velocities_are_the_same_for_every_model():
     """Trained at speed 1, on a grid to speed 2: 16 of 25 are new, in V or not."""
     cube = mock_cubes.velocity()
-    table = leaderboard.tabulate([cube]).set_index("model")
+    table = leaderboard_tests.tabulate([cube]).set_index("model")
     assert set(table["test"]) == {"new velocities"}
     speed = np.abs(cube.velocity_rows[:, 0]), np.abs(cube.velocity_columns[:, 0])
     new = np.maximum(*speed).values > 1
@@ -68,12 +72,12 @@ def test_new_velocities_are_the_same_for_every_model():
         assert table["error"][label] == pytest.approx(float(expected))
     without = json.loads(cube.attrs["models"])
     without["grnn"]["velocities"] = []  # as a model without a flow
-    same = leaderboard.tabulate([cube.assign_attrs(models=json.dumps(without))])
+    same = leaderboard_tests.tabulate([cube.assign_attrs(models=json.dumps(without))])
     assert same.set_index("model")["error"]["G-RNN"] == table["error"]["G-RNN"]
 
 
 def test_all_tests_of_the_table_are_one_family(cube):
-    both = leaderboard.tabulate([cube, mock_cubes.length()])
+    both = leaderboard_tests.tabulate([cube, mock_cubes.length()])
     assert list(dict.fromkeys(both["test"])) == ["in distribution", "1x", "4x", "7x"]
     pairs = both["p"].notna().sum()
     assert pairs == 2 * 4  # two models with the reference, four tests

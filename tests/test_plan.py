@@ -8,9 +8,15 @@ from fernn.config.check import checked
 from fernn.config.plan import plan
 from fernn.config.positions import merge, read
 from fernn.config.resolve import resolve_and_tell
+from labrun.errors import UserError
 
 SHIPPED = read(Path(__file__).parents[1] / "config.yaml")
-ALONE = ("ablation", "lyapunov", "zoo")  # budgets whose experiments are their own
+ALONE = (
+    "ablation",
+    "lyapunov",
+    "zoo",
+    "zoo-paper",
+)  # budgets whose experiments are their own
 BUDGETS = [name for name in SHIPPED.content["budgets"] if name not in ALONE]
 ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10, 11), "table": (1, 2, 4)}
 SIZES = {
@@ -417,6 +423,25 @@ def test_a_test_set_may_be_renamed(resolved):
         for name, cubes in before.items()
     }
     assert "translation/longer" in after["length_generalization"]
+
+
+def test_a_target_is_there_where_the_first_that_it_names_is(resolved):
+    def listed(*shown):
+        return lambda raw: raw.update(targets={"mine": [*shown]})
+
+    other = "velocity_generalization"
+    made = resolved("zoo", listed("leaderboard", other))["targets"]
+    assert made == {"mine": {"figures": [other], "tables": ["leaderboard"]}}
+    assert resolved("demo", listed("leaderboard", other))["targets"] == {}
+    assert resolved("demo", listed(other, "leaderboard"))["targets"]["mine"]
+    for names, message in (
+        (["leaderbord"], "targets.mine.0: no figure or table 'leaderbord'"),
+        ([], "targets.mine: "),
+    ):
+        with pytest.raises(UserError, match=message):
+            resolved("demo", listed(*names))
+    with pytest.raises(UserError, match=r"targets.figure_3: is an item of `paper`"):
+        resolved("demo", lambda raw: raw.update(targets={"figure_3": [other]}))
 
 
 def test_every_item_of_the_paper_is_there(resolved):

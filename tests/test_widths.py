@@ -6,7 +6,7 @@ from copied import ROOT
 from fernn.config.check import checked
 from fernn.config.plan import plan
 from fernn.config.positions import merge, read
-from fernn.config.widths import of_spec
+from fernn.config.widths import matched, of_spec
 from labrun.errors import UserError
 
 SHIPPED = read(ROOT / "config.yaml")
@@ -49,10 +49,45 @@ def test_widths_bring_models_to_the_parameters_of_the_reference():
 def test_models_that_cannot_be_equally_large_are_refused():
     place = r"demo.sizes.collisions_line.match: parameters: "
     with pytest.raises(UserError, match=place + "'fernn_line_mixed' comes no nearer"):
-        resolved(hidden=3)  # one channel more is a quarter
-    given = "'fernn_line_wide' .* to the 42336 of 'fernn_line', -94%"
-    with pytest.raises(UserError, match=given):  # its own entry gives a width
-        resolved(["fernn_line", "fernn_line_wide"])
+        resolved(hidden=3, decoder_layers=0)  # one channel more is a quarter
+
+
+def test_a_second_width_is_finer_where_the_first_is_too_coarse():
+    """A mixed one of h channels, d in the decoder: 9 (h + 3 h² + h d + d)."""
+    made = resolved(hidden=8)["models"]["fernn_line_mixed"]["model"]
+    target = 9 * (2 * 8**2 + 2 * 8)
+    coarse, fine = made["hidden"], made["decoder_hidden"]
+    assert abs(9 * (4 * coarse**2 + 2 * coarse) / target - 1) > 0.03
+    count = 9 * (coarse + 3 * coarse**2 + coarse * fine + fine)
+    assert abs(count / target - 1) <= 0.03
+    assert "decoder_hidden" not in resolved()["models"]["fernn_line_mixed"]["model"]
+
+
+def test_the_width_of_an_entry_is_matched_too():
+    made = resolved(["fernn_line", "fernn_line_wide"])["models"]
+    assert made["fernn_line_wide"]["model"]["hidden"] == 48  # its entry: 11
+
+
+def test_widths_are_multiples_of_the_smallest_that_a_model_takes():
+    """Those of SimVP are even: the nearest of all would be 3."""
+    spec = {"kind": "simvp", "context": 2, "blocks": 2, "stages": 2, "shrink": 1}
+    between = (
+        of_spec({**spec, "hidden": 2}, 8) + of_spec({**spec, "hidden": 4}, 8)
+    ) // 2
+    assert matched(spec, between, 8)["hidden"] in (2, 4)
+
+
+def test_a_search_takes_multiples_of_each_models_own_width():
+    tuning = {"trials": 3, "epochs": 1, "widths": [0.5, 2]}
+    made = resolved(
+        ["fernn_line", "fernn_line_wide"], hidden=6, match="compute", tuning=tuning
+    )["models"]
+    searched = {name: each["tuning"] for name, each in made.items()}
+    assert searched["fernn_line"]["ranges"]["hidden"] == {"choices": [3, 6, 12]}
+    assert searched["fernn_line_wide"]["ranges"]["hidden"] == {"choices": [6, 11, 22]}
+    assert {point["hidden"] for point in searched["fernn_line"]["first"]} == {6}
+    without = resolved(["fernn_line"], match="compute")["models"]["fernn_line"]
+    assert "hidden" not in without["tuning"]["ranges"]
 
 
 def test_a_width_is_not_both_matched_and_tuned():
@@ -64,3 +99,9 @@ def test_a_width_is_not_both_matched_and_tuned():
     raw["budgets"] = {"demo": raw["budgets"]["demo"]}  # not those that are like it
     with pytest.raises(UserError, match=r"demo\.match: parameters: chooses hidden"):
         checked(raw, [SHIPPED])
+
+
+def test_widths_are_not_both_matched_and_tuned():
+    tuning = {"trials": 3, "epochs": 1, "widths": [0.5, 2]}
+    with pytest.raises(UserError, match="chooses widths, which are tuned"):
+        resolved(tuning=tuning)

@@ -338,8 +338,8 @@ def tables(form="csv"):
 
 
 def shown_in(item):
-    """The figures and tables that show an item of the paper."""
-    shown = PLAN["paper"][item]
+    """The figures and tables of a target, or that show an item of the paper."""
+    shown = (PLAN["targets"] | PLAN["paper"])[item]
     return [
         *expand(f"results/{BUDGET}/figures/{{name}}.png", name=shown["figures"]),
         *expand(f"results/{BUDGET}/tables/{{name}}.csv", name=shown["tables"]),

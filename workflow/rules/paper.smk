@@ -1,10 +1,12 @@
-"""The paper: `snakemake figure_3` makes that item of it, `snakemake paper` all.
+"""Targets with names: `snakemake figure_3` makes that item of the paper, `paper` all.
+
+Those of `targets` are made likewise.
 
 REQUIRED INPUTS: results/{budget}/figures/, results/{budget}/tables/
 OUTPUTS: results/{budget}/reproduction.md
 """
 
-for item in filter(shown_in, PLAN["paper"]):  # others are not in this budget
+for item in filter(shown_in, [*PLAN["targets"], *PLAN["paper"]]):  # of this budget
 
     rule:
         name:

@@ -22,7 +22,8 @@ def suggestion(target):
     if not near:
         stems = difflib.get_close_matches(Path(target).stem, files, n=1)
         near = [files[stem] for stem in stems]
-    items = [rule for rule in rules if rule in ("all", "paper", *PLAN["paper"])]
+    items = [*PLAN["targets"], *PLAN["paper"]]
+    items = [rule for rule in rules if rule in ("all", "paper", *items)]
     return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(items)}"
 
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from fernn.config import options, protocols
-from fernn.config.schema import Budget, Config, Experiment, Model, Search
-from fernn.config.widths import matched, of_spec, reference
+from fernn.config.schema import Budget, Config, Experiment, Model, Range, Search
+from fernn.config.widths import (
+    matched,
+    multiples,
+    of_spec,
+    reference,
+)
 from fernn.training.settings import dotted, specs_of, with_options
 
 OF_DEFAULT_CELL = (  # options of a model, if it has no `cell`
@@ -32,15 +37,14 @@ def options_of(
 ) -> dict[str, Any]:
     """A model's options: the budget's sizes, the protocol, then its own entry.
 
-    Where models are equally large, one that leaves its width open has that which brings
-    it nearest to the parameters of the reference.
+    Where models are equally large, all but the reference have widths that bring them to
+    its parameters, in place of their own.
     """
     spec = _with_flow(config, budget, experiment, name)
-    first, own = reference(experiment), config.models[name].model_extra or {}
-    is_open = name in experiment.models and "hidden" in spec.keys() - own.keys()
-    if budget.match == "parameters" and is_open and name != first:
+    first, is_trained = reference(experiment), name in experiment.models
+    if budget.match == "parameters" and is_trained and name != first:
         size, whole = budget.frame_size, _with_flow(config, budget, experiment, first)
-        spec["hidden"] = matched(spec, of_spec(whole, size), size)
+        spec |= matched(spec, of_spec(whole, size), size)
     return spec
 
 
@@ -92,7 +96,9 @@ def trained(
     for option in search.ranges.keys() & tunable:
         model.setdefault(option, options.default("models", model["kind"], option))
     start = {option: model[option] for option in tunable & model.keys()}
-    searched = _searched(search, {**start, **training, **dotted(training)})
+    search, width = _with_width(search, budget, model)
+    model |= width
+    searched = _searched(search, {**start, **width, **training, **dotted(training)})
     epochs = epochs_of(budget, cost, budget.epochs)
     trial_epochs = epochs_of(budget, cost, budget.tuning.epochs)
     return {
@@ -145,6 +151,19 @@ def search_of(config: Config, budget: Budget, experiment: Experiment) -> Search:
     ranges = {name: span for name, span in whole.ranges.items() if name in taken}
     first = [{k: v for k, v in each.items() if k in ranges} for each in whole.first]
     return Search(ranges=ranges, first=[each for each in first if each])
+
+
+def _with_width(
+    search: Search, budget: Budget, model: dict[str, Any]
+) -> tuple[Search, dict[str, int]]:
+    """A search that takes the width too, and the width of its trial 0."""
+    given = multiples(model, budget.tuning.widths, budget.frame_size)
+    spans = {
+        option: Range(integer=False, choices=[*values])
+        for option, (_, values) in given.items()
+    }
+    widened = Search(ranges={**search.ranges, **spans}, first=search.first)
+    return widened, {option: own for option, (own, _) in given.items()}
 
 
 def longest(config: Config, budget: Budget, experiment: Experiment) -> int:

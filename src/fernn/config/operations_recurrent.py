@@ -33,7 +33,8 @@ def _of_states(step: Step) -> float:
 
 def _decoder(spec: dict[str, Any], step: Step, outputs: int = 1) -> float:
     """Of each predicted frame."""
-    widths = [*[spec["hidden"]] * (spec["decoder_layers"] + 1), outputs]
+    inner = spec["decoder_hidden"] or spec["hidden"]
+    widths = [spec["hidden"], *[inner] * spec["decoder_layers"], outputs]
     products = sum(inputs * outer for inputs, outer in itertools.pairwise(widths))
     return INNER * step.predicted * spec.get("decoder_kernel", 3) ** 2 * products
 

@@ -5,6 +5,7 @@ The workflow is computed from this plan, before any job, so a dry run tells the 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from fernn.config import options
@@ -51,14 +52,30 @@ def plan(config: Config) -> dict[str, Any]:
         "figures": figures,
         "tables": tables,
         "published": _published(config),
-        "paper": {
-            item: {
-                "figures": [name for name in shown if name in figures],
-                "tables": [name for name in shown if name in tables],
-            }
-            for item, shown in config.paper.items()
-        },
+        "targets": _made(
+            {
+                name: shown
+                for name, shown in config.targets.items()
+                if shown[0] in {*figures, *tables}
+            },
+            figures,
+            tables,
+        ),
+        "paper": _made(config.paper, figures, tables),
         "missing": config.missing,
+    }
+
+
+def _made(
+    items: dict[str, list[str]], figures: Collection[str], tables: Collection[str]
+) -> dict[str, dict[str, list[str]]]:
+    """The figures and tables of each item, those that the budget has."""
+    return {
+        item: {
+            "figures": [name for name in shown if name in figures],
+            "tables": [name for name in shown if name in tables],
+        }
+        for item, shown in items.items()
     }
 
 
@@ -188,6 +205,7 @@ def _attrs(
         "initial": protocol.initial,
         "extended": int(protocol.extend_horizon),
         "match": budget.match,
+        **({"widths": budget.tuning.widths} if budget.tuning.widths else {}),
         "trials": budget.tuning.trials,
         "validation_horizon": validated(config, budget, experiment),
         "models": {

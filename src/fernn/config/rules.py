@@ -43,9 +43,12 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from _items(config, "figures")
     yield from _items(config, "tables")
     yield from published.problems(config)
-    for item, shown in config.paper.items():
+    for section in ("targets", "paper"):
         known = [*config.figures, *config.tables]
-        yield from each_known(shown, known, ("paper", item), "figure or table")
+        for item, shown in getattr(config, section).items():
+            yield from each_known(shown, known, (section, item), "figure or table")
+    for item in config.targets.keys() & config.paper.keys():
+        yield Problem(("targets", item), "is an item of `paper`; choose another")
     for item in config.missing.keys() & config.paper.keys():
         yield Problem(("missing", item), "is shown: `paper` names it")
     for name, budget in config.budgets.items():

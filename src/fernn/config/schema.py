@@ -218,6 +218,11 @@ class Trials(Strict):
     ranges: Names | None = Field(
         None, description="of those of the protocol's search; default: all"
     )
+    widths: list[Amount] = Field(
+        [],
+        description="tuned besides: multiples of the width that each model has, at as"
+        " many epochs",
+    )
     workers: Count = Field(1, description="of a study; mode batch: trials in a round")
     mode: Literal["workers", "batch"] = Field(
         "workers",
@@ -328,6 +333,11 @@ class Config(Strict):
     tables: dict[str, Names] = Field(description=f"of each, the {CUBES}")
     published: dict[Name, Published] = Field(
         {}, description="numbers of others, by a name that experiments give"
+    )
+    targets: dict[Name, SomeNames] = Field(
+        {},
+        description="of Snakemake, by name: the figures and tables that it makes; there"
+        " is one in budgets that have the first of them",
     )
     paper: dict[Name, SomeNames] = Field(
         {}, description="its items: the figures and tables here that show each"

@@ -48,11 +48,20 @@ def seeds(cubes: Sequence[xr.Dataset]) -> str:
 
 def legend(figure: Figure, handles: Sequence, labels: Sequence[str], note="") -> None:
     """One legend for all panels, above them and under a note, in lines that fit."""
+    room = figure.get_figwidth()
     needed = sum(HANDLE + LETTER * len(label) for label in labels)
-    lines = max(1, math.ceil(needed / figure.get_figwidth()))
-    columns = math.ceil(len(labels) / lines)
+    lines = max(1, math.ceil(needed / room))
+    while lines < len(labels) and _wide(labels, math.ceil(len(labels) / lines)) > room:
+        lines += 1
+    columns = math.ceil(len(labels) / max(1, lines))
     place = "outside upper center"
     figure.legend(handles, labels, loc=place, ncols=columns, title=note or None)
+
+
+def _wide(labels: Sequence[str], columns: int) -> float:
+    """Inches of a legend: the longest label of a column decides how wide it is."""
+    filled = np.array_split(np.array(labels), columns)
+    return sum(HANDLE + LETTER * max(map(len, column)) for column in filled)
 
 
 def legend_of(figure: Figure, panels: Iterable[Axes], note: str = "") -> None:

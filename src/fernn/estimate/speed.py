@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ def measure(network: Network, batch: int) -> float:
     vectors = any(isinstance(part, torch.nn.BatchNorm1d) for part in model.modules())
     size = min(2, batch) if vectors else 1
     while size <= batch:
-        work = Work(network, size, FRAMES, FRAMES, 1, trains=True)
+        work = Work(network, size, _observed(network), FRAMES, 1, trains=True)
         try:
             seconds = _seconds(_step(model, work), place.type)
         except torch.OutOfMemoryError:
@@ -116,6 +117,11 @@ def measure(network: Network, batch: int) -> float:
     return best
 
 
+def _observed(network: Network) -> int:
+    """Frames that a step sees: few, but of a model of a fixed context all of them."""
+    return int(json.loads(network.spec).get("context") or FRAMES)
+
+
 def _step(model: Any, work: Work) -> Callable[[], object]:
     """An optimiser step that ends when the device has done it."""
     import torch
@@ -124,7 +130,8 @@ def _step(model: Any, work: Work) -> Callable[[], object]:
 
     split = Blank(work.network.size, str(next(model.parameters()).device))
     task, loss = task_of(work.network)
-    seen, target = task.batch(split, 0, work.batch, FRAMES, FRAMES)
+    observed = _observed(work.network)
+    seen, target = task.batch(split, 0, work.batch, observed, FRAMES)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.0)
 
     def step() -> float:

@@ -13,6 +13,7 @@ is at that second, and lower.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import xarray as xr
@@ -24,6 +25,7 @@ from fernn.drawing.style import PAGE, Look, looks_of, theme
 from fernn.evaluation import aggregate
 
 SHOWS = {"seconds": {"statistic": "processor_seconds"}}
+LETTERS = 30  # of a title, in a line
 
 
 @theme
@@ -74,9 +76,10 @@ def _published(axes: Axes, value: dict | None, look: Look) -> None:
 def _label(axes: Axes, cube: xr.Dataset) -> None:
     counts = {about["parameters"] for about in aggregate.models(cube).values()}
     sizes = " or ".join(f"{count:,}" for count in sorted(counts))
-    axes.set(
-        xscale="log", yscale="log", title=f"{parts.title(cube)}\n{sizes} parameters"
-    )
+    if len(counts) > 2:
+        sizes = f"{min(counts):,} to {max(counts):,}"
+    title = textwrap.fill(parts.title(cube), LETTERS)
+    axes.set(xscale="log", yscale="log", title=f"{title}\n{sizes} parameters")
     axes.set_xlabel("processor seconds of training")
     axes.set_ylabel(
         f"validation error (MSE,\nframes 1 to {cube.attrs['long_horizon']})"

@@ -149,15 +149,27 @@ def layers_of(
 
 
 def decoder(
-    hidden: int, layers: int, outputs: int, kernel: int, boundary: Boundary, bias: bool
+    hidden: int,
+    layers: int,
+    outputs: int,
+    kernel: int,
+    boundary: Boundary,
+    bias: bool,
+    inner: int | None = None,
 ) -> nn.Sequential:
-    """`layers` convolutions with ReLU, and a linear one: the FERNN's, with biases."""
+    """`layers` convolutions with ReLU, and a linear one: the FERNN's, with biases.
+
+    Those with ReLU have `inner` channels; None for `hidden`.
+    """
     whole(layers, "decoder_layers must not be negative", least=0)
-    widths = [hidden] * (layers + 1)
+    inner = hidden if inner is None else inner
+    widths = [hidden, *[whole(inner, "decoder_hidden must be positive", 1)] * layers]
     made: list[nn.Module] = []
-    for inputs, inner in itertools.pairwise(widths):
-        made += [convolution(inputs, inner, kernel, boundary, bias), nn.ReLU()]
-    return nn.Sequential(*made, convolution(hidden, outputs, kernel, boundary, bias))
+    for inputs, outer in itertools.pairwise(widths):
+        made += [convolution(inputs, outer, kernel, boundary, bias), nn.ReLU()]
+    return nn.Sequential(
+        *made, convolution(widths[-1], outputs, kernel, boundary, bias)
+    )
 
 
 def check_patch(patch: int, size: Size) -> int:

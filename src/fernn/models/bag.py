@@ -30,6 +30,7 @@ TASK = "classify"
 CONTROL = True  # it lacks what the task is meant to need
 Of = Literal["frames", "differences"]
 CHANNELS = 1  # of a frame
+WIDTHS = ("filters",)
 
 
 class Bag(nn.Module):

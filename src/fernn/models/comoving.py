@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, get_args
 
@@ -23,6 +24,7 @@ RollOut = Literal["advect", "shifted"]
 Frame = Float[Tensor, "batch channel height width"]
 CACHE = 2**23  # bytes of frames that are seen at once on a processor
 CHANNELS = 1  # of a frame
+WIDTHS = ("hidden", "decoder_hidden")  # the second in finer steps
 
 
 class Slots(nn.Module):
@@ -98,6 +100,7 @@ class Comoving(nn.Module):
             cut to [0, 1].
         pooling: over V: ``max``, ``mean`` or ``sum``.
         decoder_layers: hidden layers of the decoder, before its linear output.
+        decoder_hidden: their channels; None for `hidden`.
 
     Raises:
         UserError: a flow with orientations, an unknown cell, roll-out or pooling, or a
@@ -113,6 +116,7 @@ class Comoving(nn.Module):
         rollout: RollOut = "advect",
         pooling: Pooling = "max",
         decoder_layers: int = 4,
+        decoder_hidden: int | None = None,
     ):
         super().__init__()
         if flow.fibre != 1:
@@ -129,10 +133,12 @@ class Comoving(nn.Module):
         self.rollout: RollOut = rollout
         self.pooling: Pooling = pooling
         self.hidden, space = hidden, temporal.Space(flow)
-        inner: list[nn.Module] = []
-        for _ in range(decoder_layers):
-            inner += [space.convolution(hidden, hidden), nn.ReLU()]
-        self.decoder = nn.Sequential(*inner, space.convolution(hidden, CHANNELS))
+        width = hidden if decoder_hidden is None else decoder_hidden
+        width = whole(width, "decoder_hidden must be positive", least=1)
+        widths, inner = [hidden, *[width] * decoder_layers], list[nn.Module]()
+        for inputs, outputs in itertools.pairwise(widths):
+            inner += [space.convolution(inputs, outputs), nn.ReLU()]
+        self.decoder = nn.Sequential(*inner, space.convolution(widths[-1], CHANNELS))
 
     def encode(self, video: Video) -> Iterator[State]:
         """The output after each observed frame, in the lab frame."""
@@ -198,8 +204,10 @@ def build(
     rollout: RollOut = "advect",
     pooling: Pooling = "max",
     decoder_layers: int = 4,
+    decoder_hidden: int | None = None,
 ) -> Comoving:
     """A model from a specification; see `Comoving`."""
     return Comoving(
-        flows.build(flow, size), cell, hidden, layers, rollout, pooling, decoder_layers
-    )
+        flows.build(flow, size), cell, hidden, layers, rollout, pooling,
+        decoder_layers, decoder_hidden,
+    )  # fmt: skip

@@ -14,6 +14,7 @@ TASK = "classify"
 # Of the stages: width as a multiple of the first, stride in time, stride in space.
 STAGES = ((1, 2, 1), (2, 1, 2), (2, 1, 1), (4, 1, 2), (4, 1, 1))
 CHANNELS = 1  # of a frame
+WIDTHS = ("width",)
 
 
 class _Stage(nn.Module):

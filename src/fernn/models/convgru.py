@@ -27,6 +27,8 @@ from fernn.models._recurrent import (
     zeros_like,
 )
 
+WIDTHS = ("hidden", "decoder_hidden")  # the second in finer steps
+
 
 class ConvGru(Recurrent):
     """One layer of ConvGRU, and a decoder.
@@ -36,6 +38,7 @@ class ConvGru(Recurrent):
         kernel: of the recurrence, pixels.
         decoder_layers: hidden layers of the decoder.
         boundary: ``circular`` or ``zero``.
+        decoder_hidden: channels of the decoder's hidden layers; None for `hidden`.
 
     Raises:
         UserError: an unknown boundary, or a number that is none.
@@ -47,6 +50,7 @@ class ConvGru(Recurrent):
         kernel: int = 3,
         decoder_layers: int = 4,
         boundary: Boundary = "circular",
+        decoder_hidden: int | None = None,
     ):
         super().__init__()
         self.hidden, inputs = hidden, CHANNELS + hidden
@@ -55,7 +59,8 @@ class ConvGru(Recurrent):
         assert self.gates.bias is not None
         with torch.no_grad():
             self.gates.bias[:hidden] = 1
-        self.decoder = decoder(hidden, decoder_layers, CHANNELS, 3, boundary, True)
+        sizes = hidden, decoder_layers, CHANNELS, 3
+        self.decoder = decoder(*sizes, boundary, True, decoder_hidden)
 
     def step(self, frame: Frame, state: Tensor | None) -> Features:
         """The state after one more frame."""
@@ -75,6 +80,7 @@ def build(
     kernel: int = 3,
     decoder_layers: int = 4,
     boundary: Boundary = "circular",
+    decoder_hidden: int | None = None,
 ) -> ConvGru:
     """A ConvGRU from a specification; see `ConvGru`."""
-    return ConvGru(hidden, kernel, decoder_layers, boundary)
+    return ConvGru(hidden, kernel, decoder_layers, boundary, decoder_hidden)

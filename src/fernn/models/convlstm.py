@@ -35,6 +35,7 @@ from fernn.models._recurrent import (
 )
 
 State = list[tuple[Tensor, Tensor]]  # (h, c) of each layer
+WIDTHS = ("hidden", "decoder_hidden")  # the second in finer steps
 
 
 class Layer(nn.Module):
@@ -89,6 +90,7 @@ class ConvLstm(Recurrent):
             channels.
         boundary: ``circular`` or ``zero``.
         bias: whether convolutions have one.
+        decoder_hidden: channels of the decoder's hidden layers; None for `hidden`.
 
     Raises:
         UserError: an unknown boundary, or a number that is none.
@@ -104,13 +106,15 @@ class ConvLstm(Recurrent):
         patch: int = 1,
         boundary: Boundary = "circular",
         bias: bool = True,
+        decoder_hidden: int | None = None,
     ):
         super().__init__()
         self.patch, pixels = patch, CHANNELS * patch**2
         self.layers = layers_of(Layer, pixels, hidden, layers, kernel, boundary, bias)
         self.decoder = decoder(
-            hidden, decoder_layers, pixels, decoder_kernel, boundary, bias
-        )
+            hidden, decoder_layers, pixels, decoder_kernel, boundary, bias,
+            decoder_hidden,
+        )  # fmt: skip
 
     def step(self, frame: Frame, state: State | None) -> State:
         """``(h, c)`` of each layer."""
@@ -131,6 +135,7 @@ def build(
     patch: int = 1,
     boundary: Boundary = "circular",
     bias: bool = True,
+    decoder_hidden: int | None = None,
 ) -> ConvLstm:
     """A ConvLSTM from a specification; see `ConvLstm`.
 
@@ -139,5 +144,6 @@ def build(
     """
     check_patch(patch, size)
     return ConvLstm(
-        hidden, layers, kernel, decoder_layers, decoder_kernel, patch, boundary, bias
-    )
+        hidden, layers, kernel, decoder_layers, decoder_kernel, patch, boundary, bias,
+        decoder_hidden,
+    )  # fmt: skip

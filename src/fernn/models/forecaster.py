@@ -26,6 +26,7 @@ from labrun.modules import Kind
 
 Checkpoint = Literal["none", "segments"]
 Frame = Float[Tensor, "batch channel height width"]
+WIDTHS = ("hidden", "decoder_hidden")  # the second in finer steps
 
 
 class Forecaster(nn.Module):

@@ -48,6 +48,7 @@ from fernn.models.convlstm import Layer, through
 from labrun.errors import require_known
 
 Image = Literal["plain", "strided"]
+WIDTHS = ("hidden", "decoder_hidden")  # the second in finer steps
 
 
 class State(NamedTuple):
@@ -99,6 +100,8 @@ class PhyDNet(Recurrent):
         image: ``plain``, one layer encodes, at the frame's size; or ``strided``, the
             published encoders and decoders around branches of a quarter of each side,
             three layers of ConvLSTM, and predictions between 0 and 1.
+        decoder_hidden: channels of the hidden layers of a plain decoder; None for
+            `hidden`.
 
     Raises:
         UserError: an unknown boundary or image, or a number that is none; or a strided
@@ -112,6 +115,7 @@ class PhyDNet(Recurrent):
         decoder_layers: int = 4,
         boundary: Boundary = "circular",
         image: Image = "plain",
+        decoder_hidden: int | None = None,
     ):
         super().__init__()
         require_known("image", image, get_args(Image))
@@ -119,7 +123,7 @@ class PhyDNet(Recurrent):
         if image == "strided":
             around = _strided.parts(hidden, boundary)
         else:
-            around = _plain(hidden, decoder_layers, boundary)
+            around = _plain(hidden, decoder_layers, boundary, decoder_hidden)
         self.encode, self.decode = around.encode, around.decode
         self.into, self.out_of = (
             nn.ModuleDict(around.into),
@@ -150,11 +154,13 @@ class PhyDNet(Recurrent):
         return self.physical.moment_loss()
 
 
-def _plain(hidden: int, decoder_layers: int, boundary: Boundary) -> Around:
+def _plain(
+    hidden: int, decoder_layers: int, boundary: Boundary, inner: int | None
+) -> Around:
     """One layer encodes for both branches, and their states are decoded as they are."""
     encode = nn.Sequential(convolution(CHANNELS, hidden, 3, boundary), nn.ReLU())
     alike: dict[str, nn.Module] = {name: nn.Identity() for name in BRANCHES}
-    decode = decoder(hidden, decoder_layers, CHANNELS, 3, boundary, True)
+    decode = decoder(hidden, decoder_layers, CHANNELS, 3, boundary, True, inner)
     return Around(encode, alike, alike, decode, [hidden])
 
 
@@ -182,6 +188,7 @@ def build(
     decoder_layers: int = 4,
     boundary: Boundary = "circular",
     image: Image = "plain",
+    decoder_hidden: int | None = None,
 ) -> PhyDNet:
     """A PhyDNet from a specification; see `PhyDNet`.
 
@@ -190,4 +197,4 @@ def build(
     """
     if image == "strided":
         _strided.check(hidden, size)
-    return PhyDNet(hidden, kernel, decoder_layers, boundary, image)
+    return PhyDNet(hidden, kernel, decoder_layers, boundary, image, decoder_hidden)

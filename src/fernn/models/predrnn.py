@@ -47,6 +47,7 @@ from fernn.models._recurrent import (
 )
 
 FORGET = 1.0  # added to forget gates
+WIDTHS = ("hidden", "decoder_hidden")  # the second in finer steps
 
 
 class State(NamedTuple):
@@ -103,6 +104,7 @@ class PredRnn(Recurrent):
             channels.
         boundary: ``circular`` or ``zero``.
         bias: whether convolutions have one.
+        decoder_hidden: channels of the decoder's hidden layers; None for `hidden`.
 
     Raises:
         UserError: an unknown boundary, or a number that is none.
@@ -118,14 +120,16 @@ class PredRnn(Recurrent):
         patch: int = 1,
         boundary: Boundary = "circular",
         bias: bool = True,
+        decoder_hidden: int | None = None,
     ):
         super().__init__()
         self.hidden, self.patch, pixels = hidden, patch, CHANNELS * patch**2
         self.layers = layers_of(Layer, pixels, hidden, layers, kernel, boundary, bias)
         self.adapter = nn.Conv2d(hidden, hidden, 1, bias=False)
         self.decoder = decoder(
-            hidden, decoder_layers, pixels, decoder_kernel, boundary, bias
-        )
+            hidden, decoder_layers, pixels, decoder_kernel, boundary, bias,
+            decoder_hidden,
+        )  # fmt: skip
         self._cosines: list[Tensor] = []  # of the newest forward pass
 
     def step(self, frame: Frame, state: State | None) -> State:
@@ -168,6 +172,7 @@ def build(
     patch: int = 1,
     boundary: Boundary = "circular",
     bias: bool = True,
+    decoder_hidden: int | None = None,
 ) -> PredRnn:
     """A PredRNN from a specification; see `PredRnn`.
 
@@ -176,5 +181,6 @@ def build(
     """
     check_patch(patch, size)
     return PredRnn(
-        hidden, layers, kernel, decoder_layers, decoder_kernel, patch, boundary, bias
-    )
+        hidden, layers, kernel, decoder_layers, decoder_kernel, patch, boundary, bias,
+        decoder_hidden,
+    )  # fmt: skip

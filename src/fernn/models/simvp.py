@@ -28,6 +28,7 @@ from fernn.velocities import whole
 from labrun.errors import UserError, require_known
 
 Video = Float[Tensor, "batch time channel height width"]
+WIDTHS = ("hidden", "width")  # the second in finer steps
 
 
 class _Stage(nn.Sequential):

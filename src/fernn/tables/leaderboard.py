@@ -1,144 +1,206 @@
-"""Models of a benchmark, the best first: as trained, long roll-outs, new velocities.
+"""Models of a benchmark over all its tests, the best first.
 
-Errors are mean squared errors of predictions clipped to [0, 1], over sequences and the
-frames of the trained horizon; ``k×`` stands for the last frames, as many, of a roll-out
-k times as long. *new velocities* are those that are not in the training data, of all
-models the same. Models are ranked by the geometric mean over seeds, beside its 95 %
-interval. *ratio* compares a model with the reference of its experiment, seeds in pairs:
-the geometric mean of the ratio of their errors, its 95 % interval, and the p-value of a
-sign-flip test, corrected by Holm's method for all comparisons of the table. Baselines
-are not trained and have no seeds.
+Experiments with the same models and the same budget, what their models share, are a
+group. In each test of it, for each seed, models are ranked by their error, the mean
+squared error of predictions clipped to [0, 1]; a model's *mean rank* is over tests and
+seeds, beside its 95 % interval over seeds. The columns of tests are the error over that
+of the reference, the geometric mean over the experiments and seeds of the group; so is
+*ratio*, over all tests. It has a 95 % interval over seeds, in pairs, and the p-value of
+a sign-flip test, corrected by Holm's method for all comparisons of the table. *seconds*
+are of the processor, for one training of every experiment.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from fernn.evaluation import aggregate, significance
-from fernn.evaluation.errors import by_class, clipped, last_frames
-from fernn.tables import _controls, _fairness
-from fernn.tables.generalization import SHOWS
+from fernn.tables import _fairness
+from fernn.tables._benchmark import SHOWS, budget, reference, tests, versions
 
 __all__ = ["SHOWS", "tabulate"]
 ONLY_LISTED = True
+Key = tuple[tuple[str, ...], str]
+AGAIN = "1x"  # the test in distribution, of other sequences
 NOTE = (
-    "Clipped mean squared error, geometric mean over seeds; low, high: its 95 %"
-    " t-interval. 1x, 4x, 7x: the last frames, as many as the trained horizon, of"
-    " roll-outs of that many horizons; new velocities: those that are not in the"
-    " training data. ratio: over the error of the model in against, pairs of equal"
+    "mean rank: over the tests of a group and the seeds; rank low, rank high: its 95 %"
+    " t-interval"
+    " over seeds. Tests: the error over the reference's, geometric means; 4x, 7x:"
+    " the last frames, as many as the trained horizon, of roll-outs of that many"
+    " horizons; new velocities: those that are not in the training data; noise: its"
+    " standard deviation in the observed frames. ratio: over all tests, pairs of equal"
     " seeds; p: of a ratio of 1, sign flips of the seeds' logarithms, corrected (Holm)"
-    " for all comparisons of this table; least p: the smallest that as many seeds can"
-    " give, uncorrected."
+    " for all comparisons of this table; at least {least:.2g}, uncorrected. A model"
+    " that loses here may win at another size. Every test: leaderboard_tests. Commit"
+    " and versions are in the CSV file alone."
 )
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each experiment, test and model, the best first.
+    """A row for each group of experiments and model, the best first.
 
     Raises:
         UserError: a cube of another statistic.
     """
     aggregate.require(cubes, SHOWS)
-    rows: dict[tuple[str, str, str], dict] = {}
-    told: list[_controls.Row] = []
-    effects: dict[tuple[str, str, str], significance.Effect | None] = {}
-    for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True):
-        for test, errors in _tests(cube).items():
-            for rank, name in enumerate(_ranked(errors), start=1):
-                row = {"experiment": called, "test": test, "rank": rank}
-                row |= _row(cube, name, errors[name])
-                rows[called, test, name] = row
-                told.append((f"{called}, {test}", aggregate.models(cube)[name], row))
-            for name, effect in _against(cube, errors).items():
-                effects[called, test, name] = effect
+    rows: dict[tuple[str, str], dict] = {}
+    effects: dict[tuple[str, str], significance.Effect | None] = {}
+    notes = []
+    for letter, group in zip(_letters(), _groups(cubes).values(), strict=False):
+        errors = _errors(group)
+        if errors is None:
+            continue
+        notes.append(_about(letter, group))
+        for name, row in _rows(group, errors).items():
+            rows[letter, name] = {"group": letter, **row}
+        for name, effect in _against(group, errors).items():
+            effects[letter, name] = effect
     for key, columns in significance.columns(effects, "ratio").items():
-        rows[key] |= {_renamed(name): value for name, value in columns.items()}
-    table = pd.DataFrame(rows.values())
-    beaten = _controls.note(told, ["error"])
-    table.attrs["notes"] = [NOTE, *beaten, *_fairness.notes(cubes)]
+        rows[key] |= {f"ratio_{n}" if n in ENDS else n: v for n, v in columns.items()}
+    table = _with_tests_together(pd.DataFrame(rows.values()))
+    least = min(table["least_p"].dropna(), default=math.nan)
+    table.attrs["notes"] = [NOTE.format(least=least), *notes, *_fairness.notes(cubes)]
+    table.attrs["csv_only"] = ["experiments", "least_p", "commit", "versions"]
     return table
 
 
-def _tests(cube: xr.Dataset) -> dict[str, dict[str, xr.DataArray]]:
-    """Of each test that a cube is of, the error (seed) of each model."""
-    role = aggregate.role(cube, SHOWS)
-    found: dict[str, dict[str, xr.DataArray]] = {}
-    for name, about in aggregate.models(cube).items():
-        for test, error in _of_model(cube, role, name, about):
-            found.setdefault(test, {})[name] = error
+ENDS = ("low", "high")
+LAST = ("ratio", "ratio_low", "ratio_high", "p", "least_p", "experiments")
+LAST += ("commit", "versions")
+
+
+def _letters() -> Sequence[str]:
+    return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def _groups(cubes: Sequence[xr.Dataset]) -> dict[Key, list[xr.Dataset]]:
+    """Cubes with the same models that share the same."""
+    found: dict[Key, list[xr.Dataset]] = {}
+    for cube in cubes:
+        names = tuple(aggregate.models(cube, baselines=False))
+        found.setdefault((names, budget(cube)), []).append(cube)
     return found
 
 
-def _of_model(
-    cube: xr.Dataset, role: str, name: str, about: dict
-) -> Iterator[tuple[str, xr.DataArray]]:
-    if role == "length":
-        for multiple, error in last_frames(cube, name):
-            yield f"{multiple}x", error.mean(("sample", "frame"))
-        return
-    error = clipped(aggregate.trained_frames(cube), name).mean("frame")
-    if role == "in_distribution":
-        yield "in distribution", error.mean("sample")
-        return
-    # As of a baseline, to which all velocities are unseen that are not in training.
-    error = error.transpose("seed", "sample")
-    classes = by_class(cube, error, about | {"role": "baseline"})
-    mean = error.isel(sample=0, drop=True).copy(data=classes["unseen"])
-    yield "new velocities", mean
+def _errors(group: Sequence[xr.Dataset]) -> xr.DataArray | None:
+    """Of every test of a group: (test, model, seed); None without any."""
+    found = {}
+    for cube in group:
+        for test, errors in tests(cube).items():
+            if test == AGAIN:
+                continue
+            alike = {n: e.reset_coords(drop=True) for n, e in errors.items()}
+            index = pd.Index([*alike], name="model")
+            stacked = xr.concat([*alike.values()], index)
+            found[cube.attrs["experiment"], test] = aggregate.worst(stacked)
+    if not found:
+        return None
+    kinds = xr.DataArray([test for _, test in found], dims="test", name="test")
+    joined = xr.concat([*found.values()], kinds, join="inner")
+    return joined.transpose("test", "model", "seed")
 
 
-def _ranked(errors: dict[str, xr.DataArray]) -> list[str]:
-    """Names, the best first; what is not a number last."""
+def _rows(group: Sequence[xr.Dataset], errors: xr.DataArray) -> dict[str, dict]:
+    """Models, the best mean rank first, without the comparisons."""
+    from scipy.stats import rankdata
 
-    def place(name: str) -> float:
-        mean = float(aggregate.geometric_mean(errors[name]))
-        return math.inf if math.isnan(mean) else mean
-
-    return sorted(errors, key=place)
-
-
-def _row(cube: xr.Dataset, name: str, errors: xr.DataArray) -> dict:
-    about = aggregate.models(cube)[name]
-    trained = about["role"] != "baseline"
-    low, high = aggregate.geometric_interval(errors) if trained else (math.nan,) * 2
-    other = _reference(cube)
-    against = aggregate.models(cube)[other]["label"] if other else None
+    ranks = errors.copy(data=rankdata(errors.values, axis=1)).mean("test")
+    order = ranks["model"].values[np.argsort(ranks.mean("seed"), kind="stable")]
     return {
-        "model": about["label"],
-        "parameters": about["parameters"],
-        "seeds": cube.sizes["seed"] if trained else math.nan,
-        "error": float(aggregate.geometric_mean(errors)),
-        "low": float(low),
-        "high": float(high),
-        "against": against if trained and name != other else None,
-        **dict.fromkeys(("ratio", "ratio_low", "ratio_high", "p", "least_p"), math.nan),
+        name: {"budget": budget(group[0]), "rank": place}
+        | _row(group, str(name), errors, ranks.sel(model=name))
+        for place, name in enumerate(map(str, order), start=1)
     }
 
 
-def _renamed(column: str) -> str:
-    """The ends of a ratio's interval; those of an error's are in other columns."""
-    return f"ratio_{column}" if column in ("low", "high") else column
+def _row(
+    group: Sequence[xr.Dataset], name: str, errors: xr.DataArray, ranks: xr.DataArray
+) -> dict[str, Any]:
+    every = [known[name] for cube in group if name in (known := aggregate.models(cube))]
+    about = every[0]
+    low, high = (math.nan,) * 2
+    if about["role"] != "baseline":
+        low, high = map(float, aggregate.t_interval(ranks))
+    experiments = dict.fromkeys(cube.attrs["experiment"] for cube in group)
+    return {
+        "model": about["label"],
+        "parameters": max(each["parameters"] for each in every),
+        "seconds": _seconds(group, name),
+        "mean_rank": float(ranks.mean()),
+        "rank_low": low,
+        "rank_high": high,
+        **_over_reference(group, name, errors),
+        **dict.fromkeys(LAST, math.nan),
+        "experiments": ", ".join(experiments),
+        **versions(group[0]),
+    }
+
+
+def _over_reference(
+    group: Sequence[xr.Dataset], name: str, errors: xr.DataArray
+) -> dict[str, float]:
+    """The error over the reference's in each kind of test."""
+    other = reference(group[0])
+    if other is None:
+        return {}
+    means = aggregate.geometric_mean(errors)
+    apart = means.sel(model=name) / means.sel(model=other)
+    kinds = dict.fromkeys(errors["test"].values.tolist())
+    chosen = {
+        kind: apart.isel(test=np.flatnonzero(apart.test == kind)) for kind in kinds
+    }
+    return {k: float(aggregate.geometric_mean(v, "test")) for k, v in chosen.items()}
 
 
 def _against(
-    cube: xr.Dataset, errors: dict[str, xr.DataArray]
+    group: Sequence[xr.Dataset], errors: xr.DataArray
 ) -> dict[str, significance.Effect | None]:
-    """Each trained model's error over the reference's."""
-    other = _reference(cube)
+    """Each trained model's error over the reference's, over all tests."""
+    other = reference(group[0])
     if other is None:
         return {}
-    trained = aggregate.models(cube, baselines=False)
+    means = aggregate.geometric_mean(errors, "test")
     return {
-        name: significance.ratio(errors[name], errors[other])
-        for name in trained
+        name: significance.ratio(means.sel(model=name), means.sel(model=other))
+        for name in aggregate.models(group[0], baselines=False)
         if name != other
     }
 
 
-def _reference(cube: xr.Dataset) -> str | None:
-    models = aggregate.models(cube, baselines=False)
-    return next((name for name in models if models[name]["reference"]), None)
+def _seconds(group: Sequence[xr.Dataset], name: str) -> float:
+    """Processor seconds of one training of each experiment; NaN if not measured."""
+    timed = [
+        cube["processor_seconds"]
+        .sel(model=name)
+        .max("epoch")
+        .mean("seed", skipna=False)
+        for cube in group
+        if "processor_seconds" in cube and name in cube["model"]
+    ]
+    return float(sum(timed)) if timed else math.nan
+
+
+def _with_tests_together(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns of tests, which groups may have or not, before those of all tests."""
+    ends = [name for name in LAST if name in table]
+    first = [name for name in table if name not in ends]
+    return table.reindex(columns=[*first, *ends])
+
+
+def _about(letter: str, group: Sequence[xr.Dataset]) -> str:
+    other, experiments = (
+        reference(group[0]),
+        dict.fromkeys(cube.attrs["experiment"] for cube in group),
+    )
+    against = aggregate.models(group[0])[other]["label"] if other else "none"
+    seeds = min(cube.sizes["seed"] for cube in group)
+    return (
+        f"{letter}: {budget(group[0])}; reference: {against}; {seeds} seeds:"
+        f" {', '.join(experiments)}."
+    )
