@@ -94,7 +94,7 @@ def evaluation(
         seeds: how many.
     """
     spec, statistic = axis["spec"], axis["statistic"]
-    if statistic == "curves":
+    if statistic in ("curves", "strategy_curves"):
         return ()
     batches = seeds * sequences(recipe) / spec["batch"]
     shape = network, spec["batch"], spec["context"]
@@ -102,6 +102,8 @@ def evaluation(
     whole = Work(*shape, spec["horizon"], batches)
     if statistic == "hidden_state":
         return (states,)
+    if statistic == "strict_error":
+        return (replace(whole, slower=2),)
     if statistic == "equivariance_error":
         return replace(states, slower=DOUBLE), replace(whole, slower=DOUBLE)
     if statistic == "lyapunov":

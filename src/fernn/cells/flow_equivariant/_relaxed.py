@@ -5,7 +5,8 @@ Strategies such as `fernn.training.strategies.ace` decide how much of which is u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, get_args
 
 import torch
@@ -133,6 +134,22 @@ def relaxations_of(model: nn.Module) -> dict[str, Relaxation]:
         for path, part in found
         if isinstance(part, Relaxation)
     }
+
+
+@contextmanager
+def strictly(model: nn.Module) -> Iterator[None]:
+    """γ = 0 of all relaxations within."""
+    gammas = [part.gamma for part in relaxations_of(model).values()]
+    before = [gamma.detach().clone() for gamma in gammas]
+    try:
+        with torch.no_grad():
+            for gamma in gammas:
+                gamma.zero_()
+        yield
+    finally:
+        with torch.no_grad():
+            for gamma, value in zip(gammas, before, strict=True):
+                gamma.copy_(value)
 
 
 def strict(

@@ -9,15 +9,15 @@ Niepert, NeurIPS 2025 (arXiv 2505.13631).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import nn
 
 from fernn.cells import Relaxation
-from fernn.cells.flow_equivariant._relaxed import relaxations_of, strict
+from fernn.cells.flow_equivariant._relaxed import relaxations_of, strict, strictly
 from fernn.training.settings import Settings
 from fernn.training.strategies import Run, Strategy
 from labrun.errors import UserError
@@ -124,21 +124,9 @@ class PrimalDual(Constrained):
 class StrictInUse(Constrained):
     """The strict model is validated and kept."""
 
-    @contextmanager
-    def as_used(self, model: nn.Module) -> Iterator[None]:
+    def as_used(self, model: nn.Module) -> AbstractContextManager[None]:
         """γ = 0 within."""
-        before = self.gammas()
-        try:
-            self.set_gammas(dict.fromkeys(before, 0.0))
-            yield
-        finally:
-            self.set_gammas(before)
-
-    @torch.no_grad()
-    def set_gammas(self, values: dict[str, float]) -> None:
-        """Give each relaxation a γ."""
-        for name, part in self.relaxed.items():
-            part.gamma.fill_(values[name])
+        return strictly(model)
 
     def kept(
         self, spec: dict[str, Any], weights: dict[str, Any]

@@ -40,7 +40,9 @@ class GammaSchedule(StrictInUse):
 
     def before_step(self, run: Run, optimiser: torch.optim.Optimizer) -> None:
         """Set γ."""
-        self.set_gammas(dict.fromkeys(self.relaxed, self.gamma(run["step"])))
+        with torch.no_grad():
+            for part in self.relaxed.values():
+                part.gamma.fill_(self.gamma(run["step"]))
 
 
 def build(
