@@ -1,6 +1,7 @@
 """A ring of pixels on which the profile of a digit moves: training in seconds."""
 
 import functools
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,14 +11,15 @@ from sklearn.datasets import load_digits
 PIXELS, CONTEXT, AHEAD = 12, 5, 5
 MODEL = {"kind": "forecaster", "flow": {"kind": "pan", "max_speed": 1}, "hidden": 8}
 MODEL |= {"decoder_layers": 1, "rollout": "free", "initial": "symmetric"}
-TRAINING = {"batch": 16, "sequences": 800, "epochs": 8, "context": CONTEXT}
+TRAINING = {"batch": 16, "sequences": 800, "epochs": 6, "context": CONTEXT}
 TRAINING |= {"horizon": AHEAD, "learning_rate": 0.01, "schedule": "one_cycle"}
 
 
 @functools.cache
 def profiles():
     """The brightness of the columns of handwritten digits."""
-    return torch.tensor(load_digits().images.sum(1) / 128, dtype=torch.float32)
+    digits: Any = load_digits()
+    return torch.tensor(digits.images.sum(1) / 128, dtype=torch.float32)
 
 
 class Ring:

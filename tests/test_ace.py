@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from fernn import checkpoint, models
 from fernn.cells import Relaxation
-from fernn.cells.flow_equivariant._relaxed import relaxations_of
+from fernn.models._relaxed import relaxations_of
 from fernn.training import strategies
 from fernn.training.loop import train, validate
 from fernn.training.settings import settings
@@ -44,11 +45,11 @@ class Parabola(torch.nn.Module):
         return self.curvature * (self.part.gamma.detach() - self.wanted)
 
 
-def descend(strategy, steps, curvature, wanted, settle_steps):
+def descend(strategy, steps, curvature, wanted, settle_steps) -> tuple[Any, list]:
     """γ after each step of a strategy whose rate is that of so many settled steps."""
     spec = {**SPEC, "batch": 1, "sequences": settle_steps, "epochs": 1}
     model = Parabola(curvature, wanted).double()
-    made = strategies.build(model, settings({**spec, "strategy": strategy}, 0))
+    made: Any = strategies.build(model, settings({**spec, "strategy": strategy}, 0))
     run, found = {"step": 0, "loss": 0.0, "records": []}, []
     for _ in range(steps):
         model.part.gamma.grad = model.gradient()
@@ -85,7 +86,7 @@ def test_the_code_of_the_authors_bounds_one_side_alone():
     """γ ≤ 0 with λ ≥ 0: a γ that the data want below 0 stays there."""
     one_sided = {**RESILIENT, "one_sided": True}
     below = descend(one_sided, 4000, 1.0, -0.5, 400)[1][-1]
-    above, told = (descend(one_sided, 4000, 1.0, 0.5, 400)[k] for k in (1, 0))
+    told, above = descend(one_sided, 4000, 1.0, 0.5, 400)
     assert below == pytest.approx(-0.5, abs=1e-3)
     assert above[-1] == pytest.approx(0.0, abs=1e-3)
     assert told.report()["lambda_part"] == pytest.approx(0.5, abs=1e-2)
@@ -125,7 +126,7 @@ def test_the_resilient_form_rests_as_a_ridge(curvature, rho):
     penalty = {"kind": "gamma_penalty", "weight": rho / 2}
     model = Parabola(curvature, -0.7).double()
     chosen = settings({**SPEC, "strategy": penalty}, 0)
-    extra = strategies.build(model, chosen)
+    extra: Any = strategies.build(model, chosen)
     with torch.no_grad():
         model.part.gamma.fill_(rest)
     extra.penalty(None, (), torch.zeros(1), torch.zeros(1)).backward()
@@ -135,7 +136,7 @@ def test_the_resilient_form_rests_as_a_ridge(curvature, rho):
 def test_a_scale_is_the_loss_after_a_twentieth_of_the_steps():
     model = Parabola(1.0, 0.0)
     spec = {**SPEC, "epochs": 20, "strategy": {**RESILIENT, "share": 0.5}}
-    made = strategies.build(model, settings(spec, 0))  # 60 steps
+    made: Any = strategies.build(model, settings(spec, 0))  # 60 steps
     run = {"step": 2, "loss": 4.0, "records": [{"train_loss": 7.0}]}
     model.part.gamma.grad = torch.ones(())
     made.after_step(run)
@@ -153,7 +154,7 @@ def test_gamma_falls_by_the_schedule():
     model = Parabola(1.0, 0.0)
     for shape, half in (("linear", 0.75), ("cosine", (1 + 2**-0.5) / 2)):
         strategy = {**FADING, "shape": shape, "until": 2 / 3}
-        made = strategies.build(model, settings({**SPEC, "strategy": strategy}, 0))
+        made: Any = strategies.build(model, settings({**SPEC, "strategy": strategy}, 0))
         for step, gamma in ((0, 1.0), (2, half), (8, 0.0), (11, 0.0)):
             made.before_step({"step": step}, None)
             assert model.part.gamma.item() == pytest.approx(gamma, abs=1e-7)
@@ -261,10 +262,10 @@ def test_a_multiplier_takes_nothing_from_the_clip_of_the_task(run, monkeypatch):
     """With λ = 1000 weights move as with λ = 0; not so in the authors' form."""
 
     def moved(strategy, multiplier, folder):
-        begin = strategies.build
+        begin: Any = strategies.build
 
-        def pushed(*args):
-            made = begin(*args)
+        def pushed(*args: Any):
+            made: Any = begin(*args)
             if strategy == ACE:
                 made.multipliers = dict.fromkeys(made.multipliers, multiplier)
             else:

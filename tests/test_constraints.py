@@ -7,12 +7,12 @@ import xarray as xr
 
 import mock_cubes
 from fernn import checkpoint, models
-from fernn.cells.flow_equivariant._relaxed import relaxations_of
 from fernn.evaluation import strategy_curves, strict_error
 from fernn.evaluation.cubes import combine, shard
 from fernn.evaluation.relaxations import last, of_cube
 from fernn.evaluation.subject import Subject
 from fernn.figures import constraints
+from fernn.models._relaxed import relaxations_of
 from fernn.tables import relaxations
 from labrun.storage import write_dataset
 

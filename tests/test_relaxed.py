@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from fernn import cells, flows, models
-from fernn.cells.flow_equivariant._relaxed import relaxations_of, strict
 from fernn.config.operations import Step, count
 from fernn.config.options import check
 from fernn.estimate import flop
 from fernn.estimate.work import Network, Work
+from fernn.models._relaxed import relaxations_of, strict
 from labrun.errors import UserError
 
 ALL = ["kernel", "mixing", "shift", "leak", "lift", "place", "readout"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import xarray as xr
 
-from fernn.cells.flow_equivariant._relaxed import relaxations_of, strictly
 from fernn.evaluation import squared_error
 from fernn.evaluation.subject import Subject
+from fernn.models._relaxed import relaxations_of, strictly
 
 DRAWS = ("sampled",)
 

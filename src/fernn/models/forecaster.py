@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from fernn import cells, flows
 from fernn.cells import Cell, Lifted, Pooled, RelaxedCell, State, Video, check_lift
-from fernn.cells.flow_equivariant._relaxed import relax_output
 from fernn.flows import Size, cached_kernels
 from fernn.models import _segments, rollouts
 from fernn.models._options import POOLINGS, Pooling, check_cell, check_horizon
+from fernn.models._relaxed import relax_output
 from fernn.models.rollouts import Carry
 from fernn.velocities import whole
 from labrun.errors import require_known

@@ -16,8 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fernn.cells import Relaxation
-from fernn.cells.flow_equivariant._relaxed import relaxations_of, strict, strictly
+from fernn.models._relaxed import Relaxation, relaxations_of, strict, strictly
 from fernn.training.settings import Settings
 from fernn.training.strategies import Run, Strategy
 from labrun.errors import UserError

@@ -11,9 +11,11 @@ The constraints are :math:`|\gamma_i| \le u_i` with slacks that cost
 
 where all right sides are of before the step: Algorithm 2 of A. Manolache, L. F. O.
 Chamon and M. Niepert, NeurIPS 2025 (arXiv 2505.13631). It rests where
-:math:`\partial J / \partial \gamma_i + \rho \gamma_i = 0` and :math:`u_i = |\gamma_i| =
-\lambda_i / \rho`. So ρ has the unit of the loss; here it is a share of the loss that is
-reached after the first twentieth of the steps, until when nothing is constrained.
+:math:`\partial J / \partial \gamma_i + \rho \gamma_i = 0` and
+:math:`u_i = |\gamma_i| = \lambda_i / \rho`. So ρ has the unit of the loss; here it is a
+share of the loss that is reached after the first twentieth of the steps, until when
+nothing is constrained. A slack that is too large falls in 1/(ηρ) steps, which are more
+than a short training has where losses are small; until it has fallen, its λ is 0.
 
 The authors' code has another form, ``one_sided``: the constraint is
 :math:`\gamma_i \le 0` with :math:`\lambda_i \ge 0` and without slacks.
