@@ -176,7 +176,7 @@ def run(sequences, tmp_path):
             if record["updates"] == stop_after:
                 signal.raise_signal(signal.SIGUSR1)
 
-        how = {"strategy": made, "on_step": on_step}
+        how: dict[str, Any] = {"strategy": made, "on_step": on_step}
         return (*train(network, *splits, chosen, states, **how), made, network)
 
     return start
