@@ -7,11 +7,14 @@ PORT ?= 5000
 BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo report test test-slurm test-faults ui lint docs bench bench-gpu gpu-sitting help clean
+.PHONY: demo quick report test test-slurm test-faults ui lint docs bench bench-gpu gpu-sitting help clean
 
 demo: $(VENV)/installed ## run the workflow at budget demo, about 25 minutes on two cores
 	snakemake --cores $(CORES) --config budget=demo -- all paper
 	@$(MAKE) --no-print-directory report BUDGET=demo
+
+quick: $(VENV)/installed ## forecasts and errors of trained models that come along, in seconds
+	fernn play
 
 BUDGET ?= demo
 report: $(VENV)/installed ## make results/$(BUDGET)/report.html from finished results

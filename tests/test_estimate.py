@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from fernn.config.positions import merge, read
 from fernn.estimate import flop
 from fernn.estimate.disk import disk
 from fernn.estimate.jobs import jobs
-from fernn.estimate.speed import CALL, Assumed, measure
+from fernn.estimate.speed import CALL, TFLOPS, Assumed, measure
 from fernn.estimate.work import Network, Work, sequences
 from labrun.estimate import schedule, text
 from labrun.estimate.benchmarks import START, Earlier, Run, runs
@@ -31,7 +32,7 @@ CORRECTED = [
     {"kind": "corrected", "every": 2},
     {"kind": "corrected", "every": 3, "by": "recurrence"},
 ]
-SLOW = Assumed(1e-6, given=True)  # so slow that only operations count
+SLOW = Assumed(1e-6)  # so slow that only operations count
 
 
 def resolved(budget="smoke", **sizes):
@@ -156,6 +157,24 @@ def test_operations_take_their_time_and_small_ones_that_of_python():
     assert Assumed(1e-6)(work) == asked.flop / 1e6
     assert Assumed(1e6)(work) == asked.calls * CALL
     assert 1e6 < measure(network(1), 2) < 1e13
+
+
+def test_training_takes_the_rate_of_its_precision_and_evaluation_that_of_float32():
+    trained, measured = [], []
+    for precision in TFLOPS:
+        made = jobs(resolved(precision=precision)).values()
+        trained += [
+            {w.precision for w in job.works} for job in made if job.rule == "train"
+        ]
+        measured += [
+            w.precision for job in made if job.rule == "evaluate" for w in job.works
+        ]
+    assert {*map(frozenset, trained)} == {frozenset({each}) for each in TFLOPS}
+    assert {*measured} == {"float32"}
+    work = Work(network(1, 9, hidden=64), 10**5, 3, 2, 1, trains=True)
+    faster = Assumed()(replace(work, precision="tf32"))
+    assert Assumed()(work) / faster == pytest.approx(TFLOPS["tf32"] / TFLOPS["float32"])
+    assert Assumed(7.0)(work) == Assumed(7.0)(replace(work, precision="tf32"))
 
 
 def test_twice_the_epochs_are_twice_the_training_and_nothing_else():

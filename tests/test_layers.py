@@ -24,8 +24,11 @@ BELOW = {  # from the bottom up; a part of fernn: what it imports of those above
     **dict.fromkeys(ROOMS.split(), ""),
     "flows": ROOMS,
     "cells": f"{ROOMS} flows",
+    "testing": f"{ROOMS} flows",
     "models": f"{ROOMS} flows cells",
     "checkpoint": f"{ROOMS} models",
+    "pretrained": f"{ROOMS} models",
+    "playground": "pretrained",
     "videos": ROOMS,
     "data": f"{ROOMS} videos",
     "training": f"{ROOMS} videos data models",
@@ -36,8 +39,9 @@ BELOW = {  # from the bottom up; a part of fernn: what it imports of those above
     "config": f"{ROOMS} flows cells models data training evaluation.equivalence",
     "estimate": f"{ROOMS} flows cells models data training evaluation config",
     "doctor": f"{ROOMS} data config estimate",
-    "cli": f"{ROOMS} videos data models checkpoint training evaluation drawing figures"
-    " tables config doctor estimate",
+    "cli": f"{ROOMS} videos data models checkpoint pretrained playground training"
+    " evaluation"
+    " drawing figures tables config doctor estimate",
 }
 HOMES = {  # a library: the only parts that import it
     "mlflow": "",

@@ -10,7 +10,7 @@ from fernn.config.positions import merge, read
 from fernn.config.resolve import resolve_and_tell
 
 SHIPPED = read(Path(__file__).parents[1] / "config.yaml")
-ALONE = ("ablation", "lyapunov", "zoo")  # budgets whose experiments are their own
+ALONE = ("ablation", "ace", "lyapunov", "zoo")  # budgets whose experiments are their own
 BUDGETS = [name for name in SHIPPED.content["budgets"] if name not in ALONE]
 ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10, 11), "table": (1, 2, 4)}
 SIZES = {
@@ -19,7 +19,14 @@ SIZES = {
     | {"match", "trials", "validation_horizon"},
     "axes": {"batch", "context", "horizon"},
     "baselines": set(),
-    "models": {"batch", "context", "decoder_layers", "epochs", "frame_size"}
+    "models": {
+        "batch",
+        "context",
+        "decoder_layers",
+        "epochs",
+        "frame_size",
+        "precision",
+    }
     | {"hidden", "horizon", "long_horizon", "sequences", "trials"}
     | {"orientations", "step", "ranges", "first", "validation_horizon"},
     "recipes": {"digits", "frame_size", "frames", "grid_speed", "max_offset"}
@@ -202,8 +209,8 @@ def test_a_baseline_that_is_told_the_velocity_is_an_oracle_whatever_its_name(res
 
 
 def test_equal_epochs_do_not(resolved):
-    models = resolved("paper")["experiments"]["translation"]["models"]
-    assert {entry["training"]["epochs"] for entry in models.values()} == {50}
+    models = resolved("paper")["experiments"]["translation_slow"]["models"]
+    assert {entry["training"]["epochs"] for entry in models.values()} == {16}
 
 
 def test_a_models_own_entry_wins_over_budget_and_protocol(resolved):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fernn.models._recurrent import Recurrent
     from fernn.models.forecaster import Forecaster
     from fernn.models.persistence import Persistence
+    from fernn.pretrained import load
     from fernn.videos.recipes import open_sequences, synthesize
 
 project.declare("fernn", Path(__file__).parents[1])
@@ -40,6 +41,7 @@ __all__ = [
     "Recurrent",
     "Sequences",
     "Translation",
+    "load",
     "open_sequences",
     "square",
     "synthesize",
@@ -54,6 +56,7 @@ _HOMES = {
     "Recurrent": "fernn.models._recurrent",
     "Sequences": "fernn.data.flowing_digits",
     "Translation": "fernn.flows.translation",
+    "load": "fernn.pretrained",
     "open_sequences": "fernn.videos.recipes",
     "square": "fernn.flows.translation",
     "synthesize": "fernn.videos.recipes",

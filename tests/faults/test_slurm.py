@@ -515,3 +515,51 @@ def test_f28_sigterm_cancels_the_jobs(flow, cluster, undisturbed, state):
     assert [*map(said, cluster.jobs(flow))] == ["CANCELLED", "COMPLETED"]
     assert repeated(flow.path(RUN)) == 0
     require_as_if_nothing_was(flow, undisturbed)
+
+
+def submit(flow, *options):
+    """Submit a head that trains the model; its number and its log."""
+    done = flow.fernn("submit", "--mem=2G", *options, "--", *flow.options, MODEL)
+    assert done.returncode == 0, done.stderr
+    (number,) = re.findall(r"^job (\d+) runs it", done.stdout)
+    return number, flow.folder / f"results/head-{number}.log"
+
+
+def test_a_submitted_head_outlives_its_time_limit_and_a_kill(
+    flow, cluster, undisturbed
+):
+    """A minute is too short for it: its job saves, and Slurm starts both again."""
+    number, log = submit(flow, "--time=1")
+    again = flow.fernn("submit", "--", *flow.options, MODEL)
+    assert again.returncode == 2 and f"fernn: job {number}" in again.stderr
+    flow.wait_until(lambda: at_step(flow) > EPOCH + 5)
+    with held(flow):
+        flow.wait_until(lambda: "Slurm starts the head again" in log.read_text(), 120)
+    ask("scontrol", "update", f"JobId={number}", "TimeLimit=30", "StartTime=now")
+    flow.wait_until(
+        lambda: flow.pids("fernn", "train") and "continues" in log.read_text()
+    )
+    with held(flow):
+        (head,) = flow.pids("-m", "labrun.head_job")
+        os.kill(int(ask("pgrep", "--parent", str(head))), signal.SIGKILL)
+        flow.wait_until(lambda: "the last run, " in log.read_text(), 60)
+    followed = flow.fernn("submit", "--follow", number)
+    assert followed.stdout == log.read_text()
+    assert followed.stdout.endswith("the head ended with exit code 0\n")
+    assert "killed by SIGKILL; it is started again" in followed.stdout
+    assert repeated(flow.path(RUN)) == 0
+    require_as_if_nothing_was(flow, undisturbed)
+
+
+def test_a_submitted_head_is_cancelled_with_its_jobs(flow, cluster, undisturbed):
+    number, log = submit(flow)
+    flow.wait_until(lambda: at_step(flow) > EPOCH + 5)
+    done = flow.fernn("submit", "--cancel")
+    assert done.stdout == f"job {number} is cancelled\n"
+    flow.wait_until(lambda: not cluster.living(), 60)
+    assert at_step(flow) < STEPS and "starts the head again" not in log.read_text()
+    none = flow.fernn("submit", "--follow")
+    assert none.stderr == "fernn: no head of this folder is in Slurm\n"
+    assert flow.run(MODEL) == 0, flow.told()
+    assert repeated(flow.path(RUN)) == 0
+    require_as_if_nothing_was(flow, undisturbed)

@@ -99,4 +99,4 @@ def _speed(args: argparse.Namespace) -> Any:
         return Assumed()
     if not 0 < args.tflops < float("inf"):
         raise UserError(f"--tflops must be positive, got {args.tflops:g}")
-    return Assumed(args.tflops, given=True)
+    return Assumed(args.tflops)

@@ -9,7 +9,9 @@ from typing import Any
 
 from fernn.estimate.work import Network, Work
 
-TFLOPS = 10.0  # half of what an A100 does in float32 at most, 19.5
+# 10¹² operations per second of a training step of FERNN-V2 at the published size, as
+# `fused`, 32 sequences, roll-out `repeat`, on one H200: docs/results/gpu.
+TFLOPS = {"float32": 55.0, "tf32": 116.0, "bfloat16": 177.0}
 CALL = 5e-6  # seconds until torch has begun an operation, however small; measured
 LONGEST = 0.5  # seconds of a step, beyond which the batch grows no further
 FRAMES = 5  # observed and predicted, at most, in a step that is timed
@@ -20,23 +22,23 @@ class Assumed:
     """Every model achieves the same, unless it waits for Python.
 
     Attributes:
-        tflops: 10¹² operations per second.
-        given: whether the user named the number.
+        tflops: 10¹² operations per second, if the user named the number; otherwise what
+            one model achieved on an H200 in the precision of the work.
     """
 
-    tflops: float = TFLOPS
-    given: bool = False
+    tflops: float | None = None
 
     @property
     def factor(self) -> float:
         """How far off it may be."""
-        return 3.0 if self.given else 5.0
+        return 3.0 if self.tflops else 5.0
 
     def __str__(self) -> str:
-        if self.given:
+        if self.tflops:
             return f"at {self.tflops:g} TFLOP/s, as given"
+        rates = ", ".join(f"{rate:g} in {name}" for name, rate in TFLOPS.items())
         return (
-            f"at {self.tflops:g} TFLOP/s, assumed: half of an A100's peak in float32;"
+            f"at {rates} TFLOP/s, as FERNN-V2 achieved on an NVIDIA H200 (docs/gpu.md);"
             " --tflops and --device here know better"
         )
 
@@ -45,7 +47,8 @@ class Assumed:
         from fernn.estimate.flop import count
 
         asked = count(work)
-        seconds = max(asked.flop / (self.tflops * 1e12), asked.calls * CALL)
+        tflops = self.tflops or TFLOPS[work.precision]
+        seconds = max(asked.flop / (tflops * 1e12), asked.calls * CALL)
         return seconds * work.slower
 
 

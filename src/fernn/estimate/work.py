@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fernn.config.options import constant
-from fernn.training.settings import Settings
+from fernn.training.settings import Precision, Settings
 
 BACKWARD = 2  # a step's gradients of inputs and weights cost this many forward passes
 DOUBLE = 2  # at least: how much slower double precision is
@@ -42,6 +42,7 @@ class Work:
         batches: how many; an average need not be whole.
         trains: whether gradients are computed.
         slower: how many times longer than single precision it takes.
+        precision: of its products.
     """
 
     network: Network
@@ -51,6 +52,7 @@ class Work:
     batches: float
     trains: bool = False
     slower: float = 1.0
+    precision: Precision = "float32"
 
     @property
     def frames(self) -> float:
@@ -79,7 +81,8 @@ def training(
     works = [Work(*sizes, run.horizon, run.steps - late, trains=True)]
     if late:
         works.append(Work(*sizes, run.long_horizon, late, trains=True))
-    return (*works, Work(*sizes, run.validated, checks))
+    works.append(Work(*sizes, run.validated, checks))
+    return tuple(replace(work, precision=run.precision) for work in works)
 
 
 def evaluation(
