@@ -10,7 +10,7 @@ from fernn.config.positions import merge, read
 from fernn.config.resolve import resolve_and_tell
 
 SHIPPED = read(Path(__file__).parents[1] / "config.yaml")
-ALONE = ("ablation", "ace", "lyapunov", "zoo")  # budgets whose experiments are their own
+ALONE = ("ablation", "ace", "lyapunov", "zoo")  # with experiments of their own
 BUDGETS = [name for name in SHIPPED.content["budgets"] if name not in ALONE]
 ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10, 11), "table": (1, 2, 4)}
 SIZES = {
