@@ -9,7 +9,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: demo quick report test test-slurm test-faults ui lint docs bench bench-gpu gpu-sitting help clean
 
-demo: $(VENV)/installed ## run the workflow at budget demo, about 25 minutes on two cores
+demo: $(VENV)/installed ## run the workflow at budget demo
 	snakemake --cores $(CORES) --config budget=demo -- all paper
 	@$(MAKE) --no-print-directory report BUDGET=demo
 

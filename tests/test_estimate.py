@@ -159,6 +159,20 @@ def test_operations_take_their_time_and_small_ones_that_of_python():
     assert 1e6 < measure(network(1), 2) < 1e13
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"kind": "classifier", "flow": {"kind": "pan", "max_speed": 0}, "hidden": 2},
+        {"kind": "conv3d", "hidden": 2},
+        {"kind": "bag", "filters": 2},
+    ],
+    ids=lambda spec: spec["kind"],
+)
+def test_steps_of_every_classifier_are_timed(spec):
+    """Some normalise vectors, of which one alone has no variance."""
+    assert measure(Network(json.dumps(spec), 16), 3) > 0
+
+
 def test_training_takes_the_rate_of_its_precision_and_evaluation_that_of_float32():
     trained, measured = [], []
     for precision in TFLOPS:

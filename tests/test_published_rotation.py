@@ -81,14 +81,14 @@ def test_he_weights_keep_the_variance_of_every_frequency(orientations):
     """
     torch.manual_seed(0)
     part = RegularConvolution(48, 96, 3, orientations, "rings", initial="he")
-    power = share(part.double().bank(), orientations)
+    power = share(part.double().bank(part.weight), orientations)
     heard = {8: [3, 4, 5, 4, 3], 5: [3, 3, 3]}[orientations]
     for frequency, count in enumerate(heard):
         found = power[frequency][power[frequency] > 1e-9]
         assert len(found) == count
         torch.testing.assert_close(found, 1 / count * torch.ones(count), **CLOSE)
     usual = RegularConvolution(48, 96, 3, orientations, "rings")
-    assert share(usual.double().bank(), orientations).sum(1).max() < 0.5
+    assert share(usual.double().bank(usual.weight), orientations).sum(1).max() < 0.5
 
 
 def test_he_weights_of_frames_reach_as_far_as_the_highest_order():

@@ -86,11 +86,10 @@ def test_the_accuracy_is_a_mean_over_all_samples():
 
 
 @pytest.mark.parametrize(("select_by", "least"), [("error", 0.5), ("accuracy", 0.25)])
-def test_a_trial_is_worth_what_selects_its_epoch(monkeypatch, select_by, least):
+def test_a_trial_is_worth_what_selects_its_epoch(select_by, least):
     """Pruning is told the same number: the error, or the share of wrong answers."""
     how, reports = chosen(select_by), []
-    monkeypatch.setattr(loop, "train", lambda *run, **how: (RECORDS, {}))
-    assert _trial._lowest(None, [], (how,), {}) == least
+    assert _trial._lowest(how, RECORDS) == least
 
     class Opened:
         class spool:
@@ -98,7 +97,9 @@ def test_a_trial_is_worth_what_selects_its_epoch(monkeypatch, select_by, least):
 
         advance = staticmethod(lambda *told: None)
 
-    on_each, _ = _trial._listeners(Opened, "x", how, lambda *told: reports.append(told))
+    on_each, _ = _trial.listeners_of(
+        Opened, "x", how, lambda *told: reports.append(told)
+    )
     for record in RECORDS:
         on_each({**record, "updates": 1, "train_loss": 1.0, "learning_rate": 0.1})
     assert reports == [(r["epoch"], how.decisive(r)) for r in RECORDS]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from fernn import models
+from fernn.flows._regular import RegularConvolution
 from fernn.models import _stack
 from fernn.training import loop, stacked
 from fernn.training.settings import settings
@@ -38,6 +39,12 @@ MODEL = {
 
 def flow(speed):
     return {"flow": {"kind": "translation", "max_speed": speed}}
+
+
+def turning(orientations, step, **options):
+    """Steps that orientations share, or that lie between two of them."""
+    own = {"orientations": orientations, "step": step, "max_speed": 1, **options}
+    return {"flow": {"kind": "rotation", **own}}
 
 
 @pytest.fixture
@@ -96,6 +103,10 @@ FORECASTERS = [
     {**flow(1), "rollout": "advect"},
     {**flow(1), "rollout": "warped"},
     {**flow(1), "rollout": "shifted", "pooling": "mean"},
+    {**flow(1), "mixing": "lattice", "rollout": "free"},
+    {**turning(4, 90), "hidden": 2, "rollout": "free"},
+    {**turning(4, 45, basis="rings"), "rollout": "advect", "decoder": "ordinary"},
+    {**turning(8, 45), "execution": "plain", "rollout": "shifted"},
 ]
 
 
@@ -127,6 +138,16 @@ def test_members_are_trained_as_if_they_were_alone(member, model):
     assert distance(together[0], apart[1]) > 1e-3
 
 
+def test_members_with_other_learning_rates_are_trained_as_if_they_were_alone(member):
+    """As the trials of a search: one seed, and the same data."""
+    rates = (0.001, 0.005, 0.01)
+    each = [member(0, {}, saves=False, learning_rate=rate) for rate in rates]
+    for rate, one in zip(rates, stacked.train(each), strict=True):
+        other = alone(member(0, {}, learning_rate=rate))
+        assert distance(one, other) < 1e-10
+        assert one[0][-1]["learning_rate"] == other[0][-1]["learning_rate"]
+
+
 CLASSIFIERS = [
     {"kind": "classifier", **flow(1), "normalized": True, "last": 2, "hidden": 3},
     {"kind": "conv3d", "hidden": 3, "boundary": "circular"},
@@ -154,6 +175,14 @@ def test_every_layer_keeps_the_members_apart(spec):
             torch.testing.assert_close(member.get_buffer(name), buffer)
 
 
+def test_the_harmonic_form_keeps_the_members_apart():
+    signals = torch.rand(2, 3, 8, 7, 7).double()
+    members = [RegularConvolution(2, 1, 3, 4, form="harmonic") for _ in signals]
+    alone = [part.double()(own) for part, own in zip(members, signals, strict=True)]
+    found = _stack.Stack(members).network(torch.cat([*signals], 1))
+    torch.testing.assert_close(found, torch.cat(alone, 1))
+
+
 def _model(spec, seed):
     torch.manual_seed(seed)
     return models.build(spec, size=7).double()
@@ -162,8 +191,8 @@ def _model(spec, seed):
 @pytest.mark.parametrize(
     "spec",
     [
-        {**MODEL, "flow": {"kind": "rotation", "orientations": 4, "max_speed": 1}},
-        {**MODEL, "mixing": "lattice"},
+        {**MODEL, "mixing": "full"},
+        {**MODEL, "cell": {"kind": "learned_shifts"}},
         {**MODEL, "execution": "winograd"},
     ],
 )

@@ -140,6 +140,72 @@ def test_a_signal_before_the_first_step_is_no_death(tmp_path):
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
+GROUPED = Search(6, SEARCH.points, RANGES, groups=[[0, 1], [7]])
+
+
+def bowls(trials):
+    return [bowl(trial, trial.params) for trial in trials]
+
+
+def never(trial, params):
+    raise AssertionError("it is run together with the others of its group")
+
+
+def test_trials_of_a_group_are_run_together_and_the_study_is_the_same(tmp_path):
+    whole, journal, seen = tmp_path / "whole.journal", tmp_path / "study.journal", []
+
+    def together(trials):
+        seen.append([trial.user_attrs["slot"] for trial in trials])
+        return bowls(trials)
+
+    assert work(journal, GROUPED, bowl, together) == list(range(6))
+    assert seen == [[0, 1]] and work(journal, GROUPED, never, together) == []
+    work(whole, SEARCH, bowl)
+    told = [(t.params, t.value, t.intermediate_values) for t in best(journal, 6)[1]]
+    assert told == [
+        (t.params, t.value, t.intermediate_values) for t in best(whole, 6)[1]
+    ]
+
+
+def test_a_group_that_cannot_be_run_together_is_run_one_by_one(tmp_path):
+    journal = tmp_path / "study.journal"
+    assert work(journal, GROUPED, bowl, lambda trials: None) == list(range(6))
+    assert states(journal) == 6 * ["COMPLETE"]
+
+
+def test_a_group_asked_to_stop_goes_on_together(tmp_path):
+    journal, two = (
+        tmp_path / "study.journal",
+        Search(2, SEARCH.points, RANGES, 0, [[0, 1]]),
+    )
+
+    def stop(trials):
+        raise ContinueMe("SIGTERM: saved and stopped after step 3")
+
+    for _ in range(DEATHS + 1):
+        with pytest.raises(ContinueMe):
+            work(journal, two, never, stop)
+    assert work(journal, two, never, bowls) == [0, 1]
+    assert rates(journal, 2) == [0.001, 0.5]
+
+
+def test_after_a_death_the_trials_of_a_group_are_run_alone(tmp_path):
+    """One of them may have killed the worker: the others must not count as failed."""
+    journal, two = (
+        tmp_path / "study.journal",
+        Search(2, SEARCH.points, RANGES, 0, [[0, 1]]),
+    )
+
+    def die(trials):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work(journal, two, never, die)
+    assert states(journal) == ["RUNNING"] * 2
+    assert work(journal, two, bowl, die) == [0, 1]
+    assert states(journal) == ["COMPLETE"] * 2 + ["FAIL"] * 2
+
+
 WORKER = """
 import sys, time
 from pathlib import Path

@@ -10,6 +10,14 @@ ENDED = {  # the files that say that a number of trials of a study have ended, b
 }
 
 
+def first_together(wildcards, input):
+    """Whether the first trials of a study are trained as one model, as seeds are.
+
+    They are the same trials, so a function of `input`, as in `shown`.
+    """
+    return ["--together"] if PLAN["together"] else []
+
+
 rule tune:
     input:
         train=f"results/{BUDGET}/data/{{experiment}}/train.nc",
@@ -33,6 +41,7 @@ rule tune:
         training=entry("{experiment}", "models", "{model}", "trial"),
         tuning=entry("{experiment}", "models", "{model}", "tuning"),
         study=lambda wildcards, output: Path(output.done).parent,
+        together=first_together,
         needs=needs,
         shown=shown,
         key=f"{BUDGET}/{{experiment}}/{{model}}/tune",
@@ -40,7 +49,7 @@ rule tune:
         "exec fernn tune --train {input.train:q} --val {input.val:q} --atlas {input.atlas:q}"
         " --model {params.model:q} --training {params.training:q}"
         " --tuning {params.tuning:q} --study {params.study:q}"
-        " {params.needs:q} --key {params.key:q} --shown {params.shown:q}"
+        " {params.together} {params.needs:q} --key {params.key:q} --shown {params.shown:q}"
         " --output {output.done:q} 2>> {log:q}"
 
 

@@ -132,7 +132,7 @@ class Cell(nn.Module, ABC):
 
     def move(self, state: State) -> State:
         r"""Every slot moved by one step of its own flow, :math:`\psi_1(\nu)\cdot`."""
-        return push_forward(self.flow, state, 1)
+        return push_forward(self.flow, state, 1, self.members)
 
     def moved(self, state: State, steps: int) -> State:
         r"""Every slot moved by so many steps, :math:`\psi_s(\nu)\cdot`; see `move`."""

@@ -1,16 +1,19 @@
-"""What `tune`, `ask` and `trial` share: the points to begin with, and one trial."""
+"""What `tune`, `ask` and `trial` share: the points to begin with, and the trials."""
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fernn.cli import _run
 from fernn.cli._arguments import mapping
-from fernn.training.settings import Settings, dotted
+from fernn.training.settings import TUNING_SEED, Settings, dotted
 from labrun import runs
 from labrun.errors import UserError
 from labrun.slurm import Countdown
@@ -47,6 +50,68 @@ def points(args: argparse.Namespace) -> list[dict[str, Any]]:
     return [start, *({**start, **point} for point in args.tuning["first"])]
 
 
+@dataclass(frozen=True)
+class Brief:
+    """One trial of a study, before it is trained.
+
+    Its seed is none that a final training may have.
+
+    Attributes:
+        key: of its run in the tracker.
+        model: to be trained.
+        strategy: see `fernn.training.strategies`.
+        splits: of training and of validation.
+        settings: see `Settings`.
+        states: beside the study.
+        about: the run, as `labrun.runs.open_run` tells it.
+    """
+
+    key: str
+    model: Any
+    strategy: Any
+    splits: tuple[Any, Any]
+    settings: Settings
+    states: Any
+    about: dict[str, Any]
+
+    @classmethod
+    def prepare(
+        cls, args: argparse.Namespace, slot: int, params: dict[str, Any], lineage: dict
+    ) -> Brief:
+        """The trial of a slot; see `train_briefly`."""
+        args = _run.tuned(args, params)
+        model, strategy, *data, settings = _run.prepare(args, TUNING_SEED)
+        name = f"trial-{slot:02d}"
+        place, folder = args.key.rpartition("/")[0], args.study / "trials" / name
+        params = {**args.model, **settings.given()}
+        states = runs.states_of(folder, params, lineage)
+        about = {"params": params, "tags": args.shown, "lineage": lineage}
+        about |= {"stage": args.command, "steps": settings.steps}
+        splits = data[0], data[1]
+        key = f"{place}/{name}"
+        return cls(key, model, strategy, splits, settings, states, about)
+
+    @property
+    def error(self) -> str:
+        """The name of the validation error."""
+        from fernn.training import tasks
+
+        return tasks.of(self.splits[0]).ERROR
+
+    def open(self, shown: bool = True) -> AbstractContextManager[runs.Run]:
+        """Its run in the tracker; its progress only if `shown`."""
+        return runs.open_run(self.key, self.states, shown=shown, **self.about)
+
+    def end(self, opened: runs.Run, records: list[dict[str, float]]) -> float:
+        """Tell the run what was best: the trial's objective."""
+        from fernn.training.listeners import best_of
+
+        best = _lowest(self.settings, records)
+        told = best_of(self.settings, self.error, best)
+        opened.spool.metrics(self.settings.steps, told)
+        return best
+
+
 def train_briefly(
     args: argparse.Namespace,
     slot: int,
@@ -60,8 +125,6 @@ def train_briefly(
 
     That is the lowest validation error or, if the accuracy selects, the lowest share of
     wrong answers; see `Settings.decisive`.
-
-    Its seed is none that a final training may have.
 
     Args:
         args: of the command.
@@ -77,32 +140,75 @@ def train_briefly(
         ArithmeticError: it diverged.
         ContinueMe: it was asked to stop; the state is saved.
     """
-    from fernn.training import tasks
-    from fernn.training.listeners import best_of
-    from fernn.training.settings import TUNING_SEED
+    from fernn.training.loop import train
 
-    args = _run.tuned(args, params)
-    model, strategy, *splits, settings = _run.prepare(args, TUNING_SEED)
-    name = f"trial-{slot:02d}"
-    place, folder = args.key.rpartition("/")[0], args.study / "trials" / name
-    params = {**args.model, **settings.given()}
-    states = runs.states_of(folder, params, lineage)
-    about = {"params": params, "tags": args.shown, "lineage": lineage}
-    about |= {"stage": args.command, "steps": settings.steps}
-    with runs.open_run(f"{place}/{name}", states, **about) as opened:
-        error = tasks.of(splits[0]).ERROR
-        report = _listeners(opened, error, settings, on_epoch)
-        how = {"strategy": strategy, "seconds": left.seconds()}
-        best = _lowest(model, splits, (settings, states, *report), how)
-        opened.spool.metrics(settings.steps, best_of(settings, error, best))
+    trial = Brief.prepare(args, slot, params, lineage)
+    what = trial.model, *trial.splits, trial.settings, trial.states
+    with trial.open() as opened:
+        told = listeners_of(opened, trial.error, trial.settings, on_epoch)
+        how = {"strategy": trial.strategy, "seconds": left.seconds()}
+        best = trial.end(opened, train(*what, *told, **how)[0])
     if not keep:
-        states.clear()
+        trial.states.clear()
     return best
 
 
-def _listeners(
+def train_together(
+    trials: Sequence[Brief],
+    left: Countdown,
+    on_epochs: Sequence[Callable[[int, float], None]],
+) -> list[float] | None:
+    """Train trials that differ in the learning rate alone as one model: the objectives.
+
+    Each is as if it were alone, see `fernn.training.stacked`; a continuation too.
+
+    Args:
+        trials: which.
+        left: until it is time to save and stop.
+        on_epochs: see `train_briefly`, of each trial; none raises `Pruned`.
+
+    Returns:
+        None if they cannot be stacked, or one diverged: train them one by one.
+
+    Raises:
+        ContinueMe: it was asked to stop; all states are saved.
+    """
+    from fernn.training import stacked
+
+    reason = stacked.objection(trials[0].model, trials[0].settings)
+    if reason is None:
+        try:
+            return _as_one(trials, left, on_epochs)
+        except ArithmeticError as error:
+            reason = str(error)
+    print(f"trials one after another: {reason}", file=sys.stderr)
+    return None
+
+
+def _as_one(
+    trials: Sequence[Brief], left: Countdown, on_epochs: Sequence[Callable]
+) -> list[float]:
+    from fernn.training import stacked
+
+    with ExitStack() as stack:
+        opened = [stack.enter_context(each.open(each is trials[0])) for each in trials]
+        members = []
+        for each, own, on_epoch in zip(trials, opened, on_epochs, strict=True):
+            told = listeners_of(own, each.error, each.settings, on_epoch)
+            what = each.model, *each.splits, each.settings, each.states
+            members.append(stacked.Member(*what, *told))
+        results = stacked.train(members, left.seconds())
+        ended = zip(trials, opened, results, strict=True)
+        best = [each.end(own, records) for each, own, (records, _) in ended]
+    for each in trials:
+        each.states.clear()
+    return best
+
+
+def listeners_of(
     opened: Any, error: str, settings: Settings, on_epoch: Callable
-) -> tuple:
+) -> tuple[Callable, Callable]:
+    """What tells a trial's run of epochs and steps, and `on_epoch` its objective."""
     from fernn.training.listeners import listeners
 
     tell, on_step = listeners(opened.spool, opened.advance, error)
@@ -114,11 +220,9 @@ def _listeners(
     return on_each, on_step
 
 
-def _lowest(model: Any, splits: list, run: tuple, how: dict[str, Any]) -> float:
-    from fernn.training.loop import Diverged, train
+def _lowest(settings: Settings, records: list[dict[str, float]]) -> float:
+    from fernn.training.loop import Diverged
 
-    settings: Settings = run[0]
-    records, _ = train(model, *splits, *run, **how)
     errors = [settings.decisive(record) for record in records]
     finite = [error for error in errors if math.isfinite(error)]
     if not finite:

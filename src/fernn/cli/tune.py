@@ -7,6 +7,8 @@ number of trials is exact, and a worker started again goes on with what was cut 
 from __future__ import annotations
 
 import argparse
+import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _run.add_data_arguments(parser)
     _trial.add_tuning_argument(parser)
     _trial.add_study_argument(parser)
+    parser.add_argument(
+        "--together",
+        action="store_true",
+        help="train the first trials that differ in the learning rate alone as one"
+        " model, where that is known to be right",
+    )
     parser.add_argument("--output", required=True, type=Path, metavar="DONE.json")
 
 
@@ -32,7 +40,9 @@ def run(args: argparse.Namespace) -> None:
     from labrun.tuning.study import Search, report, tune
 
     spec = args.tuning
-    search = Search(spec["trials"], _trial.points(args), spec["ranges"])
+    points = _trial.points(args)
+    groups = alike(points) if args.together else []
+    search = Search(spec["trials"], points, spec["ranges"], groups=groups)
     lineage = stamp(_run.inputs(args))
     tuning = {k: v for k, v in spec.items() if k != "trials"}
     identity = {"model": args.model, "training": args.training, "tuning": tuning}
@@ -45,4 +55,27 @@ def run(args: argparse.Namespace) -> None:
         slot = trial.user_attrs["slot"]
         return _trial.train_briefly(args, slot, params, lineage, left, on_epoch)
 
-    write_json(tune(args.study, search, identity, lineage, objective), args.output)
+    def together(trials: list[Any]) -> list[float] | None:
+        briefs = [
+            _trial.Brief.prepare(args, t.user_attrs["slot"], dict(t.params), lineage)
+            for t in trials
+        ]
+        # Epochs are reported, and none is pruned: a group ends as a whole.
+        tells = [partial(_reported, trial) for trial in trials]
+        return _trial.train_together(briefs, left, tells)
+
+    told = tune(args.study, search, identity, lineage, objective, together)
+    write_json(told, args.output)
+
+
+def alike(points: list[dict[str, Any]]) -> list[list[int]]:
+    """The slots of points that differ in the learning rate alone, group by group."""
+    groups: dict[str, list[int]] = {}
+    for slot, point in enumerate(points):
+        others = {name: point[name] for name in point if name != "learning_rate"}
+        groups.setdefault(json.dumps(others, sort_keys=True), []).append(slot)
+    return [*groups.values()]
+
+
+def _reported(trial: Any, epoch: int, error: float) -> None:
+    trial.report(error, epoch)

@@ -30,9 +30,20 @@ def pull_back(
 
 
 def push_forward(
-    flow: Flow, state: Float[Tensor, "batch velocity hidden height width"], steps: int
+    flow: Flow,
+    state: Float[Tensor, "batch velocity hidden height width"],
+    steps: int,
+    members: int = 1,
 ) -> Float[Tensor, "batch velocity hidden height width"]:
-    r"""Every slot moved by so many steps of its own flow, :math:`\psi_s(\nu) \cdot`."""
-    pairs = zip(state.unbind(1), flow.velocities, strict=True)
+    r"""Every slot moved by so many steps of its own flow, :math:`\psi_s(\nu) \cdot`.
+
+    Args:
+        flow: V and its action.
+        state: of the lab frame before it is moved.
+        steps: how many.
+        members: models in one, each with its own of the channels; see `Cell`.
+    """
+    slots = state.unflatten(2, (members, -1)).unbind(1)
+    pairs = zip(slots, flow.velocities, strict=True)
     moved = [flow.act_on_state(slot, nu, steps) for slot, nu in pairs]
-    return torch.stack(moved, dim=1)
+    return torch.stack(moved, dim=1).flatten(2, 3)

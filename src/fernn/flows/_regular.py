@@ -84,7 +84,13 @@ class _Convolution(ExpandedKernels):
         basis: ``gauss`` or ``rings``.
         turns: relative orientations that the weights differ in.
         initial: how the weights are drawn, see `fernn.flows._initial_weights.draw`.
+
+    Attributes:
+        members: models in one, see `fernn.models._stack`: each has as many of the
+            functions of the weight and of the channels, and meets no other.
     """
+
+    members: int = 1
 
     def __init__(
         self,
@@ -108,19 +114,34 @@ class _Convolution(ExpandedKernels):
         like = self.weight.dtype, self.weight.device
         return turned(self.basis, self.kernel, self.orientations, *like)
 
+    def expand(self) -> Tensor:
+        """The kernels of all members, one after the other."""
+        each = [self.expanded(weight) for weight in self.weight.chunk(self.members)]
+        return torch.cat(each) if len(each) > 1 else each[0]
+
+    def expanded(self, weight: Tensor) -> Tensor:
+        """The kernels of one member's weight."""
+        raise NotImplementedError
+
     def forward(
         self, signal: Float[Tensor, "batch inputs height width"]
     ) -> Float[Tensor, "batch outputs height width"]:
         """The convolution."""
-        return F.conv2d(signal, self.kernels(), padding=self.kernel // 2)
+        return self._convolve(signal, self.kernels())
+
+    def _convolve(self, signal: Tensor, kernels: Tensor) -> Tensor:
+        padding = self.kernel // 2
+        return F.conv2d(signal, kernels, padding=padding, groups=self.members)
 
 
 class Lifting(_Convolution):
     """From frames to orientations: every kernel in N directions."""
 
-    def expand(self) -> Float[Tensor, "outputs inputs tall wide"]:
+    STACKED = ("members",)
+
+    def expanded(self, weight: Tensor) -> Float[Tensor, "outputs inputs tall wide"]:
         """The bank, its outputs as ``(orientation hidden)``."""
-        bank = torch.einsum("boc,sbyx->socyx", self.weight[:, 0], self.rotated)
+        bank = torch.einsum("boc,sbyx->socyx", weight[:, 0], self.rotated)
         return bank.flatten(0, 1)
 
 
@@ -130,6 +151,8 @@ class Projection(_Convolution):
     A convolution from frames to frames commutes with rotations only if its kernels are
     round, so what depends on direction must be drawn before.
     """
+
+    STACKED = ("members",)
 
     def __init__(
         self,
@@ -147,17 +170,18 @@ class Projection(_Convolution):
         weight = torch.empty(self.round, 1, outputs, inputs)
         self.weight = nn.Parameter(weight.uniform_(-bound, bound))
 
-    def expand(self) -> Float[Tensor, "outputs inputs tall wide"]:
+    def expanded(self, weight: Tensor) -> Float[Tensor, "outputs inputs tall wide"]:
         """The round kernels."""
         functions = self.rotated[0, : self.round]
-        return torch.einsum("boc,byx->ocyx", self.weight[:, 0], functions)
+        return torch.einsum("boc,byx->ocyx", weight[:, 0], functions)
 
     def forward(
         self, signal: Float[Tensor, "batch inputs height width"]
     ) -> Float[Tensor, "batch outputs height width"]:
         """The convolution of the maximum over orientations."""
-        oriented = rearrange(signal, "b (r c) h w -> b r c h w", r=self.pooled)
-        return super().forward(oriented.amax(1))
+        sizes = {"m": self.members, "r": self.pooled}
+        oriented = rearrange(signal, "b (m r c) h w -> b m r c h w", **sizes)
+        return super().forward(oriented.amax(2).flatten(1, 2))
 
 
 class RegularConvolution(_Convolution):
@@ -171,6 +195,8 @@ class RegularConvolution(_Convolution):
             transform over orientations, at the cost of N; None for the faster.
         initial: see `Lifting`.
     """
+
+    STACKED = ("members",)
 
     def __init__(
         self,
@@ -187,18 +213,18 @@ class RegularConvolution(_Convolution):
         self.form: str = form or faster(orientations, inputs, kernel, len(self.weight))
         self.tables = Tables(basis, kernel, orientations)
 
-    def expand(self) -> Tensor:
+    def expanded(self, weight: Tensor) -> Tensor:
         """The bank, or the mixing matrices of the frequencies."""
         if self.form == "bank":
-            return self.bank()
-        return self.tables.mixing(self.weight)
+            return self.bank(weight)
+        return self.tables.mixing(weight)
 
-    def bank(self) -> Float[Tensor, "outputs inputs tall wide"]:
+    def bank(self, weight: Tensor) -> Float[Tensor, "outputs inputs tall wide"]:
         """All kernels, both sides as ``(orientation hidden)``."""
         count = self.orientations
-        place = torch.arange(count, device=self.weight.device)
+        place = torch.arange(count, device=weight.device)
         apart = (place - place[:, None]) % count  # r - s, at (s, r)
-        bank = torch.einsum("bsroc,sbyx->sorcyx", self.weight[:, apart], self.rotated)
+        bank = torch.einsum("bsroc,sbyx->sorcyx", weight[:, apart], self.rotated)
         return bank.flatten(2, 3).flatten(0, 1)
 
     def forward(
@@ -212,8 +238,12 @@ class RegularConvolution(_Convolution):
     ) -> Float[Tensor, "batch outputs height width"]:
         """The convolution with what `expand` gave."""
         if self.form == "bank":
-            return F.conv2d(signal, kernels, padding=self.kernel // 2)
-        return _harmonic.convolve(signal, kernels, self.tables)
+            return self._convolve(signal, kernels)
+        pairs = zip(
+            signal.chunk(self.members, 1), kernels.chunk(self.members), strict=True
+        )
+        found = [_harmonic.convolve(*pair, self.tables) for pair in pairs]
+        return torch.cat(found, 1) if len(found) > 1 else found[0]
 
 
 def faster(orientations: int, channels: int, kernel: int, functions: int) -> Form:

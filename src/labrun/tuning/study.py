@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -21,6 +22,7 @@ from labrun.tuning.journal import NAME
 from labrun.tuning.samplers import distributions, suggest
 
 Objective = Callable[[Trial, dict[str, Any]], float]
+Together = Callable[[list[Trial]], list[float] | None]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 DEATHS = 10  # of workers at one point of one trial, before it counts as failed
 
@@ -34,12 +36,23 @@ class Search:
         points: hyperparameters of the first slots: trial 0 is the published one.
         ranges: by name, for the other slots; see `labrun.tuning.samplers`.
         seed: of the study; each slot has a sampler of its own.
+        groups: slots, of those with given points, whose trials are run together; all
+            others are run alone.
     """
 
     trials: int
     points: list[dict[str, Any]]
     ranges: dict[str, dict[str, Any]]
     seed: int = 0
+    groups: Sequence[Sequence[int]] = ()
+
+    def rounds(self) -> list[list[int]]:
+        """All slots, those of a group in one round."""
+        known = range(min(self.trials, len(self.points)))
+        groups = [[slot for slot in group if slot in known] for group in self.groups]
+        grouped = {slot for group in groups for slot in group}
+        rest = [[slot] for slot in range(self.trials) if slot not in grouped]
+        return sorted(filter(None, [*groups, *rest]))
 
 
 def open_study(path: Path) -> optuna.Study:
@@ -64,6 +77,7 @@ def tune(
     identity: Mapping[str, Any],
     lineage: Mapping[str, Any],
     objective: Objective,
+    together: Together | None = None,
 ) -> dict[str, Any]:
     """Work on the study of some settings and data until no slot is free.
 
@@ -73,6 +87,7 @@ def tune(
         identity: the settings that the trials are a function of, the ranges too.
         lineage: of the data, see `labrun.lineage.stamp`.
         objective: gets the trial and its hyperparameters.
+        together: see `work`.
 
     Returns:
         What `labrun.tuning.batch.choose` reads: the journal, lineage and slots.
@@ -81,7 +96,7 @@ def tune(
         ContinueMe: a trial was asked to stop; its slot is free again.
     """
     name = f"{fingerprint({**identity, 'data': lineage['inputs']})[:12]}.journal"
-    slots = work(folder / name, search, objective)
+    slots = work(folder / name, search, objective, together)
     return {"journal": name, "lineage": dict(lineage), "slots": slots}
 
 
@@ -96,7 +111,12 @@ def report(trial: Trial, step: int, value: float) -> None:
         raise Pruned
 
 
-def work(path: Path, search: Search, objective: Objective) -> list[int]:
+def work(
+    path: Path,
+    search: Search,
+    objective: Objective,
+    together: Together | None = None,
+) -> list[int]:
     """Fill free slots of a study until there are none.
 
     A slot's ticket is a lease, so that each is filled by one worker at a time and the
@@ -107,6 +127,8 @@ def work(path: Path, search: Search, objective: Objective) -> list[int]:
         path: the study's journal.
         search: what is searched.
         objective: gets the trial and its hyperparameters.
+        together: gets the trials of a group and gives their values, or None if each is
+            to be run by `objective`. A trial that was cut off by a death is run alone.
 
     Returns:
         The slots that were filled.
@@ -114,42 +136,82 @@ def work(path: Path, search: Search, objective: Objective) -> list[int]:
     Raises:
         ContinueMe: a trial was asked to stop; its slot is free again.
     """
-    filled = []
+    filled: list[int] = []
     storage = journal.storage(path)
     study = _study(storage)
-    for slot in range(search.trials):
-        ticket = Lease(path.parent / "slots" / f"{path.stem}-{slot:03d}.lease", "trial")
-        ticket.path.parent.mkdir(parents=True, exist_ok=True)
-        if not ticket.take():
-            continue
-        try:
-            with stoppable():
-                if _fill(storage, study, search, slot, objective):
+    for slots in search.rounds():
+        with _tickets(path, slots) as taken, stoppable():
+            begun: list[Trial] = []
+            died = False
+            for slot in taken:
+                earlier = [t for t in study.get_trials() if _slot(t) == slot]
+                if not any(trial.state in ENDED for trial in earlier):
                     filled.append(slot)
-        finally:
-            ticket.release()
+                    died = died or _deaths(earlier) > 0
+                    begun += _begin(storage, study, search, slot, earlier)
+            alone = died or len(begun) < 2
+            _run(study, begun, objective, None if alone else together)
     return filled
 
 
-def _fill(
+@contextmanager
+def _tickets(path: Path, slots: Sequence[int]) -> Iterator[list[int]]:
+    """Those of the slots that no other worker has, for as long as the block lasts."""
+    with ExitStack() as held:
+        taken = []
+        for slot in slots:
+            name = f"{path.stem}-{slot:03d}.lease"
+            ticket = Lease(path.parent / "slots" / name, "trial")
+            ticket.path.parent.mkdir(parents=True, exist_ok=True)
+            if ticket.take():
+                held.callback(ticket.release)
+                taken.append(slot)
+        yield taken
+
+
+def _begin(
     storage: JournalStorage,
     study: optuna.Study,
     search: Search,
     slot: int,
-    objective: Objective,
-) -> bool:
-    """Run a slot's trial, unless it has ended; the caller holds its ticket."""
-    earlier = [trial for trial in study.get_trials() if _slot(trial) == slot]
-    if any(trial.state in ENDED for trial in earlier):
-        return False
+    earlier: list[FrozenTrial],
+) -> list[Trial]:
+    """A slot's next trial; none if its workers died too often. We hold its ticket."""
     for trial in earlier:
         if trial.state == TrialState.RUNNING:  # its worker is dead: we have the ticket
             study.tell(trial.number, state=TrialState.FAIL)
     trial = _ask(storage, study, search, slot, earlier)
-    if _deaths(earlier) >= DEATHS:
-        trial.set_user_attr("failure", f"its worker died {DEATHS} times")
-        study.tell(trial, values=float("inf"))
-        return True
+    if _deaths(earlier) < DEATHS:
+        return [trial]
+    trial.set_user_attr("failure", f"its worker died {DEATHS} times")
+    study.tell(trial, values=float("inf"))
+    return []
+
+
+def _run(
+    study: optuna.Study,
+    begun: list[Trial],
+    objective: Objective,
+    together: Together | None,
+) -> None:
+    """Run trials, and tell the study how each ended."""
+    left = list(begun)
+    try:
+        values = together(begun) if together else None
+        for place, trial in enumerate(begun):
+            if values is None:
+                _tell(study, trial, objective)
+            else:
+                study.tell(trial, values=values[place])
+            left.remove(trial)
+    except ContinueMe as stop:
+        for trial in left:
+            trial.set_user_attr("interrupted", str(stop))
+            study.tell(trial, state=TrialState.FAIL)
+        raise
+
+
+def _tell(study: optuna.Study, trial: Trial, objective: Objective) -> None:
     try:
         value = objective(trial, dict(trial.params))
     except Pruned:
@@ -157,13 +219,8 @@ def _fill(
     except ArithmeticError as error:
         trial.set_user_attr("failure", str(error))
         study.tell(trial, values=float("inf"))
-    except ContinueMe as stop:
-        trial.set_user_attr("interrupted", str(stop))
-        study.tell(trial, state=TrialState.FAIL)
-        raise
     else:
         study.tell(trial, values=value)
-    return True
 
 
 def _ask(

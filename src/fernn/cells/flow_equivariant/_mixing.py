@@ -40,6 +40,7 @@ class LatticeCell(FlowEquivariantCell):
         UserError: a radius below one.
     """
 
+    STACKED = ("hidden", "channels", "members")
     sources: Int[Tensor, " slots_of_offsets"]
 
     def __init__(self, flow: Flow, *args: Any, radius: int = 1, **kwargs: Any):
@@ -57,9 +58,10 @@ class LatticeCell(FlowEquivariantCell):
     def convolve(self, state: State) -> State:
         """See `FlowEquivariantCell.convolve`; a backward pass keeps the state alone."""
         convolved = self.conv_h(rearrange(state, "b v c h w -> (b v) c h w"))
-        slots, sizes = state.shape[1], {"r": self.flow.fibre, "c": self.hidden}
+        slots, sizes = state.shape[1], {"m": self.members, "r": self.flow.fibre}
+        sizes["c"] = self.hidden // self.members
         sent = rearrange(
-            convolved, "(b v) (r d c) h w -> b (v d) (r c) h w", v=slots, **sizes
+            convolved, "(b v) (m r d c) h w -> b (v d) (m r c) h w", v=slots, **sizes
         )
         with_zero = F.pad(sent, 3 * (0, 0) + (0, 1))  # for what V does not hold
         received = with_zero.index_select(1, self.sources)

@@ -29,6 +29,7 @@ class ComovingCell(FlowEquivariantCell):
     """
 
     orders = ("convolve_first",)
+    STACKED = ("hidden", "channels", "members")
 
     @classmethod
     def objection(cls, flow: Flow) -> str | None:
@@ -47,7 +48,7 @@ class ComovingCell(FlowEquivariantCell):
 
     def lab(self, state: State, time: int, ahead: int = 0) -> State:
         """See `Cell.lab`."""
-        return push_forward(self.flow, state, time - 1 + ahead)
+        return push_forward(self.flow, state, time - 1 + ahead, self.members)
 
     def move(self, state: State) -> State:
         """The state as it is: its frame moves instead."""
