@@ -169,7 +169,7 @@ def run(sequences, tmp_path):
         network = models.build(model, size=7)
         chosen = settings({**SPEC, "strategy": strategy, **changes}, seed=0)
         made = strategies.build(network, chosen)
-        splits = [sequences(split=name, pool=name) for name in ("train", "val")]
+        train_split, val_split = (sequences(split=n, pool=n) for n in ("train", "val"))
         states = RollingStates(tmp_path / folder, chosen.given())
 
         def on_step(record):
@@ -177,7 +177,8 @@ def run(sequences, tmp_path):
                 signal.raise_signal(signal.SIGUSR1)
 
         how: dict[str, Any] = {"strategy": made, "on_step": on_step}
-        return (*train(network, *splits, chosen, states, **how), made, network)
+        found = train(network, train_split, val_split, chosen, states, **how)
+        return (*found, made, network)
 
     return start
 
