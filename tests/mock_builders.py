@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import xarray as xr
 
+import mock_analyses
 import mock_cubes
 import mock_pictures
 
@@ -20,6 +21,10 @@ BUILDERS = {
     "hidden_state": mock_pictures.hidden_state,
     "image_quality": mock_cubes.image_quality,
     "lyapunov": mock_cubes.lyapunov,
+    "state_norm": mock_analyses.state_norm,
+    "fixed_points": mock_analyses.fixed_points,
+    "timescales": mock_analyses.timescales,
+    "state_graph": mock_analyses.state_graph,
     "camera": mock_cubes.camera,
     "footage": mock_pictures.footage,
     "velocities": mock_cubes.velocities,

@@ -86,6 +86,10 @@ MEASURED = {  # axis: its statistic and draw
     "footage": ("footage", "grid"),
     "image_quality": ("image_quality", "sampled"),
     "lyapunov": ("lyapunov", "sampled"),
+    "state_norm": ("state_norm", "sampled"),
+    "fixed_points": ("fixed_points", "sampled"),
+    "timescales": ("timescales", "sampled"),
+    "state_graph": ("state_graph", "sampled"),
 }
 
 

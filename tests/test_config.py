@@ -210,6 +210,12 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
         ),
         ("budgets: {demo: {long_horizon: 4}}", "at least the horizon, 5, got 4"),
         ("budgets: {demo: {axes: {lenth: {}}}}", "did you mean 'length'"),
+        ("axes: {length: {options: {a: 2}}}", "options.a: squared_error has no option"),
+        ("axes: {length: {options: {spec: {}}}}", "has no option 'spec'"),
+        (
+            "budgets: {demo: {axes: {length: {options: {a: 2}}}}}",
+            "budgets.demo.axes.length.options.a: squared_error has no option 'a'",
+        ),
         ("budgets: {demo: {axes: {length: {sequences: true}}}}", "got True"),
         ("budgets: {demo: {sizes: {action: {}}}}", "no experiment 'action'; did you"),
         (f"{SIZES}{{source: kht}}}}}}}}", "no source 'kht'; did you mean 'kth'"),

@@ -96,6 +96,21 @@ def test_without_their_files_all_entries_are_refused_with_their_places(extended)
     assert whole.returncode == 0, whole.stderr
 
 
+@pytest.mark.parametrize(
+    ("times", "message"),
+    [("0.0", "times 0 leaves no ink"), ("x", "must be a number")],
+)
+def test_options_of_a_statistic_are_judged_one_by_one_and_together(
+    extended, times, message
+):
+    text = f"axes: {{ bright: {{ options: {{ times: {times} }} }} }}\n"
+    (extended.folder / "times.yaml").write_text(text)
+    told = extended("fernn", "config", "config.yaml", "toy.yaml", "times.yaml")
+    assert told.returncode == 2
+    where = rf"times\.yaml:1:\d+: axes\.bright\.options.*: {re.escape(message)}"
+    assert re.search(where, told.stderr), told.stderr
+
+
 def test_the_workflow_runs_with_all_of_them(extended):
     pytest.importorskip("snakemake")
     results = extended.folder / "results/toy"

@@ -50,7 +50,7 @@ HOMES = {  # a library: the only parts that import it
     "seaborn": "drawing figures",
     "torchmetrics": "evaluation",
     "pooch": "data videos",
-    "sklearn": "data",
+    "sklearn": "data evaluation",
     "av": "data",
     "pydantic": "config",
     "lightning_fabric": "training",

@@ -43,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="AXES",
         help="JSON or YAML: for each its statistic (a module of fernn.evaluation),"
-        " recipe (the stem of its file), spec (context, horizon, batch) and, if there"
-        " are none, baselines: false",
+        " recipe (the stem of its file), spec (context, horizon, batch), options of"
+        " the statistic and, if there are none, baselines: false",
     )
     parser.add_argument(
         "--recipes", nargs="+", default=[], type=Path, metavar="TEST.nc"

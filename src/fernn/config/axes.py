@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from fernn.config import options
+from fernn.config import axis_options, options
 from fernn.config.budgets import out_of_range, sized
 from fernn.config.problems import Problem
 from fernn.config.recipes import SPLITS
@@ -22,6 +22,8 @@ def problems(config: Config) -> Iterator[Problem]:
     """Problems of every axis, by itself and at the sizes of every budget."""
     for name, axis in config.axes.items():
         yield from _statistic(axis, ("axes", name))
+        if options.exists("evaluation", axis.statistic):
+            yield from axis_options.problems(config, name)
         for path, given in (
             (("axes", name), name),
             (("axes", name, "stream"), axis.stream),

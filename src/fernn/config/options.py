@@ -12,8 +12,9 @@ import functools
 import inspect
 import typing
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -40,20 +41,26 @@ ENTRY = {
 }
 
 
-class Option(NamedTuple):
+@dataclass(frozen=True)
+class Option:
     """An argument of an entry function.
 
     Attributes:
-        type: what validates a value of it.
+        hint: the type of its values.
         default: its value if it is not given; `inspect.Parameter.empty` if it must be.
         keyword: whether it is given by name alone.
         nested: the package whose kind and options it holds; None of another option.
     """
 
-    type: TypeAdapter
+    hint: Any
     default: Any
     keyword: bool
     nested: str | None
+
+    @functools.cached_property
+    def type(self) -> TypeAdapter:
+        """What validates a value of it."""
+        return _adapter(self.hint)
 
 
 def _dotted(package: str) -> str:
@@ -82,6 +89,11 @@ def exists(package: str, kind: Any) -> bool:
 def names(package: str, kind: str) -> list[str]:
     """The names of a kind's options; none of a kind that there is not."""
     return list(_options(package, kind)) if exists(package, kind) else []
+
+
+def keywords(package: str, kind: str) -> set[str]:
+    """The names of the options that are given by name alone."""
+    return {name for name, each in _options(package, kind).items() if each.keyword}
 
 
 def default(package: str, kind: str, name: str) -> Any:
@@ -118,7 +130,7 @@ def _options(package: str, kind: str) -> dict[str, Option]:
     for name, argument in inspect.signature(entry).parameters.items():
         hint = hints.get(name, Any)
         found[name] = Option(
-            _adapter(hint),
+            hint,
             argument.default,
             argument.kind is argument.KEYWORD_ONLY,
             _nested(hint),

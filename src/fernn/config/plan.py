@@ -99,6 +99,7 @@ def _experiment(
                     "horizon": spec["horizon"],
                     "batch": EVALUATED * budget.batch,
                 },
+                **({"options": spec["options"]} if spec["options"] else {}),
             }
             for axis, spec in axes.items()
         },

@@ -20,7 +20,9 @@ def axis_of(
     """
     sizes = budget.axes.get(name)
     own = sizes.model_dump(exclude_unset=True) if sizes else {}
-    merged = {**config.axes[name].model_dump(), **own}
+    axis = config.axes[name]
+    options = {**axis.options, **own.get("options", {})}
+    merged = {**axis.model_dump(), **own, "options": options}
     default = budget.horizon if merged["draw"] else validated
     return {**merged, "horizon": merged["horizon"] or default}
 
@@ -54,7 +56,7 @@ def recipes(
     for name, axis in axes.items():
         if axis["draw"] is None:
             continue
-        own = ("statistic", "horizon", "stream")
+        own = ("statistic", "horizon", "stream", "options")
         rest = {key: value for key, value in axis.items() if key not in own}
         frames = budget.context + axis["horizon"]
         found[name] = {

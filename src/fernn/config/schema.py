@@ -80,6 +80,7 @@ class AxisSizes(Open):
 
     sequences: Count = Field(1, description="for a grid, of each velocity")
     horizon: Count | None = Field(None, description="frames; default the trained one")
+    options: Options = Field({}, description="of the statistic")
 
 
 class Axis(AxisSizes):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fernn.config.options import constant
 from fernn.estimate.work import sequences
 from labrun.estimate.job import Job, Key
 
 NUMBER = 4.0  # bytes in a cube: of float32, or of what compression leaves of it in 64
+USUAL = (("sequences", "horizon"),)  # the arrays of a statistic that lists none
 FILE = 30_000  # bytes of a netCDF file around its numbers
 IMAGE = 600_000  # bytes of a figure in its two forms
 POINT = 125  # bytes of a number in a spool
@@ -82,21 +85,20 @@ def _cubes(plan: dict[str, Any], name: str) -> float:
 def _statistic(
     axis: dict[str, Any], recipe: dict[str, Any], entry: dict[str, Any] | None
 ) -> float:
-    """Bytes of one model and seed."""
-    context, horizon = axis["spec"]["context"], axis["spec"]["horizon"]
-    count, pixels = sequences(recipe), recipe["frame_size"] ** 2
+    """Bytes of one model and seed, of the numbers that its module's `STORED` lists."""
     flow = entry["model"].get("flow", {}) if entry else {}
-    slots = (2 * flow.get("max_speed", 0) + 1) ** 2
-    copies = count / recipe["sequences"]
-    numbers = {
-        "squared_error": 2 * count * horizon,
-        "frames": 2 * count * (context + horizon) * pixels,
-        "hidden_state": count * slots * context * pixels,
-        "equivariance_error": copies * (slots + horizon),
-        "lyapunov": 6 * count * horizon,
-        "curves": 3 * (entry["training"]["epochs"] if entry else 1),
+    sizes = {
+        "sequences": sequences(recipe),
+        "copies": sequences(recipe) / recipe["sequences"],
+        "context": axis["spec"]["context"],
+        "horizon": axis["spec"]["horizon"],
+        "pixels": recipe["frame_size"] ** 2,
+        "slots": (2 * flow.get("max_speed", 0) + 1) ** 2,
+        "epochs": entry["training"]["epochs"] if entry else 1,
     }
-    return NUMBER * numbers.get(axis["statistic"], count * horizon)
+    stored = constant("evaluation", axis["statistic"], "STORED") or USUAL
+    arrays = (math.prod(sizes.get(part, part) for part in array) for array in stored)
+    return NUMBER * sum(arrays)
 
 
 def _data(plan: dict[str, Any], results: Path) -> float:

@@ -11,8 +11,6 @@ from fernn.config.options import constant
 from fernn.training.settings import Precision, Settings
 
 BACKWARD = 2  # a step's gradients of inputs and weights cost this many forward passes
-DOUBLE = 2  # at least: how much slower double precision is
-LYAPUNOV = 5  # roll-outs of a sequence: it, two partners, and it with its shadow
 
 
 @dataclass(frozen=True)
@@ -90,28 +88,21 @@ def evaluation(
 ) -> tuple[Work, ...]:
     """One statistic of one model, all its seeds.
 
+    It forecasts every sequence once, unless its module's `WORK` lists other passes, as
+    what differs from that one.
+
     Args:
         network: what is measured.
         axis: of the plan.
         recipe: of the axis's test set.
         seeds: how many.
     """
-    spec, statistic = axis["spec"], axis["statistic"]
-    if statistic in ("curves", "strategy_curves"):
-        return ()
+    spec = axis["spec"]
     batches = seeds * sequences(recipe) / spec["batch"]
-    shape = network, spec["batch"], spec["context"]
-    states = Work(*shape, 1, batches)
-    whole = Work(*shape, spec["horizon"], batches)
-    if statistic == "hidden_state":
-        return (states,)
-    if statistic == "strict_error":
-        return (replace(whole, slower=2),)
-    if statistic == "equivariance_error":
-        return replace(states, slower=DOUBLE), replace(whole, slower=DOUBLE)
-    if statistic == "lyapunov":
-        return (replace(whole, slower=DOUBLE * LYAPUNOV),)
-    return (whole,)
+    whole = Work(network, spec["batch"], spec["context"], spec["horizon"], batches)
+    declared = constant("evaluation", axis["statistic"], "WORK")
+    changes = ({},) if declared is None else declared
+    return tuple(replace(whole, **change) for change in changes)
 
 
 def sequences(recipe: dict[str, Any]) -> int:

@@ -11,6 +11,8 @@ from fernn.evaluation import squared_error
 from fernn.evaluation.subject import Subject
 
 DRAWS = (None,)  # it has no test set
+WORK = ()  # it reads what training wrote
+STORED = ((3, "epochs"),)
 TASK = "any"
 
 

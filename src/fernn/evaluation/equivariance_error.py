@@ -21,6 +21,8 @@ from fernn.flows import Flow, Velocity
 
 DRAWS = ("flowed",)
 BASELINES = False  # they have no state
+WORK = ({"horizon": 1, "slower": 2}, {"slower": 2})  # in double precision
+STORED = (("copies", "slots"), ("copies", "horizon"))
 
 
 @torch.no_grad()

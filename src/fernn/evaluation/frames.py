@@ -10,6 +10,8 @@ import xarray as xr
 
 from fernn.evaluation.subject import Subject
 
+STORED = ((2, "sequences", "context", "pixels"), (2, "sequences", "horizon", "pixels"))
+
 
 @torch.no_grad()
 def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:

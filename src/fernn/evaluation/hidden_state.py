@@ -14,6 +14,8 @@ from labrun.errors import UserError
 
 DRAWS = ("flowed",)
 BASELINES = False  # they have no state
+WORK = ({"horizon": 1},)
+STORED = (("sequences", "slots", "context", "pixels"),)
 MOTIONS = ("still", "moving")
 
 

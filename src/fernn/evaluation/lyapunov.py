@@ -47,6 +47,8 @@ from labrun.errors import UserError
 
 DRAWS = ("sampled",)
 BASELINES = False  # they have no state
+WORK = ({"slower": 2 * 5},)  # in double precision; it, two partners, it and its shadow
+STORED = ((6, "sequences", "horizon"),)
 PERTURBATIONS = ("shift", "flow")
 SMALL = 1e-6  # of a state's norm: how far its shadow is
 

@@ -12,6 +12,7 @@ from fernn.evaluation import velocities
 from fernn.evaluation.subject import Subject, by_frame
 
 HEADLINE = "clamped_squared_error"
+STORED = ((2, "sequences", "horizon"),)
 MEANINGS = {
     "squared_error": ("squared error, mean over the pixels of a frame", "1"),
     "clamped_squared_error": (

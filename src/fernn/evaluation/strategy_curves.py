@@ -9,6 +9,7 @@ import xarray as xr
 
 from fernn.evaluation.subject import Subject
 
+WORK = ()  # see `fernn.estimate.work`
 DRAWS = (None,)  # it has no test set
 TASK = "any"
 BASELINES = False  # they are not trained

@@ -10,6 +10,7 @@ from fernn.evaluation import squared_error
 from fernn.evaluation.subject import Subject
 from fernn.models._relaxed import relaxations_of, strictly
 
+WORK = ({"slower": 2},)  # see `fernn.estimate.work`
 DRAWS = ("sampled",)
 
 

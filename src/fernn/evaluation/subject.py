@@ -173,14 +173,16 @@ class Entry:
 
         Args:
             seeds: of the weights.
-            axis: its ``statistic``, a module of this package, and the ``spec`` of it.
+            axis: its ``statistic``, a module of this package, and the ``spec`` and
+                ``options`` of it.
             sequences: of the axis; None for statistics of the training itself.
         """
         statistic = load("fernn.evaluation", axis["statistic"])
         paths = self.checkpoints or [None]
         baseline = None if self.checkpoints else self.baseline
         subjects = [Subject(path, baseline, sequences, device()) for path in paths]
-        found = [_fitting(statistic, each, axis.get("spec", {})) for each in subjects]
+        given = axis.get("spec", {}), axis.get("options", {})
+        found = [_fitting(statistic, each, *given) for each in subjects]
         copies = 1 if self.checkpoints else len(seeds)
         joined = shard(found * copies, seeds, self.name)
         if self.checkpoints:
@@ -208,11 +210,13 @@ def _words(spec: dict[str, Any]) -> str:
     return f"{spec['kind']} ({', '.join(given)})" if given else spec["kind"]
 
 
-def _fitting(statistic: Any, subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
+def _fitting(
+    statistic: Any, subject: Subject, spec: dict[str, Any], options: dict[str, Any]
+) -> xr.Dataset:
     """The statistic, in batches that the device's memory holds."""
 
     def measure(batch: int) -> xr.Dataset:
-        return statistic.measure(subject, {**spec, "batch": batch})
+        return statistic.measure(subject, {**spec, "batch": batch}, **options)
 
     what = f"batches of {spec.get('batch', 1)}"
     return within_memory(spec.get("batch", 1), measure, what)[0]

@@ -1,0 +1,98 @@
+r"""The graph of a model's states: does it have the period of what it sees?
+
+After Dedieu et al. (transformers with discrete bottlenecks, ICML 2024, arXiv
+2401.05946): states, pooled over V in the lab frame, are clustered, and the transitions
+between clusters counted. On a torus of N pixels a digit of v pixels per frame returns
+after :math:`N / \gcd(N, v)` frames; a model that knows where it is walks a cycle of
+that length. Clusters are those of all sequences, without the first quarter of each run,
+and transitions are those between them. A run is *driven* by true frames, or is the
+*rollout* after the context. See `fernn.evaluation.graphs`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from fernn.evaluation import graphs
+from fernn.evaluation.states import driven, in_lab, require_states
+from fernn.evaluation.subject import Subject
+from fernn.evaluation.velocities import names, period
+
+DRAWS = ("sampled",)
+BASELINES = False  # they have no state
+WORK = ({"slower": 4},)  # and clusters
+STORED = ((4, "sequences"),)
+RUNS = ("driven", "rollout")
+SETTLING = 4  # the share of a run after which states are clustered is one in so many
+
+
+@torch.no_grad()
+def measure(
+    subject: Subject,
+    spec: dict[str, Any],
+    *,
+    unexplained: float = 0.001,
+    codes: int = 256,
+) -> xr.Dataset:
+    """Cycles and determinism of both runs.
+
+    Args:
+        subject: a trained forecaster and sequences of constant velocity.
+        spec: ``context``, ``horizon`` and ``batch``.
+        unexplained: the share of the states' variance that clusters may leave.
+        codes: clusters, at most.
+
+    Returns:
+        ``period`` (run × sample), in frames, NaN without a cycle; ``true_period``
+        (sample) of the first velocities; ``determinism``, ``codes`` and ``edges``
+        (run): the share of transitions to the most frequent successor, the clusters,
+        and the pairs of them that follow each other more often than in 5 %.
+
+    Raises:
+        UserError: the model rolls out no state.
+    """
+    model, sequences = subject.model, subject.sequences
+    assert sequences is not None
+    require_states(model, "state_graph")
+    context, length = spec["context"], spec["context"] + spec["horizon"]
+    visited: list[list[Tensor]] = [[], []]
+    for first in range(0, len(sequences), spec["batch"]):
+        video = sequences.video(first, spec["batch"], length)
+        seen = (in_lab(model, carry) for carry, _ in driven(model, video))
+        steps = model.trajectory(video[:, :context], spec["horizon"])
+        rolled = (in_lab(model, carry) for carry, _ in steps)
+        for run, states in zip(visited, (seen, rolled), strict=True):
+            run.append(torch.stack([model.pool(s).flatten(1) for s in states], 1))
+    found = [_graph(torch.cat(run), unexplained, codes) for run in visited]
+    recipe = sequences.recipe
+    numbers = ("period", "determinism", "codes", "edges")
+    dims = {"period": ("run", "sample")}
+    table: dict[str, Any] = {
+        name: (dims.get(name, ("run",)), np.stack(values))
+        for name, values in zip(numbers, zip(*found, strict=True), strict=True)
+    }
+    table["true_period"] = ("sample", true_periods(recipe))
+    return xr.Dataset(table, coords={**recipe.coords, "run": list(RUNS)})
+
+
+def _graph(states: Tensor, unexplained: float, most: int) -> tuple:
+    """The numbers of one run; states are sample × time × number."""
+    settled = states[:, states.shape[1] // SETTLING :].double().cpu().numpy()
+    labels = graphs.codes(settled, unexplained, most)
+    counts = graphs.transitions(labels)
+    about = graphs.determinism(counts), float(len(counts)), float(graphs.edges(counts))
+    return graphs.periods(labels, counts), *about
+
+
+def true_periods(recipe: xr.Dataset) -> np.ndarray:
+    """Frames after which all digits of each sequence are where they were."""
+    size = period(recipe)
+    speeds = np.concatenate([recipe[name].values for name in names(recipe)], axis=1)
+    each = [[size // math.gcd(size, int(v)) for v in sample] for sample in speeds]
+    return np.array([float(math.lcm(*sample)) for sample in each])
