@@ -22,6 +22,10 @@ CELLS = [
     {"kind": "conv_lstm", "mixing": "lattice"},
     {"kind": "miras", "rule": "moneta"},
     {"kind": "miras", "rule": "memora"},
+    {"kind": "flash_rnn", "rule": "lstm"},
+    {"kind": "flash_rnn", "rule": "gru"},
+    {"kind": "flash_rnn", "rule": "elman"},
+    {"kind": "lssl", "initial": "lin"},
 ]
 
 

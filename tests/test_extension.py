@@ -29,14 +29,15 @@ ADDED = {  # the file: what is told of its entry when the file is not there
     "data/dots.py": "experiments.dots.dataset.kind: no 'dots' in data",
     "evaluation/ink.py": "axes.bright.statistic: no statistic 'ink'",
     "evaluation/strength.py": "axes.weights.statistic: no statistic 'strength'",
+    "models/temporal/leaky.py": "models.leaky.cell.kind: no 'leaky' in temporal",
     "models/rollouts/fading.py": "protocols.toy.rollout.kind: no rollout 'fading'",
     "training/losses/charbonnier.py": "protocols.toy.loss: no loss 'charbonnier'",
     "training/optimisers/signs.py": "protocols.toy.optimiser: no optimiser 'signs'",
     "training/schedules/halving.py": (
         "protocols.toy.schedule.kind: no schedule 'halving'"
     ),
-    "training/strategies/curriculum.py": (
-        "models.pupil.strategy.2.kind: no strategy 'curriculum'"
+    "training/strategies/patience.py": (
+        "models.pupil.strategy.2.kind: no strategy 'patience'"
     ),
     "training/strategies/distil.py": (
         "models.pupil.strategy.0.kind: no strategy 'distil'"
@@ -125,7 +126,7 @@ def test_the_workflow_runs_with_all_of_them(extended):
     with (results / wanted[1]).open() as file:
         lost = {row["model"]: float(row["lost"]) for row in csv.DictReader(file)}
     # A mixture of moved frames keeps every pixel's ink.
-    assert lost.keys() == {"Mixture", "Pupil", "Gated"}
+    assert lost.keys() == {"Mixture", "Pupil", "Gated", "Leaky"}
     assert abs(lost["Mixture"]) < 1e-6 and abs(lost["Pupil"]) < 1e-6
     with read_dataset(results / "cubes/dots/weights.nc") as cube:
         assert float(cube.strength.min()) > 0

@@ -130,11 +130,14 @@ def test_a_gain_of_one_sees_and_a_gain_of_zero_predicts():
         torch.testing.assert_close(cell(seen, p), expected)
 
 
-@pytest.fixture
-def transformer():
+UNIVERSAL = {"tied": True, "halting": "act", "halting_bias": -3.0}
+
+
+@pytest.fixture(params=[{}, UNIVERSAL], ids=["own", "tied"])
+def transformer(request):
     torch.manual_seed(0)
     spec = {"kind": "transformer", "hidden": 8, "layers": 3, "heads": 2, "window": 3}
-    return models.build({**spec, "patch": 2}, (4, 6)).double()
+    return models.build({**spec, "patch": 2, **request.param}, (4, 6)).double()
 
 
 def test_kept_keys_and_values_give_what_is_computed_anew(transformer):

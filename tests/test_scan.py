@@ -50,7 +50,9 @@ def test_swapped_steps_are_another_recurrence(monkeypatch, swapped):
     a, b, first = numbers(9)
     combine = _scan.combine
     if swapped:
-        monkeypatch.setattr(_scan, "combine", lambda one, two: combine(two, one))
+        monkeypatch.setattr(
+            _scan, "combine", lambda one, two, by: combine(two, one, by)
+        )
     difference = apart(
         linear_scan(a, b, first, "tree"), linear_scan(a, b, first, "loop")
     )

@@ -1,5 +1,6 @@
 """Losses, optimisers, schedules, roll-outs and strategies are files that others add."""
 
+import re
 import signal
 from pathlib import Path
 
@@ -29,7 +30,7 @@ MODEL = {
     "decoder_layers": 0,
 }
 PENALTY = {"kind": "penalty", "weight": 0.1}
-CURRICULUM = {"kind": "curriculum", "horizons": [1, 2, 4]}
+PATIENCE = {"kind": "patience", "horizons": [1, 2, 4]}
 
 
 @pytest.fixture(autouse=True)
@@ -80,10 +81,10 @@ def teacher(run):
     "strategy",
     [
         PENALTY,
-        CURRICULUM,
+        PATIENCE,
         {"kind": "distil", "teacher": "it"},
-        [PENALTY, CURRICULUM],
-        [CURRICULUM, {"kind": "distil", "teacher": "it"}, PENALTY],
+        [PENALTY, PATIENCE],
+        [PATIENCE, {"kind": "distil", "teacher": "it"}, PENALTY],
     ],
 )
 def test_a_continued_strategy_is_bit_equal(run, teacher, strategy):
@@ -98,15 +99,15 @@ def test_a_continued_strategy_is_bit_equal(run, teacher, strategy):
 
 
 def test_a_lost_state_of_a_strategy_would_be_seen(run, monkeypatch):
-    whole = run([PENALTY, CURRICULUM], folder="whole", epochs=5)
+    whole = run([PENALTY, PATIENCE], folder="whole", epochs=5)
     with pytest.raises(Interrupted):
-        run([PENALTY, CURRICULUM], stop_after=13, epochs=5)
+        run([PENALTY, PATIENCE], stop_after=13, epochs=5)
     monkeypatch.setattr(Several, "load_state_dict", lambda self, state: None)
-    assert whole[0] != run([PENALTY, CURRICULUM], epochs=5)[0]
+    assert whole[0] != run([PENALTY, PATIENCE], epochs=5)[0]
 
 
 def test_phases_are_of_one_training_and_choose_weights_of_their_own(run, sequences):
-    records, weights = run(CURRICULUM, epochs=7, learning_rate=0.1)
+    records, weights = run(PATIENCE, epochs=7, learning_rate=0.1)
     phases = [record["phase"] for record in records]
     assert phases[0] == 0 and phases[-1] == 2 and phases == sorted(phases)
     # The report of an epoch tells the phase that follows it.
@@ -325,3 +326,15 @@ def test_options_of_kinds_have_names_and_can_be_set():
     assert dotted(made) == {**names, "optimiser.momentum": 0.5, "strategy.b.x": 3}
     assert dotted(given) == names  # a copy
     assert dotted(with_options({"loss": "l1"}, {"loss.width": 2})) == {"loss.width": 2}
+
+
+def test_nothing_but_its_file_knows_a_strategy():
+    """No kind is named by the loop, the settings, the configuration or a command."""
+    source = Path(strategies.__file__).parents[2]
+    shared = [*(source / "training").glob("*.py"), *(source / "cli").glob("*.py")]
+    shared += (source / "config").glob("*.py")
+    assert len(shared) > 50
+    own = {path.stem for path in Path(strategies.__file__).parent.glob("[a-z]*.py")}
+    assert {"forcing", "guidance"} <= own
+    known = re.compile(rf"\b({'|'.join(own)})\b")
+    assert [f.name for f in shared if known.search(f.read_text())] == []

@@ -75,7 +75,12 @@ def test_convolutional_gates_are_those_of_torch_on_one_pixel():
 
 @pytest.mark.parametrize(
     ("kind", "option", "other"),
-    [("s5", "scan", "tree"), ("mamba", "scan", "tree"), ("gru", "solver", "newton")],
+    [
+        ("s5", "scan", "tree"),
+        ("mamba", "scan", "tree"),
+        ("gru", "solver", "newton"),
+        ("lstm", "solver", "newton"),
+    ],
 )
 @torch.no_grad()
 def test_other_forms_of_the_recurrence_are_the_loop(kind, option, other):

@@ -105,7 +105,8 @@ def _needed(config: Config, name: str) -> Iterator[Problem]:
         own = entry is not None and entry.strategy is not None
         start = ("models", model) if own else ("protocols", experiment.protocol)
         needs = protocols.needs(decided.get("strategy"))
-        for option, other in needs.items():
+        untrained = protocols.untrained(decided.get("strategy"))
+        for option, other in {**needs, **untrained}.items():
             if other not in experiment.models:
                 hint = nearest(str(other), experiment.models)
                 message = f"{option} {other!r} is no model of {name!r}; {hint}"

@@ -85,7 +85,7 @@ def trained(
         "seed_draws": protocol.seed_draws,
     }
     search = search_of(config, budget, experiment)
-    decided = protocols.decided(protocol, config.models[name])
+    decided = _decided(config, budget, experiment, name)
     training |= with_defaults(decided, search)
     needs = protocols.needs(decided.get("strategy"))
     model = options_of(config, budget, experiment, name)
@@ -108,6 +108,23 @@ def trained(
             "trials": budget.tuning.trials if searched["ranges"] else 0,
         },
     }
+
+
+def _decided(
+    config: Config, budget: Budget, experiment: Experiment, name: str
+) -> dict[str, Any]:
+    """See `protocols.decided`; untrained models that a strategy names are described."""
+
+    def described(other: str) -> dict[str, Any]:
+        spec = options_of(config, budget, experiment, other)
+        return {"random": spec, "size": budget.frame_size}
+
+    protocol = config.protocols[experiment.protocol]
+    decided = protocols.decided(protocol, config.models[name])
+    if "strategy" in decided:
+        strategy = protocols.with_untrained(decided["strategy"], described)
+        decided["strategy"] = strategy
+    return decided
 
 
 def tunable_options(model: Model) -> set[str]:

@@ -6,8 +6,9 @@ may be a list of them.
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from fernn.config import options
@@ -114,13 +115,36 @@ def declared(key: str, kind: str) -> dict[str, Any]:
 
 def needs(spec: Any) -> dict[str, str]:
     """The models that strategies need trained, by the option that names each."""
-    found = {}
-    for each in spec if isinstance(spec, list) else [spec]:
-        given = modules.named(each) if each else {}
-        kind = given.get("kind")
-        wanted = options.constant(PACKAGES["strategy"], kind, "NEEDS") or ()
-        found |= {name: given[name] for name in wanted if name in given}
-    return found
+    named = {name: given[name] for given, name in _of_models(spec)}
+    return {name: each for name, each in named.items() if isinstance(each, str)}
+
+
+def untrained(spec: Any) -> dict[str, str]:
+    """The models that strategies need with random weights, likewise."""
+    named = {name: given[name] for given, name in _of_models(spec)}
+    return {name: each["random"] for name, each in named.items() if _is_untrained(each)}
+
+
+def with_untrained(spec: Any, described: Callable[[str], dict[str, Any]]) -> Any:
+    """Strategies with the description of each such model in the place of its name."""
+    made = copy.deepcopy(spec)
+    for given, name in _of_models(made):
+        if _is_untrained(given[name]):
+            given[name] = described(given[name]["random"])
+    return made
+
+
+def _of_models(spec: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """Each strategy that names another model, and by which option."""
+    for given in spec if isinstance(spec, list) else [spec]:
+        if isinstance(given, dict):  # a kind alone has no options
+            kind = given.get("kind")
+            wanted = options.constant(PACKAGES["strategy"], kind, "NEEDS") or ()
+            yield from ((given, name) for name in wanted if name in given)
+
+
+def _is_untrained(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("random"), str)
 
 
 def _entry(key: str, kind: str) -> Any:

@@ -93,13 +93,17 @@ class Classifier(nn.Module):
         self.normalize = nn.BatchNorm1d(hidden) if normalized else nn.Identity()
         self.linear = nn.Linear(hidden, classes)
 
-    def forward(self, video: Video) -> Float[Tensor, "batch classes"]:
-        """The logits of each class.
+    def forward(
+        self, video: Video, decoder: nn.Module | None = None, ahead: int = 0
+    ) -> Float[Tensor, "batch classes"] | Video:
+        """The logits of each class, or frames of a `decoder`, see `frames`.
 
         Raises:
             UserError: there is no frame; or see the cell's `lift`.
         """
         check_lift(self.cell, video)
+        if decoder is not None:
+            return self.frames(video, decoder, ahead)
         states: deque[tuple[int, Tensor]] = deque(maxlen=self.last)
         state = None
         with flows.cached_kernels(self):
@@ -110,6 +114,22 @@ class Classifier(nn.Module):
         features = torch.stack(pooled, dim=1)
         seen = self.normalize(features.flatten(0, 1)).view_as(features)
         return self.linear(seen.mean(1))
+
+    def frames(self, video: Video, decoder: nn.Module, ahead: int) -> Video:
+        """What is decoded from the state after each frame, each slot moved on.
+
+        Args:
+            video: as of `forward`.
+            decoder: from the state, pooled over V, to a frame.
+            ahead: steps of its own flow by which each slot is moved.
+        """
+        state, made = None, []
+        with flows.cached_kernels(self):
+            for time, lifted in enumerate(self._lifted(video), start=1):
+                state = self.cell(lifted, state)
+                slots = self.cell.lab(state, time, ahead)
+                made.append(decoder(POOLINGS[self.pooling](slots, dim=1)))
+        return torch.stack(made, dim=1)
 
     def _lifted(self, video: Video) -> Iterable[Lifted]:
         """The lifted frames, one after the other if each is normalised by itself.

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from fernn import cells, flows
 from fernn.cells import Cell, Lifted, Pooled, RelaxedCell, State, Video, check_lift
 from fernn.flows import Size, cached_kernels
-from fernn.models import _segments, rollouts
+from fernn.models import _forced, _segments, rollouts
+from fernn.models._forced import Forcing
 from fernn.models._options import POOLINGS, Pooling, check_cell, check_horizon
 from fernn.models._relaxed import relax_output
 from fernn.models.rollouts import Carry
@@ -172,6 +173,16 @@ class Forecaster(nn.Module):
         with cached_kernels(self):
             return deque(self._observe(video), maxlen=1).pop()
 
+    def states(self, video: Video) -> Iterator[State]:
+        """The state after each observed frame, in the cell's own frame."""
+        with cached_kernels(self):
+            yield from self._observe(video)
+
+    def features(self, video: Video) -> Iterator[Pooled]:
+        """What is decoded to the next frame, after each observed one."""
+        for time, state in enumerate(self.states(video), start=1):
+            yield self.pool_moved(state, time)
+
     def trajectory(self, video: Video, horizon: int) -> Iterator[tuple[Carry, Frame]]:
         """What each step of the roll-out hands on, and the frame that it predicts."""
         with cached_kernels(self):
@@ -181,11 +192,16 @@ class Forecaster(nn.Module):
                 yield carry, prediction
 
     def forward(
-        self, video: Video, horizon: int
+        self, video: Video, horizon: int, forcing: Forcing | None = None
     ) -> Float[Tensor, "batch horizon channel height width"]:
-        """The `horizon` frames after the observed `video`; raises as `predict`."""
+        """The `horizon` frames after the observed `video`; raises as `predict`.
+
+        With a `forcing` the roll-out is drawn to the true frames as it says.
+        """
         check_lift(self.cell, video)
         horizon = check_horizon(horizon)
+        if forcing is not None:
+            return _forced.forward(self, video, horizon, forcing)
         again = self.checkpoint == "segments" and torch.is_grad_enabled()
         with nullcontext() if again else cached_kernels(self):
             return _segments.forward(self, video, horizon, again)

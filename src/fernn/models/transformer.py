@@ -16,6 +16,11 @@ gives the numbers of a computation anew.
 Factorised as in G. Bertasius and others, ICML 2021 (arXiv 2102.05095), and A. Arnab and
 others, ICCV 2021 (arXiv 2103.15691). With learned positions no shift moves the
 predictions; without, a static shift by multiples of the patch does. No flow does.
+
+With ``tied: true`` all layers are one block, which a vector of each step tells apart:
+the Universal Transformer (M. Dehghani and others, ICLR 2019, arXiv 1807.03819). With
+``halting: act`` a token's output is a mean over the steps until it halts; all steps are
+computed, since later frames ask for their keys and values.
 """
 
 from __future__ import annotations
@@ -30,11 +35,13 @@ from torch import Tensor, nn
 from fernn.flows import Size
 from fernn.flows._base import frame_of
 from fernn.models._factorised import Block
+from fernn.models._halting import Halting
 from fernn.models._recurrent import CHANNELS, Frame, Recurrent, check_patch
 from fernn.velocities import whole
 from labrun.errors import require_known
 
 Position = Literal["learned", "none"]
+Halts = Literal["none", "act"]
 BEYOND = 5  # frames that a window has besides the context
 
 
@@ -57,6 +64,9 @@ class Transformer(Recurrent):
         expansion: of the layer in a block, as a multiple of `hidden`.
         window: frames that attention over time reaches, the newest among them.
         position: ``learned``, a vector added to each place's tokens, or ``none``.
+        tied: whether all layers are one block.
+        halting: ``none``, or ``act``, see `fernn.models._halting`.
+        halting_bias: of that, at first.
 
     Raises:
         UserError: an unknown position, a number that is none, or patches that do not
@@ -73,9 +83,13 @@ class Transformer(Recurrent):
         expansion: int = 4,
         window: int = 15,
         position: Position = "learned",
+        tied: bool = False,
+        halting: Halts = "none",
+        halting_bias: float = 1.0,
     ):
         super().__init__()
         require_known("position", position, get_args(Position))
+        require_known("halting", halting, get_args(Halts))
         given = {"hidden": hidden, "layers": layers, "heads": heads}
         given |= {"expansion": expansion, "window": window}
         for name, value in given.items():
@@ -88,8 +102,16 @@ class Transformer(Recurrent):
         if position == "learned":
             self.position = nn.Parameter(0.02 * torch.randn(places, hidden))
         self.blocks = nn.ModuleList(
-            Block(hidden, heads, expansion, window) for _ in range(layers)
+            Block(hidden, heads, expansion, window)
+            for _ in range(1 if tied else layers)
         )
+        self.layers, self.steps = layers, None
+        if tied:
+            self.steps = nn.Parameter(0.02 * torch.randn(layers, hidden))
+        self.halting = None
+        if halting == "act":
+            self.halting = Halting(hidden, halting_bias)
+        self._pondered: list[Tensor] = []  # of the newest forward pass
         self.readout = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, pixels))
         self.places = height // patch, width // patch
 
@@ -101,16 +123,30 @@ class Transformer(Recurrent):
         """The tokens of further frames, all at once, and the caches after them."""
         patches = F.pixel_unshuffle(video.flatten(0, 1), self.patch)
         patches = patches.flatten(2).mT.unflatten(0, video.shape[:2])
-        tokens, after = self.embed(patches), []
+        tokens, states, after = self.embed(patches), [], []
         if self.position is not None:
             tokens = tokens + self.position
-        for index, block in enumerate(self.blocks):
+        for index in range(self.layers):
+            if self.steps is not None:
+                tokens = tokens + self.steps[index]
+            block = self.blocks[index % len(self.blocks)]
             tokens, cache = block(tokens, caches[index] if caches else None)
+            states.append(tokens)
             after.append(cache)
+        if self.halting is not None:
+            tokens, pondered = self.halting(torch.stack(states, dim=-2))
+            if self.collects and self.training:
+                self._pondered.append(pondered.mean())
         return tokens, after
+
+    def pondered(self) -> Tensor:
+        """The steps and remainder of a token, a mean over the newest forward pass."""
+        found, self._pondered = self._pondered, []
+        return torch.stack(found).mean()
 
     def observe(self, video: Float[Tensor, "batch time 1 height width"]) -> State:
         """The state after all observed frames, which are seen together."""
+        self._pondered = []
         tokens, caches = self.advance(video)
         return State(tokens[:, -1], caches)
 
@@ -135,6 +171,9 @@ def build(
     context: int = 10,
     window: int | None = None,
     position: Position = "learned",
+    tied: bool = False,
+    halting: Halts = "none",
+    halting_bias: float = 1.0,
 ) -> Transformer:
     """A transformer from a specification; see `Transformer`.
 
@@ -148,6 +187,10 @@ def build(
         context: observed frames.
         window: by default five frames more than the context.
         position: ``learned`` or ``none``.
+        tied: whether all layers are one block.
+        halting: ``none`` or ``act``.
+        halting_bias: of that, at first.
     """
     window = context + BEYOND if window is None else window
-    return Transformer(size, hidden, patch, layers, heads, expansion, window, position)
+    sizes = size, hidden, patch, layers, heads, expansion, window
+    return Transformer(*sizes, position, tied, halting, halting_bias)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor
@@ -38,8 +38,13 @@ class Ahead:
     """
 
     def __init__(self, split: Sequences):
-        self._split, self._block, self._frames = split, None, 0
+        self._split: Any = split
+        self._block, self._frames = None, 0
         self.recipe, self.size = split.recipe, split.size
+
+    def with_speed(self, most: int) -> Ahead:
+        """See `fernn.videos.base.Videos`."""
+        return Ahead(self._split.with_speed(most))
 
     def __len__(self) -> int:
         return len(self._split)

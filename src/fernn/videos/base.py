@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,20 @@ class Videos(ABC):
             keys = words(*where, 0, len(self), 1)[:, 0]
             self._ordered = epoch, np.argsort(keys, kind="stable")
         return self._ordered[1]
+
+    def with_speed(self, most: int) -> Videos:
+        """The same draws with at most that speed: other velocities, nothing else.
+
+        Raises:
+            UserError: the recipe's own is smaller.
+        """
+        known = int(self.recipe.attrs["max_speed"])
+        if not 0 <= most <= known:
+            raise UserError(f"a speed must be from 0 to that of the data, {known}")
+        made = copy.copy(self)
+        made.recipe = self.recipe.assign_attrs(max_speed=most)
+        made._rows = made.redrawn(0, 0, len(self))
+        return made
 
     def tensor(self, values: np.ndarray) -> Tensor:
         """Numbers of `rows`, on the device."""

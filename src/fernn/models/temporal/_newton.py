@@ -1,9 +1,10 @@
 r"""All states of a recurrence :math:`h_t = f(h_{t-1}, x_t)` by Newton's method.
 
 Each iteration solves the recurrence linearised at the newest states, whose Jacobians
-:math:`J_t = \partial f / \partial h` are diagonal, by a scan:
+:math:`J_t = \partial f / \partial h` are diagonal or a small block for each unit, by a
+scan:
 
-.. math:: \delta_t = J_t \odot \delta_{t-1} + f(h_{t-1}, x_t) - h_t, \qquad
+.. math:: \delta_t = J_t \delta_{t-1} + f(h_{t-1}, x_t) - h_t, \qquad
           h \leftarrow h + \delta
 
 (ParaRNN: F. Danieli et al., arXiv 2510.21450). After k of them the first k + 1 states
@@ -20,12 +21,44 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from fernn.models.temporal._scan import linear_scan
+from fernn.models.temporal._scan import block_product, block_scan, linear_scan
 
 TOLERANCE = {torch.float64: 1e-12}  # of the residual, relative to the largest state
 SINGLE = 1e-6  # of others
 
 Function = Callable[[Tensor, Tensor, Tensor], Tensor]  # of state, drive and weights
+
+
+class Diagonal:
+    """Jacobians of numbers that know only themselves."""
+
+    scan = staticmethod(linear_scan)
+
+    @staticmethod
+    def transposed(slope: Tensor) -> Tensor:
+        """Of all times."""
+        return slope
+
+    @staticmethod
+    def applied(slope: Tensor, vector: Tensor) -> Tensor:
+        """At one time."""
+        return slope * vector
+
+
+class Blocks:
+    """Jacobians of units of several numbers, whose axis is the first after time."""
+
+    scan = staticmethod(block_scan)
+
+    @staticmethod
+    def transposed(slope: Tensor) -> Tensor:
+        """Of all times."""
+        return slope.transpose(1, 2)
+
+    @staticmethod
+    def applied(slope: Tensor, vector: Tensor) -> Tensor:
+        """At one time."""
+        return block_product(slope[None], vector[None, :, None])[0, :, 0]
 
 
 @dataclass
@@ -34,7 +67,8 @@ class Newton:
 
     Attributes:
         step: f, for one time or for all at once.
-        slope: the diagonal of its Jacobian, likewise.
+        slope: its Jacobian, likewise, in the form that `form` tells.
+        form: ``Diagonal`` or ``Blocks``.
         iterations: at most.
         used: iterations of the newest call.
         fallbacks: calls so far that did not converge, and ran step by step.
@@ -42,6 +76,7 @@ class Newton:
 
     step: Function
     slope: Function
+    form: type[Diagonal] | type[Blocks] = Diagonal
     iterations: int = 8
     used: int = 0
     fallbacks: int = 0
@@ -78,7 +113,7 @@ class Newton:
             residual = self.step(before, drives, weights) - states
             yield states, residual
             slope = self.slope(before, drives, weights)
-            states = states + linear_scan(slope, residual)
+            states = states + self.form.scan(slope, residual)
 
     def loop(self, drives: Tensor, initial: Tensor, weights: Tensor) -> Tensor:
         """All states, step by step."""
@@ -104,7 +139,7 @@ def small(residual: Tensor, states: Tensor) -> bool:
 class _Solve(torch.autograd.Function):
     r"""The gradient by the implicit function theorem: a scan backwards, then one step.
 
-    .. math:: g_t = \partial_t + J_{t+1} \odot g_{t+1}
+    .. math:: g_t = \partial_t + J_{t+1}^\top g_{t+1}
     """
 
     @staticmethod
@@ -122,12 +157,12 @@ class _Solve(torch.autograd.Function):
     def backward(ctx, gradient: Tensor):
         """The gradients of drives, initial state and weights."""
         drives, initial, weights, states = ctx.saved_tensors
-        before = shifted(states, initial)
-        slope = ctx.newton.slope(before, drives, weights)
+        before, form = shifted(states, initial), ctx.newton.form
+        slope = form.transposed(ctx.newton.slope(before, drives, weights))
         later = torch.cat([slope[1:], torch.zeros_like(slope[:1])]).flip(0)
-        adjoint = linear_scan(later, gradient.flip(0)).flip(0)
+        adjoint = form.scan(later, gradient.flip(0)).flip(0)
         with torch.enable_grad():
             given = [each.detach().requires_grad_() for each in (drives, weights)]
             after = ctx.newton.step(before, *given)
             of_drives, of_weights = torch.autograd.grad(after, given, adjoint)
-        return of_drives, slope[0] * adjoint[0], of_weights, None
+        return of_drives, form.applied(slope[0], adjoint[0]), of_weights, None

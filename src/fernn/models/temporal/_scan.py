@@ -8,6 +8,7 @@ The tree rests on the product of two steps, which is a step,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
@@ -49,6 +50,25 @@ def linear_scan(
     return Loop.apply(a, b)  # pyright: ignore[reportReturnType]
 
 
+def block_scan(
+    a: Num[Tensor, "time rank rank *step"], b: Num[Tensor, "time rank *step"]
+) -> Num[Tensor, "time rank *step"]:
+    """All states where a is a small matrix for each number; without gradients."""
+    b = b.unsqueeze(2)
+    if chosen(b) == "tree":
+        return _tree(a, b, block_product).squeeze(2)
+    states = [b[:1]]
+    for time in range(1, len(b)):
+        now = slice(time, time + 1)
+        states.append(block_product(a[now], states[-1]) + b[now])
+    return torch.cat(states).squeeze(2)
+
+
+def block_product(left: Tensor, right: Tensor) -> Tensor:
+    """Matrix products along the two axes after time."""
+    return torch.einsum("tij...,tjk...->tik...", left, right)
+
+
 def chosen(b: Sequence) -> Form:
     """The faster form: on a processor a tree wins for long series of few numbers.
 
@@ -59,22 +79,29 @@ def chosen(b: Sequence) -> Form:
     return "tree" if b.device.type != "cpu" or (few and long) else "loop"
 
 
+Product = Callable[[Tensor, Tensor], Tensor]
+
+
 def combine(
-    first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]
+    first: tuple[Tensor, Tensor],
+    second: tuple[Tensor, Tensor],
+    product: Product = torch.mul,
 ) -> tuple[Tensor, Tensor]:
     """Two steps as one: `first`, then `second`."""
-    return second[0] * first[0], second[0] * first[1] + second[1]
+    (early, before), (late, after) = first, second
+    return product(late, early), product(late, before) + after
 
 
-def _tree(a: Tensor, b: Tensor) -> Tensor:
+def _tree(a: Tensor, b: Tensor, product: Product = torch.mul) -> Tensor:
     """Pairs as one step, the states after them, then those in between."""
     count = len(b)
     if count == 1:
         return b
     even = count - count % 2
     firsts, seconds = slice(0, even, 2), slice(1, even, 2)
-    odd = _tree(*combine((a[firsts], b[firsts]), (a[seconds], b[seconds])))
-    between = a[2::2] * odd[: len(a[2::2])] + b[2::2]
+    pairs = combine((a[firsts], b[firsts]), (a[seconds], b[seconds]), product)
+    odd = _tree(*pairs, product)
+    between = product(a[2::2], odd[: len(a[2::2])]) + b[2::2]
     evens = torch.cat([b[:1], between])
     paired = torch.stack([evens[: len(odd)], odd], dim=1).flatten(0, 1)
     return paired if even == count else torch.cat([paired, evens[-1:]])

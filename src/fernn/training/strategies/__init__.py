@@ -3,7 +3,9 @@
 A strategy is a module with ``build(model, settings, needs, *, options)``, which returns
 a `Strategy`; its methods are hooks of the loop, and it overrides those that it changes.
 An option that names another trained model of the experiment, such as a teacher, is
-listed in the module's ``NEEDS``; that model is ``needs[option]``.
+listed in the module's ``NEEDS``; that model is ``needs[option]``. Such an option may
+also be ``{"random": MODEL}``, an untrained one, which a strategy builds itself: in the
+place of its name stands its specification then, beside the ``size`` of a frame.
 
 Whatever is random in a strategy is a function of the seed, the step and the sample,
 such as `labrun.random_words.words` gives: nothing else is the same after a stop, in
@@ -211,7 +213,7 @@ def build(
             raise UserError(f"strategy {kind!r} is given twice")
         begin = configured(PACKAGE, spec, "build")
         for option in getattr(load(PACKAGE, kind), "NEEDS", ()):
-            if option not in needs:
+            if isinstance(spec.get(option), str) and option not in needs:
                 raise UserError(f"strategy {kind} needs a trained model as {option!r}")
         made[kind] = begin(model, settings, needs)
     if len(made) == 1:
