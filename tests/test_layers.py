@@ -17,7 +17,7 @@ PACKAGE, ENGINE = ROOT / "src/fernn", ROOT / "src/labrun"
 
 SUMMARIES = (
     "evaluation.aggregate evaluation.errors evaluation.exponents evaluation.numbers"
-    " evaluation.velocities"
+    " evaluation.relaxations evaluation.velocities"
 )
 ROOMS = "needs devices velocities"
 BELOW = {  # from the bottom up; a part of fernn: what it imports of those above it here

@@ -6,7 +6,16 @@ from typing import Any
 
 from fernn.cells._base import Cell, Lifted, Pooled, Role, State, Video
 from fernn.cells._checks import check_lift, check_step, check_video
-from fernn.cells.flow_equivariant import Activation, Execution, Initial, Mixing, Order
+from fernn.cells.flow_equivariant import (
+    Activation,
+    Execution,
+    Initial,
+    Mixing,
+    Order,
+    Relaxed,
+)
+from fernn.cells.flow_equivariant._relaxations import Relaxation
+from fernn.cells.flow_equivariant._relaxed import RelaxedCell
 from fernn.cells.flow_equivariant.comoving import ComovingCell
 from fernn.cells.flow_equivariant.fused import FusedCell
 from fernn.cells.flow_equivariant.plain import FlowEquivariantCell
@@ -25,6 +34,9 @@ __all__ = [
     "Mixing",
     "Order",
     "Pooled",
+    "Relaxation",
+    "Relaxed",
+    "RelaxedCell",
     "Role",
     "State",
     "Video",

@@ -115,6 +115,12 @@ class Cell(nn.Module, ABC):
         check_lift(self, video)
         images = self.conv_u(rearrange(video, "b t c h w -> (b t) c h w"))
         lifted = rearrange(images, "(b t) c h w -> t b 1 c h w", b=len(video))
+        return self.lifted_ahead(lifted, ahead)
+
+    def lifted_ahead(
+        self, lifted: Float[Tensor, "time batch slots hidden height width"], ahead: int
+    ) -> Float[Tensor, "time batch slots_ahead hidden height width"]:
+        """Lifted frames, moved by so many steps of each slot's own flow."""
         for _ in range(ahead):
             moved = [self.move(self.for_each_slot(frame)) for frame in lifted]
             lifted = torch.stack(moved)

@@ -13,7 +13,7 @@ from fernn.config.schema import Axis, AxisSizes, Budget, Config, Experiment
 from fernn.data import Draw
 
 GIVEN = ("atlas", "split", "pool", "draw", "seed", "sequences", "frames", "frame_size")
-SIZES = (*GIVEN, "digits")  # of the data, given by the budget
+SIZES = (*GIVEN, "context", "digits")  # of the data, given by the budget
 # The draws of a test set; a statistic that takes only some names them as its `DRAWS`.
 ANY = get_args(Draw)
 

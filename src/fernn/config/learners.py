@@ -22,6 +22,7 @@ OF_DEFAULT_CELL = (  # options of a model, if it has no `cell`
     "execution",
     "mixing",
     "mixing_radius",
+    "relaxations",
     "shifts",
 )
 TRAINING = (  # of a protocol, that can be tuned

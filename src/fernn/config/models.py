@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from fernn.cells.flow_equivariant import mixing_objection, order_objection
+from fernn.cells.flow_equivariant import (
+    mixing_objection,
+    order_objection,
+    relaxation_objection,
+)
 from fernn.config import axes, options, protocols
 from fernn.config.budgets import out_of_range
 from fernn.config.learners import OF_DEFAULT_CELL
@@ -50,10 +54,11 @@ def _cell(given: dict[str, Any], path: tuple) -> Iterator[Problem]:
 
 
 def _mixing(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
-    """Mixed slots, and steps that move first, have the plain execution alone."""
-    execution = own.get("execution", "auto")
+    """What the plain execution alone has: mixed or relaxed slots, another order."""
+    execution, mixing = own.get("execution", "auto"), own.get("mixing", "none")
     for message in (
-        mixing_objection(own.get("mixing", "none"), execution),
+        mixing_objection(mixing, execution),
+        relaxation_objection(own.get("relaxations", ()), execution, mixing),
         order_objection(own.get("order", "convolve_first"), execution),
     ):
         if message:

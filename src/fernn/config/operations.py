@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from fernn.config import options
+from fernn.config import operations_relaxed, options
 from fernn.config.operations_recurrent import RECURRENT
 from fernn.config.step import FIRST, INNER, Step
 from fernn.flows.rotation import KERNELS
@@ -84,6 +84,7 @@ def _recurrent(spec: dict[str, Any], step: Step) -> tuple[float, int, int]:
     steps = step.observed - 1 + _ahead(spec, step.predicted)
     convolved = steps * many * heard
     moved = flow["kind"] != "rotation" and spec.get("shifts", "flow") == "flow"
+    moved = moved and not spec.get("relaxations")
     if moved and mixing == "none" and steps >= 1:
         convolved -= many - 1  # the first state, equal in all slots, is convolved once
     return INNER * convolved * area * (fibre * spec["hidden"]) ** 2, fibre, area
@@ -131,7 +132,32 @@ def _forecaster(spec: dict[str, Any], step: Step) -> float:
     decoder = INNER * area * sum(inputs * outputs for inputs, outputs in pairs)
     lifting = FIRST * area * wide
     lifted = step.observed + _fed(spec, step.predicted)
-    return lifted * lifting + recurrent + step.predicted * decoder
+    total = lifted * lifting + recurrent + step.predicted * decoder
+    return total + _relaxed(spec, step, lifted, area)
+
+
+def _relaxed(spec: dict[str, Any], step: Step, lifted: float, area: int) -> float:
+    """Those that relaxations of the cell add."""
+    if not spec["relaxations"]:
+        return 0
+    flow, predicted = spec["flow"], step.predicted
+    cell = operations_relaxed.Cell(
+        slots(flow, step.size),
+        spec["hidden"],
+        area,
+        _fastest(flow, step.size),
+        step.observed - 1 + _ahead(spec, predicted),
+        lifted,
+        operations_relaxed.moves(_rollout(spec), predicted),
+    )
+    return operations_relaxed.count(spec["relaxations"], cell)
+
+
+def _fastest(flow: dict[str, Any], size: int) -> int:
+    """The largest speed in V along an axis; a closed V has all that frames have."""
+    if flow.get("velocities") is not None:
+        return max(abs(part) for velocity in flow["velocities"] for part in velocity)
+    return size - 1 if flow.get("closed") else flow["max_speed"]
 
 
 def _classifier(spec: dict[str, Any], step: Step) -> float:

@@ -14,11 +14,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fernn import cells, flows
-from fernn.cells import Cell, Lifted, Pooled, State, Video, check_lift
+from fernn.cells import Cell, Lifted, Pooled, RelaxedCell, State, Video, check_lift
 from fernn.flows import Size, cached_kernels
 from fernn.models import _forced, _segments, rollouts
 from fernn.models._forced import Forcing
 from fernn.models._options import POOLINGS, Pooling, check_cell, check_horizon
+from fernn.models._relaxed import relax_output
 from fernn.models.rollouts import Carry
 from fernn.velocities import whole
 from labrun.errors import require_known
@@ -254,6 +255,7 @@ def build(
     execution: cells.Execution = "auto",
     mixing: cells.Mixing = "none",
     mixing_radius: int = 1,
+    relaxations: Sequence[cells.Relaxed] = (),
     decoder: DecoderName = "equivariant",
     decoder_hidden: int | None = None,
     cell: Annotated[dict[str, Any] | None, Kind("cells")] = None,
@@ -261,8 +263,9 @@ def build(
     """A forecaster from a specification; see `Forecaster`.
 
     The `cell` is ``{"kind": ..., **its arguments}``; None stands for the kind
-    ``flow_equivariant`` with the kernel, activation, initial, order, execution and
-    mixing given here.
+    ``flow_equivariant`` with the kernel, activation, initial, order, execution, mixing
+    and relaxations given here. Of the latter, see `RelaxedCell`, a forecaster has one
+    more, ``readout``: a gain of each pixel of a predicted frame.
     """
     own = {
         "kind": "flow_equivariant",
@@ -273,8 +276,12 @@ def build(
         "execution": execution,
         "mixing": mixing,
         "mixing_radius": mixing_radius,
+        "relaxations": relaxations,
     }
-    return Forecaster(
+    built = Forecaster(
         cells.build(cell or own, flows.build(flow, size), hidden),
         decoder_layers, rollout, pooling, checkpoint, decoder, decoder_hidden,
     )  # fmt: skip
+    if "readout" in relaxations and isinstance(built.cell, RelaxedCell):
+        relax_output(built.decoder, built.cell)
+    return built

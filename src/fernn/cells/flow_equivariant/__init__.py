@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from fernn.cells._checks import check_flow
-from fernn.cells.flow_equivariant import _mixing
+from fernn.cells.flow_equivariant import _mixing, _relaxed
 from fernn.cells.flow_equivariant._mixing import Mixing, mixing_objection
+from fernn.cells.flow_equivariant._relaxations import Relaxed
+from fernn.cells.flow_equivariant._relaxed import relaxation_objection
 from fernn.cells.flow_equivariant.plain import (
     Activation,
     FlowEquivariantCell,
@@ -23,7 +26,7 @@ from fernn.cells.flow_equivariant.plain import (
     Order,
 )
 from fernn.flows import Flow
-from labrun.errors import require_known
+from labrun.errors import UserError, require_known
 from labrun.modules import load, names
 
 __all__ = [
@@ -33,11 +36,13 @@ __all__ = [
     "Initial",
     "Mixing",
     "Order",
+    "Relaxed",
     "build",
     "choose",
     "executions",
     "mixing_objection",
     "order_objection",
+    "relaxation_objection",
 ]
 
 
@@ -64,6 +69,7 @@ def build(
     execution: Execution = "auto",
     mixing: Mixing = "none",
     mixing_radius: int = 1,
+    relaxations: Sequence[Relaxed] = (),
 ) -> FlowEquivariantCell:
     """A cell in an execution.
 
@@ -79,10 +85,11 @@ def build(
             says once on standard error which and why.
         mixing: of the slots, see `_mixing`: ``none``, ``lattice``, ``full``.
         mixing_radius: of a ``lattice``.
+        relaxations: parts with a free form beside the strict one, see `RelaxedCell`.
 
     Raises:
-        UserError: there is no such execution or mixing, or it cannot run this flow,
-            kernel, order or mixing.
+        UserError: there is no such execution, mixing or relaxation, or it cannot run
+            this flow, kernel, order, mixing or relaxation.
     """
     require_known("execution", execution, executions())
     check_flow(flow)
@@ -95,6 +102,13 @@ def build(
         "initial": initial,
         "order": order,
     }
+    objection = relaxation_objection(relaxations, execution, mixing)
+    if objection:
+        raise UserError(objection)
+    if relaxations:
+        if execution == "auto":
+            _say("plain", f"parts of the cell are relaxed ({', '.join(relaxations)})")
+        return _relaxed.RelaxedCell(flow, relaxations=relaxations, **options)
     if mixing != "none":
         if execution == "auto":
             _say("plain", f"slots are mixed ({mixing})")
