@@ -536,9 +536,8 @@ def test_a_submitted_head_outlives_its_time_limit_and_a_kill(
     with held(flow):
         flow.wait_until(lambda: "Slurm starts the head again" in log.read_text(), 120)
     ask("scontrol", "update", f"JobId={number}", "TimeLimit=30", "StartTime=now")
-    flow.wait_until(
-        lambda: flow.pids("fernn", "train") and "continues" in log.read_text()
-    )
+    flow.wait_until(lambda: log.read_text().count("continues: ") == 2)
+    flow.wait_until(lambda: flow.pids("fernn", "train"))
     with held(flow):
         (head,) = flow.pids("-m", "labrun.head_job")
         os.kill(int(ask("pgrep", "--parent", str(head))), signal.SIGKILL)
