@@ -318,7 +318,7 @@ def test_wrong_options_are_told_in_a_line(closed, kind, options, message):
         treated(closed(), kind, **options)
 
 
-@pytest.mark.parametrize("kind", {*treatments.kinds()} - {"prune"})
+@pytest.mark.parametrize("kind", sorted({*treatments.kinds()} - {"prune"}))
 def test_models_without_a_cell_are_refused_in_a_line(kind):
     with pytest.raises(UserError, match=f"{kind} is for a forecaster, got a linear"):
         treated(torch.nn.Linear(2, 2), kind, **ACTIVE[kind])

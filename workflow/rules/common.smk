@@ -354,3 +354,11 @@ def shown_cubes():
         for cube in sum(PLAN[group].values(), [])
     }
     return [f"results/{BUDGET}/cubes/{name}.nc" for name in sorted(names)]
+
+
+def first_together(wildcards, input):
+    """Whether the first trials of a study are trained as one model, as seeds are.
+
+    They are the same trials, so a function of `input`, as in `shown`.
+    """
+    return ["--together"] if PLAN["together"] else []

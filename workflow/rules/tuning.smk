@@ -10,14 +10,6 @@ ENDED = {  # the files that say that a number of trials of a study have ended, b
 }
 
 
-def first_together(wildcards, input):
-    """Whether the first trials of a study are trained as one model, as seeds are.
-
-    They are the same trials, so a function of `input`, as in `shown`.
-    """
-    return ["--together"] if PLAN["together"] else []
-
-
 rule tune:
     input:
         train=f"results/{BUDGET}/data/{{experiment}}/train.nc",
