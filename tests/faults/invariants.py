@@ -13,6 +13,8 @@ from faults.flow import TRIALS, Flow
 from labrun.spool import read_events
 from labrun.tuning.study import ENDED, open_study
 
+TIME = "processor_seconds"  # measured, so no two runs have the same
+
 
 def require_undisturbed(flow: Flow, undisturbed: Flow) -> None:
     """Everything is as if there had been no fault.
@@ -65,7 +67,7 @@ def require_exact_trials(flow: Flow) -> None:
 
 
 def points(flow: Flow) -> dict[str, set]:
-    """The points of every run that training and tuning told, without doubles."""
+    """The points of every run that training and tuning told, without doubles and times."""
     told: dict[str, set] = {}
     for spool in sorted(flow.path(".").rglob("*events.jsonl")):
         events = read_events(spool)[0]
@@ -75,5 +77,6 @@ def points(flow: Flow) -> dict[str, set]:
             if event["event"] == "metrics":
                 items = event["values"].items()
                 found = told.setdefault(run, set())
+                items = ((name, value) for name, value in items if TIME not in name)
                 found |= {(event["step"], name, repr(value)) for name, value in items}
     return told
