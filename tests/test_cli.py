@@ -62,6 +62,7 @@ def test_drawing_recipes_and_joining_shards_leave_torch_alone(atlas, tmp_path):
     drawn = {
         "flowing_digits": RECIPE,
         "rotating_digits": RECIPE | {"step": 45},
+        "broken_digits": RECIPE | {"breaks": "dark", "context": 2},
         "changing_digits": RECIPE | {"motion": {"kind": "collide", "reach": 3}},
         "moving_clips": mock_clips.SPEC,
     }
@@ -83,7 +84,7 @@ print("torch" in sys.modules, "xarray" in sys.modules)
 """
     command = [sys.executable, "-c", code, json.dumps(calls)]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
-    assert run.stdout == b"[0, 0, 0, 0, 0]\nFalse True\n"
+    assert run.stdout == b"[0, 0, 0, 0, 0, 0]\nFalse True\n"
 
 
 def test_a_users_mistake_is_lines_and_exit_code_2(monkeypatch, capsys):

@@ -195,13 +195,13 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
         ("budgets: {demo: {epochs: 3.0}}", "must be a whole number, got 3.0"),
         ("budgets: {demo: {epochs: '3'}}", "must be a whole number, got '3'"),
         ("budgets: {demo: {seeds: []}}", "seeds: must not be empty"),
-        ("budgets: {demo: {sequences: 4}}", "an epoch of 4 is less than a batch, 8"),
+        ("budgets: {demo: {sequences: 3}}", "an epoch of 3 is less than a batch, 4"),
         (
-            "budgets: {demo: {devices: 3}}",
+            "budgets: {demo: {batch: 8, devices: 3}}",
             "cannot share a batch of 8 equally; nearest: 2",
         ),
         (
-            "budgets: {demo: {devices: 9}}",
+            "budgets: {demo: {batch: 8, devices: 9}}",
             "9 cannot share a batch of 8 equally; nearest: 8",
         ),
         (
@@ -219,7 +219,7 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
         ("budgets: {demo: {axes: {length: {sequences: true}}}}", "got True"),
         ("budgets: {demo: {sizes: {action: {}}}}", "no experiment 'action'; did you"),
         (f"{SIZES}{{source: kht}}}}}}}}", "no source 'kht'; did you mean 'kth'"),
-        (f"{SIZES}{{sequences: 9}}}}}}}}", "epoch of 9 is less than a batch, 16"),
+        (f"{SIZES}{{sequences: 7}}}}}}}}", "epoch of 7 is less than a batch, 8"),
         (f"{SIZES}{{epocs: 9}}}}}}}}", "unknown key; did you mean 'epochs'"),
         (f"{SIZES}{{axes: {{camera: {{horizn: 2}}}}}}}}}}}}", "no option 'horizn'"),
         ("protocols: {kth: {tuning: {rangs: {}}}}", "unknown key; did you mean 'rang"),

@@ -55,8 +55,8 @@ def test_a_chain_is_inherited_and_changes_none_of_its_links(made):
         "budgets: { a: { like: b, batch: 4 }, b: { like: demo, batch: 2, epochs: 5 } }"
     )
     budgets = made(text).budgets
-    assert [budgets[n].batch for n in ("a", "b", "demo")] == [4, 2, 8]
-    assert [budgets[n].epochs for n in ("a", "b", "demo")] == [5, 5, 8]
+    assert [budgets[n].batch for n in ("a", "b", "demo")] == [4, 2, 4]
+    assert [budgets[n].epochs for n in ("a", "b", "demo")] == [5, 5, 7]
 
 
 def test_an_unknown_name_and_a_circle_are_told_and_nothing_that_follows(told):
@@ -85,9 +85,9 @@ def test_a_mistake_is_told_where_it_is_written(told):
     (line,) = told("budgets: { mine: { like: demo, batch: 500 } }")
     text = (ROOT / "config.yaml").read_text().splitlines()
     place, message = line.split(": ", 1)
-    assert text[int(place.split(":")[1]) - 1] == "    sequences: 400"
+    assert text[int(place.split(":")[1]) - 1] == "    sequences: 200"
     assert (
-        message == "budgets.mine.sequences: an epoch of 400 is less than a batch, 500"
+        message == "budgets.mine.sequences: an epoch of 200 is less than a batch, 500"
     )
 
 

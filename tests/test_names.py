@@ -57,6 +57,24 @@ def mapping(config: dict) -> dict[str, dict[str, str]]:
     }
 
 
+def specs(model: dict) -> list:
+    given = model["strategy"]
+    return given if isinstance(given, list) else [given]
+
+
+def needing(spec: str | dict, new: dict[str, str]) -> str | dict:
+    """A strategy's specification with other names of the models that it needs."""
+    if isinstance(spec, str):
+        return spec
+    module = modules.load("fernn.training.strategies", spec["kind"])
+    made = dict(spec)
+    for option in {*getattr(module, "NEEDS", ())} & made.keys():
+        other = made[option]
+        untrained = isinstance(other, dict)
+        made[option] = {"random": new[other["random"]]} if untrained else new[other]
+    return made
+
+
 def renamed(config: dict, new: dict) -> dict:
     """The configuration with other names, labels and titles wherever they stand."""
     config = copy.deepcopy(config)
@@ -81,6 +99,8 @@ def renamed(config: dict, new: dict) -> dict:
         model["label"] = f"Label of {name}"
         if "kind" not in model:  # one that is made of another
             model["of"] = new["models"][model["of"]]
+        if model.get("strategy"):
+            model["strategy"] = [needing(s, new["models"]) for s in specs(model)]
     for protocol in config["protocols"].values():
         for own in ("learning_rates", "rollouts", "costs"):
             protocol[own] = keys(protocol.get(own, {}), "models")

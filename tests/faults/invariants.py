@@ -67,7 +67,7 @@ def require_exact_trials(flow: Flow) -> None:
 
 
 def points(flow: Flow) -> dict[str, set]:
-    """The points of every run that training and tuning told, without doubles and times."""
+    """The points of every run that was told, without doubles and measured times."""
     told: dict[str, set] = {}
     for spool in sorted(flow.path(".").rglob("*events.jsonl")):
         events = read_events(spool)[0]

@@ -71,7 +71,9 @@ def remarks(config: Config) -> list[tuple[str, Problem]]:
     for name in whole.experiments:
         budget, experiment = sized(config, whole, name), config.experiments[name]
         if budget.match == "compute" and len(experiment.models) > 1:
-            for remark in _remarks(config, budget, experiment):
+            own = name in whole.sizes and whole.sizes[name].costs is not None
+            place = ("budgets", config.budget, *(("sizes", name) if own else ()))
+            for remark in _remarks(config, budget, experiment, place):
                 found.setdefault(remark, []).append(name)
     return [
         (level, Problem(path, f"{text} in {' and '.join(names)}"))
@@ -80,14 +82,17 @@ def remarks(config: Config) -> list[tuple[str, Problem]]:
 
 
 def _remarks(
-    config: Config, budget: Budget, experiment: Experiment
+    config: Config, budget: Budget, experiment: Experiment, place: tuple[str, ...]
 ) -> Iterator[tuple[str, tuple, str]]:
+    """Levels, places and texts; `place` is where the budget's costs are written."""
     written = _written(config, budget, experiment)
-    own = config.protocols[experiment.protocol].costs.keys() - budget.costs.keys()
+    own = config.protocols[experiment.protocol].costs
     counted = _counted(config, budget, experiment)
     for model, cost in costs(config, budget, experiment).items():
         path = ("models", model, "cost")
-        if model in own:
+        if model in budget.costs:
+            path = (*place, "costs", model)
+        elif model in own:
             path = ("protocols", experiment.protocol, "costs", model)
         if model not in written:
             yield "note", path, f"is not given, and counted as {cost:g}"

@@ -23,7 +23,6 @@ from __future__ import annotations
 import math
 from typing import Literal, get_args
 
-import torch
 import xarray as xr
 from jaxtyping import Float, UInt8
 
@@ -107,6 +106,8 @@ class Sequences(changing_digits.Sequences):
         frames: int,
     ) -> Float[Tensor, "sample frame 1 height width"]:
         """Frames from `start` on, of rows of a recipe, whose digits are these."""
+        import torch
+
         whole = super().render(digits, rows, start, frames)
         about = self.recipe.attrs
         predicted = torch.arange(start, start + frames) - int(about["context"]) + 1
@@ -127,6 +128,8 @@ def factor(
         strength: s.
         columns: that are dark.
     """
+    import torch
+
     after, place = predicted.clamp_min(0)[:, None].double(), torch.arange(width)
     broken = (after > 0).double()
     if breaks == "fade":

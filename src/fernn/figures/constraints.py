@@ -1,4 +1,4 @@
-r"""What is relaxed in the course of training, and what the data make of it.
+r"""Relaxations of the symmetry, their multipliers and slacks in training.
 
 A row for each relaxation of an experiment. Left: :math:`\gamma`, which is 0 in a strict
 model and 1 in a free one. Middle: the multiplier :math:`\lambda`: with equality
