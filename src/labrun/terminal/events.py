@@ -160,7 +160,7 @@ class Events:
             text,
             began=self.run.began is not None,
             failed=bool(self.run.failed),
-            stopping=self._stops(),
+            stopping=words.tells_an_end(text) and self._stops(),
         )
         if news:
             self.view.say(text, record.levelname.lower())

@@ -20,6 +20,8 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 
 from labrun.terminal.events import Events
 
+MOMENT = 0.5  # seconds until the main thread has surely seen a signal
+
 
 class Handler(LogHandlerBase):
     """Passes records to the events, and to Snakemake's own handler should they fail.
@@ -147,10 +149,11 @@ def check_first(command: Sequence[str]) -> None:
 
 
 def notice_interrupts() -> Callable[[], bool]:
-    """Whether Ctrl-C was pressed from now on.
+    """Whether Ctrl-C was pressed from now on, or is in a moment.
 
-    The jobs that it ends fail before Snakemake says why. What is to be done is left to
-    the handler of SIGINT; only a main thread can look.
+    The jobs that it ends fail before Snakemake says why, and may do so before the main
+    thread has seen the signal. What is to be done is left to the handler of SIGINT;
+    only a main thread can look.
     """
     came = threading.Event()
     before: Any = signal.getsignal(signal.SIGINT)
@@ -162,4 +165,4 @@ def notice_interrupts() -> Callable[[], bool]:
             before(number, frame)
 
         signal.signal(signal.SIGINT, notice)
-    return came.is_set
+    return lambda: came.wait(MOMENT)

@@ -176,8 +176,13 @@ def is_news(message: str, *, began: bool, failed: bool, stopping: bool) -> bool:
         or message.startswith(CHATTER)
         or (began and message.startswith(SUMMED_UP))
         or (not failed and message.startswith(WHERE))
-        or (stopping and (INTERRUPTED.search(message) or ENDED.search(message)))
+        or (stopping and tells_an_end(message))
     )
+
+
+def tells_an_end(message: str) -> bool:
+    """Whether it says that a command ended, which an interrupt may have done."""
+    return bool(INTERRUPTED.search(message) or ENDED.search(message))
 
 
 def tails(paths: Iterable[str]) -> list[str]:
