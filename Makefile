@@ -28,8 +28,8 @@ test: $(VENV)/installed ## make the environment and pass the tests
 test-slurm: $(VENV)/installed ## the smoke budget through a real Slurm, made for it; Debian, root
 	tests/slurm/smoke.sh
 
-test-faults: $(VENV)/installed ## kill, fill, cut, flip, also on a real Slurm: hours
-	python -m pytest tests/faults -m "" --durations=10
+test-faults: $(VENV)/installed ## kill, fill, cut, flip, also on a real Slurm, and other tests of minutes: hours
+	python -m pytest tests/faults $$(grep -l mark.minutes tests/*.py) -m "" --durations=10
 
 ui: $(VENV)/installed ## open the tracker at http://127.0.0.1:$(PORT), also while the workflow runs
 	fernn ui --port $(PORT)

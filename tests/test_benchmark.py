@@ -147,6 +147,7 @@ def test_the_page_has_what_a_model_of_ones_own_needs():
     assert "`snakemake benchmark --cores 2 --configfile mine.yaml" in page
 
 
+@pytest.mark.minutes
 def test_a_model_of_ones_own_is_one_file_one_entry_and_one_command(tmp_path):
     pytest.importorskip("snakemake")
     copy(tmp_path / "fernn")
