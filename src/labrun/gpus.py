@@ -40,8 +40,8 @@ def visible() -> list[Gpu]:
     know, such as -1. Numbers are taken as those of the driver, which are CUDA's own on
     a machine with cards of one kind, or with CUDA_DEVICE_ORDER=PCI_BUS_ID.
     """
-    cards = _listed()
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    cards = _listed() if allowed != "" else []
     if allowed is None:
         identities = [part for parts in cards for part in parts]
         return [Gpu(identity, identity) for identity in identities]

@@ -23,13 +23,16 @@ CONTINUE = 75  # of a job that is to be submitted again
 def main(arguments: Sequence[str]) -> int:
     """Run Snakemake until it has ended by itself or the job must end; its exit code."""
     stops: list[int] = []
+    running: list[subprocess.Popen[bytes]] = []
     for number in (signal.SIGUSR1, signal.SIGTERM):
         signal.signal(number, lambda got, _: _stop(got, stops, running))
-    running: list[subprocess.Popen[bytes]] = []
+    code = -signal.SIGTERM  # if it must end before Snakemake has begun
     for _ in range(1 + KILLED):
         if stops:
             break
         running[:] = [_start(arguments)]
+        if stops:  # the signal came before Snakemake could have it
+            running[0].terminate()
         code = running[0].wait()
         if code >= 0:
             break

@@ -120,6 +120,7 @@ def _numbers(
     cubes: Path, model: str, seed: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """By axis and quantity, the model's own error and the mean over seeds."""
+    import numpy as np
     import xarray as xr
 
     from fernn import needs
@@ -135,7 +136,7 @@ def _numbers(
         about, place = aggregate.models(cube)[model], cube["seed"].values.tolist()
         found = errors.of_seeds(cube, role, model, about, errors.clipped)
         for quantity, values in found.items():
-            if not len(values) or (values != values).any():  # no velocity of a class
+            if np.isnan(values).any():  # no velocity of a class
                 continue
             low, high = aggregate.t_interval(xr.DataArray(values, dims="seed"))
             name = quantity if quantity == path.stem else f"{path.stem}: {quantity}"

@@ -39,11 +39,11 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from fernn.evaluation.states import require_states
 from fernn.evaluation.subject import Subject
 from fernn.evaluation.velocities import components, names
 from fernn.flows import Flow, Velocity, cached_kernels
 from fernn.models.rollouts import Carry
-from labrun.errors import UserError
 
 DRAWS = ("sampled",)
 BASELINES = False  # they have no state
@@ -79,8 +79,7 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
     """
     model, sequences = subject.model.double(), subject.sequences
     assert sequences is not None
-    if not hasattr(model, "trajectory"):
-        raise UserError("lyapunov needs a forecaster that rolls out a state")
+    require_states(model, "lyapunov")
     context, horizon = spec["context"], spec["horizon"]
     units = _units(sequences.recipe)
     parts = []
