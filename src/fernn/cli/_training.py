@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from math import isfinite
@@ -14,53 +13,36 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from torch import nn
 
 from fernn import checkpoint
 from fernn.cli import _run
+from fernn.cli._prepared import Prepared, as_one
 from fernn.models import parameters
-from fernn.training import loop, stacked, tasks
-from fernn.training.listeners import best_of, listeners
-from fernn.training.settings import Settings
-from fernn.training.strategies import Strategy
+from fernn.training import loop
+from fernn.training.listeners import listeners
 from labrun import runs
 from labrun.errors import UserError
 from labrun.lineage import stamp
-from labrun.rolling_states import RollingStates
 from labrun.slurm import Countdown
 from labrun.storage import write_dataset
 
 Result = tuple[list[loop.Record], dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Training:
+@dataclass(frozen=True, kw_only=True)
+class Training(Prepared):
     """One seed's.
 
     Attributes:
-        key: of the run in the tracker.
-        model: to be trained.
-        strategy: see `fernn.training.strategies`.
-        splits: of training and of validation.
-        settings: see `Settings`.
-        states: beside the output.
-        output: the checkpoint.
+        output: the checkpoint; states are beside it.
         spec: what it says of the model.
         lineage: of the output.
-        about: the run, as `labrun.runs.open_run` tells it.
         seconds: the processor's, told so far.
     """
 
-    key: str
-    model: nn.Module
-    strategy: Strategy
-    splits: list[Any]
-    settings: Settings
-    states: RollingStates
     output: Path
     spec: dict[str, Any]
     lineage: dict[str, Any]
-    about: dict[str, Any]
     seconds: list[float] = field(default_factory=list)
 
     @classmethod
@@ -77,37 +59,28 @@ class Training:
         """
         needs = [(k, Path(str(v).replace("{seed}", str(seed)))) for k, v in args.needs]
         own = argparse.Namespace(**{**vars(args), "needs": needs})
-        model, strategy, *splits, settings = _run.prepare(own, seed)
+        model, strategy, train, val, settings = _run.prepare(own, seed)
         data = _run.inputs(own)
         # What `best` chose is in the settings, and no more of it counts.
         told = stamp(data)
         identity = {"model": args.model, "settings": settings.given()}
-        spec = {"model": args.model, "frame_size": splits[0].size}
+        spec = {"model": args.model, "frame_size": train.size}
         spec["search"] = {name: best.get(name, {}) for name in ("params", "edges")}
         params = {**args.model, **settings.given(), "parameters": parameters(model)}
         about = {"stage": "train", "params": params, "tags": args.shown}
         place = args.key.rpartition("/")[0]
         return cls(
-            args.key if len(args.seed) == 1 else f"{place}/seed-{seed}",
-            model,
-            strategy,
-            splits,
-            settings,
-            runs.states_of(output.parent, identity, told),
-            output,
-            spec,
-            stamp([*data, args.best] if args.best else data),
-            {**about, "lineage": told, "steps": settings.steps},
+            key=args.key if len(args.seed) == 1 else f"{place}/seed-{seed}",
+            model=model,
+            strategy=strategy,
+            splits=(train, val),
+            settings=settings,
+            states=runs.states_of(output.parent, identity, told),
+            about={**about, "lineage": told, "steps": settings.steps},
+            output=output,
+            spec=spec,
+            lineage=stamp([*data, args.best] if args.best else data),
         )
-
-    @property
-    def error(self) -> str:
-        """The name of the validation error."""
-        return tasks.of(self.splits[0]).ERROR
-
-    def open(self, shown: bool = True) -> AbstractContextManager[runs.Run]:
-        """Its run in the tracker; its progress only if `shown`."""
-        return runs.open_run(self.key, self.states, shown=shown, **self.about)
 
     def listeners(self, opened: runs.Run) -> tuple[Callable, Callable]:
         """What tells the run of epochs and steps."""
@@ -124,9 +97,7 @@ class Training:
         records, weights = result
         built, weights = self.strategy.kept(self.spec["model"], weights)
         _write(self, records, {**self.spec, "model": built}, weights)
-        least = min(self.settings.decisive(record) for record in records)
-        best = best_of(self.settings, self.error, least)
-        opened.spool.metrics(self.settings.steps, best)
+        self.tell_best(opened, min(map(self.settings.decisive, records)))
 
 
 def alone(each: Training, left: Countdown, rank: int, devices: int) -> None:
@@ -163,25 +134,8 @@ def together(trainings: Sequence[Training], left: Countdown) -> None:
         UserError: one diverged.
     """
     try:
-        with ExitStack() as stack:
-            opened = [
-                stack.enter_context(each.open(shown=each is trainings[0]))
-                for each in trainings
-            ]
-            members = [
-                stacked.Member(
-                    each.model,
-                    each.splits[0],
-                    each.splits[1],
-                    each.settings,
-                    each.states,
-                    *each.listeners(own),
-                )
-                for each, own in zip(trainings, opened, strict=True)
-            ]
-            results = stacked.train(members, left.seconds())
-            for each, own, result in zip(trainings, opened, results, strict=True):
-                each.end(own, result)
+        listens = [each.listeners for each in trainings]
+        as_one(trainings, listens, Training.end, left)
     except loop.Diverged as reason:
         raise _diverged(trainings[0].key.rpartition("/")[0], reason) from None
 

@@ -6,13 +6,13 @@ import argparse
 import math
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fernn.cli import _run
 from fernn.cli._arguments import mapping
+from fernn.cli._prepared import Listen, Prepared, as_one
 from fernn.training.settings import TUNING_SEED, Settings, dotted
 from labrun import runs
 from labrun.errors import UserError
@@ -50,29 +50,8 @@ def points(args: argparse.Namespace) -> list[dict[str, Any]]:
     return [start, *({**start, **point} for point in args.tuning["first"])]
 
 
-@dataclass(frozen=True)
-class Brief:
-    """One trial of a study, before it is trained.
-
-    Its seed is none that a final training may have.
-
-    Attributes:
-        key: of its run in the tracker.
-        model: to be trained.
-        strategy: see `fernn.training.strategies`.
-        splits: of training and of validation.
-        settings: see `Settings`.
-        states: beside the study.
-        about: the run, as `labrun.runs.open_run` tells it.
-    """
-
-    key: str
-    model: Any
-    strategy: Any
-    splits: tuple[Any, Any]
-    settings: Settings
-    states: Any
-    about: dict[str, Any]
+class Brief(Prepared):
+    """One trial of a study; its seed is none that a final training may have."""
 
     @classmethod
     def prepare(
@@ -80,35 +59,27 @@ class Brief:
     ) -> Brief:
         """The trial of a slot; see `train_briefly`."""
         args = _run.tuned(args, params)
-        model, strategy, *data, settings = _run.prepare(args, TUNING_SEED)
+        model, strategy, train, val, settings = _run.prepare(args, TUNING_SEED)
         name = f"trial-{slot:02d}"
         place, folder = args.key.rpartition("/")[0], args.study / "trials" / name
         params = {**args.model, **settings.given()}
         states = runs.states_of(folder, params, lineage)
         about = {"params": params, "tags": args.shown, "lineage": lineage}
         about |= {"stage": args.command, "steps": settings.steps}
-        splits = data[0], data[1]
-        key = f"{place}/{name}"
-        return cls(key, model, strategy, splits, settings, states, about)
-
-    @property
-    def error(self) -> str:
-        """The name of the validation error."""
-        from fernn.training import tasks
-
-        return tasks.of(self.splits[0]).ERROR
-
-    def open(self, shown: bool = True) -> AbstractContextManager[runs.Run]:
-        """Its run in the tracker; its progress only if `shown`."""
-        return runs.open_run(self.key, self.states, shown=shown, **self.about)
+        return cls(
+            key=f"{place}/{name}",
+            model=model,
+            strategy=strategy,
+            splits=(train, val),
+            settings=settings,
+            states=states,
+            about=about,
+        )
 
     def end(self, opened: runs.Run, records: list[dict[str, float]]) -> float:
         """Tell the run what was best: the trial's objective."""
-        from fernn.training.listeners import best_of
-
         best = _lowest(self.settings, records)
-        told = best_of(self.settings, self.error, best)
-        opened.spool.metrics(self.settings.steps, told)
+        self.tell_best(opened, best)
         return best
 
 
@@ -188,18 +159,14 @@ def train_together(
 def _as_one(
     trials: Sequence[Brief], left: Countdown, on_epochs: Sequence[Callable]
 ) -> list[float]:
-    from fernn.training import stacked
+    def listen(trial: Brief, on_epoch: Callable) -> Listen:
+        how = {"error": trial.error, "settings": trial.settings}
+        return partial(listeners_of, **how, on_epoch=on_epoch)
 
-    with ExitStack() as stack:
-        opened = [stack.enter_context(each.open(each is trials[0])) for each in trials]
-        members = []
-        for each, own, on_epoch in zip(trials, opened, on_epochs, strict=True):
-            told = listeners_of(own, each.error, each.settings, on_epoch)
-            what = each.model, *each.splits, each.settings, each.states
-            members.append(stacked.Member(*what, *told))
-        results = stacked.train(members, left.seconds())
-        ended = zip(trials, opened, results, strict=True)
-        best = [each.end(own, records) for each, own, (records, _) in ended]
+    def end(trial: Brief, opened: runs.Run, result: tuple) -> float:
+        return trial.end(opened, result[0])
+
+    best = as_one(trials, [*map(listen, trials, on_epochs)], end, left)
     for each in trials:
         each.states.clear()
     return best
