@@ -28,7 +28,7 @@ BELOW = {  # from the bottom up; a part of fernn: what it imports of those above
     "models": f"{ROOMS} flows cells",
     "treatments": f"{ROOMS} flows cells models",
     "checkpoint": f"{ROOMS} models",
-    "pretrained": f"{ROOMS} models",
+    "pretrained": f"{ROOMS} models checkpoint",
     "playground": "pretrained",
     "videos": ROOMS,
     "data": f"{ROOMS} videos",

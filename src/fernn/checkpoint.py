@@ -64,14 +64,36 @@ def load(path: Path | str, device: torch.device | str = "cpu") -> nn.Module:
     weights, spec = parts.get("weights"), parts.get("spec")
     if not isinstance(weights, dict) or not isinstance(spec, dict):
         raise UserError(f"{path}: holds no model, but {shown(content)}")
+    return restore(path, weights, spec, device)
+
+
+def restore(
+    path: Path, weights: dict[str, Any], spec: dict[str, Any], device: Any
+) -> nn.Module:
+    """The model of a specification with weights, ready to evaluate.
+
+    Args:
+        path: of the weights, for messages.
+        weights: a state dict.
+        spec: ``model`` and ``frame_size``.
+        device: where it goes.
+
+    Raises:
+        UserError: the weights fit no model.
+    """
     try:
         model = models.build(spec["model"], spec["frame_size"]).to(device)
         model.load_state_dict(weights)
     except MISFITS as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: its weights fit no model: {reason}") from None
+        raise misfit(path, error) from None
     _tell_lost(path, model)
     return model.eval()
+
+
+def misfit(path: Path, error: Exception) -> UserError:
+    """What is told of weights that cannot be used."""
+    reason = " ".join(str(error).split())
+    return UserError(f"{path}: its weights fit no model: {reason}")
 
 
 def _tell_lost(path: Path, model: nn.Module) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fernn import models
+from fernn import checkpoint
 from labrun.errors import UserError, nearest
 
 SHIPPED = Path(__file__).parent / "weights"
@@ -45,12 +45,10 @@ def load(name: str | Path, device: torch.device | str = "cpu") -> nn.Module:
     folder, about = _folder(name), describe(name)
     path = folder / WEIGHTS
     try:
-        model = models.build(about["model"], about["frame_size"])
-        model.load_state_dict(load_file(path))
-    except (OSError, SafetensorError, LookupError, RuntimeError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path}: its weights fit no model: {reason}") from None
-    return model.to(device).eval()
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise checkpoint.misfit(path, error) from None
+    return checkpoint.restore(path, weights, about, device)
 
 
 def describe(name: str | Path) -> dict[str, Any]:
