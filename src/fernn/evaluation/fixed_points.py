@@ -29,14 +29,13 @@ import xarray as xr
 from torch import Tensor
 
 from fernn.evaluation import dynamics
-from fernn.evaluation.states import driven, in_lab, require_states
+from fernn.evaluation.states import RUNS, driven, in_lab, require_states
 from fernn.evaluation.subject import Subject
 
 DRAWS = ("sampled",)
 BASELINES = False  # they have no state
 WORK = ({"slower": 2 * 10},)  # in double precision, with some hundreds of gradients
 STORED = ((4, "sequences", "context"), (4, "sequences", "horizon"))
-RUNS = ("driven", "rollout")
 FRAMES = ("comoving", "lab")
 
 
@@ -76,9 +75,8 @@ def measure(
     dynamics.require_map(model, "fixed_points")
     velocities = dynamics.candidates(sequences.recipe)
     found, kicks, points = [], [], []
-    for first in range(0, len(sequences), spec["batch"]):
-        video = sequences.video(first, spec["batch"], context + spec["horizon"])
-        video = video.double()
+    for single in subject.videos(spec):
+        video = single.double()
         parts, last = _residuals(model, video, context, velocities)
         found.append(parts)
         kicks.append(_kicks(model, video, context))

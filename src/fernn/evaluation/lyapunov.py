@@ -83,9 +83,9 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
     context, horizon = spec["context"], spec["horizon"]
     units = _units(sequences.recipe)
     parts = []
-    for first in range(0, len(sequences), spec["batch"]):
-        video = sequences.video(first, spec["batch"], context + horizon).double()
-        parts.append(_numbers(model, video, context, list(units.values())))
+    for video in subject.videos(spec):
+        numbers = _numbers(model, video.double(), context, list(units.values()))
+        parts.append(numbers)
     coords = {
         **sequences.recipe.coords,
         "perturbation": list(PERTURBATIONS),

@@ -20,7 +20,7 @@ import xarray as xr
 from torch import Tensor
 
 from fernn.evaluation import graphs
-from fernn.evaluation.states import driven, in_lab, require_states
+from fernn.evaluation.states import RUNS, driven, in_lab, require_states
 from fernn.evaluation.subject import Subject
 from fernn.evaluation.velocities import names, period
 
@@ -28,7 +28,6 @@ DRAWS = ("sampled",)
 BASELINES = False  # they have no state
 WORK = ({"slower": 4},)  # and clusters
 STORED = ((4, "sequences"),)
-RUNS = ("driven", "rollout")
 SETTLING = 4  # the share of a run after which states are clustered is one in so many
 
 
@@ -60,10 +59,9 @@ def measure(
     model, sequences = subject.model, subject.sequences
     assert sequences is not None
     require_states(model, "state_graph")
-    context, length = spec["context"], spec["context"] + spec["horizon"]
+    context = spec["context"]
     visited: list[list[Tensor]] = [[], []]
-    for first in range(0, len(sequences), spec["batch"]):
-        video = sequences.video(first, spec["batch"], length)
+    for video in subject.videos(spec):
         seen = (in_lab(model, carry) for carry, _ in driven(model, video))
         steps = model.trajectory(video[:, :context], spec["horizon"])
         rolled = (in_lab(model, carry) for carry, _ in steps)

@@ -23,7 +23,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from fernn.evaluation.states import driven, in_lab, require_states
+from fernn.evaluation.states import RUNS, driven, in_lab, require_states
 from fernn.evaluation.subject import Subject
 from fernn.evaluation.velocities import components, slot_axes, units
 from fernn.models.rollouts import Carry
@@ -32,7 +32,6 @@ DRAWS = ("sampled",)
 BASELINES = False  # they have no state
 WORK = ({"slower": 2},)  # the frames are seen, and forecast
 STORED = ((6, "sequences", "horizon"), (2, "slots", "horizon"))
-RUNS = ("driven", "rollout")
 MEANINGS = {
     "norm": "norm of the state",
     "channel_share": "largest share of one channel in the squared norm",
@@ -62,8 +61,7 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
     require_states(model, "state_norm")
     context, length = spec["context"], spec["context"] + spec["horizon"]
     parts = []
-    for first in range(0, len(sequences), spec["batch"]):
-        video = sequences.video(first, spec["batch"], length)
+    for video in subject.videos(spec):
         parts.append(_numbers(model, video, context))
     joined = torch.cat(parts, dim=1).double().cpu().numpy()  # run, sample, time, number
     recipe, velocities = sequences.recipe, model.cell.flow.velocities

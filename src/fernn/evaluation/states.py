@@ -11,6 +11,8 @@ from fernn.flows import cached_kernels
 from fernn.models.rollouts import Carry
 from labrun.errors import UserError
 
+RUNS = ("driven", "rollout")  # fed with true frames, and predicting
+
 
 def require_states(model: Any, statistic: str) -> None:
     """Refuse a model that rolls out no state.

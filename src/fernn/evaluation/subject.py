@@ -84,6 +84,17 @@ class Subject:
         found.trained = self.trained
         return found
 
+    def videos(self, spec: dict[str, Any]) -> Iterator[Tensor]:
+        """Batches of all sequences, with their observed and predicted frames.
+
+        Args:
+            spec: ``context``, ``horizon`` and ``batch``.
+        """
+        assert self.sequences is not None
+        for first in range(0, len(self.sequences), spec["batch"]):
+            length = spec["context"] + spec["horizon"]
+            yield self.sequences.video(first, spec["batch"], length)
+
     def forecasts(
         self, context: int, horizon: int, batch: int
     ) -> Iterator[tuple[Tensor, Iterator[Tensor]]]:

@@ -55,8 +55,7 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
     require_states(model, "timescales")
     context, horizon = spec["context"], spec["horizon"]
     sums: Tensor | float = 0.0
-    for first in range(0, len(sequences), spec["batch"]):
-        video = sequences.video(first, spec["batch"], context + horizon)
+    for video in subject.videos(spec):
         states = [
             push_forward(model.cell.flow, in_lab(model, carry), -time)
             for time, (carry, _) in enumerate(driven(model, video))

@@ -12,8 +12,10 @@ are of the processor, for one training of every experiment.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from string import ascii_uppercase
 from typing import Any
 
 import numpy as np
@@ -75,8 +77,11 @@ LAST = ("ratio", "ratio_low", "ratio_high", "p", "least_p", "experiments")
 LAST += ("commit", "versions")
 
 
-def _letters() -> Sequence[str]:
-    return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+def _letters() -> Iterator[str]:
+    """Names of groups: A to Z, then AA, AB and so on."""
+    for length in itertools.count(1):
+        for letters in itertools.product(ascii_uppercase, repeat=length):
+            yield "".join(letters)
 
 
 def _groups(cubes: Sequence[xr.Dataset]) -> dict[Key, list[xr.Dataset]]:
