@@ -44,3 +44,8 @@ def below(words: np.ndarray, limit: int | np.ndarray) -> np.ndarray:
     """Map 32-bit words to integers in ``0 … limit - 1`` by multiply and shift."""
     limits = np.asarray(limit, np.uint64)
     return ((words * limits) >> np.uint64(32)).astype(np.int64)
+
+
+def fractions(words: np.ndarray) -> np.ndarray:
+    """Map 32-bit words to numbers from 0 to below 1, in double precision."""
+    return words / 2**32

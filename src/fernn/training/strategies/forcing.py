@@ -34,12 +34,11 @@ from fernn.training.strategies import Run, Strategy
 from fernn.training.strategies._adaptive import Adaptive, closed_objection
 from fernn.videos.recipes import Sequences
 from labrun.errors import UserError, require_known
-from labrun.random_words import words
+from labrun.random_words import fractions, words
 
 Schedule = Literal[
     "none", "full", "constant", "linear", "reverse", "sampled", "adaptive"
 ]
-WORD = 2**32  # random words are below
 SHARES: dict[str, Callable[[float], float]] = {  # of k
     "none": lambda done: 0.0,
     "full": lambda done: 1.0,
@@ -120,7 +119,7 @@ class Forced:
         shares = torch.full((len(video), ahead - 1), how.share(step))
         if how.schedule == "sampled":
             drawn = words(how.settings.seed, "forcing", step, first, *shares.shape)
-            drawn = torch.from_numpy(drawn / WORD)
+            drawn = torch.from_numpy(fractions(drawn))
             shares = (drawn < shares.double()).float()
         forcing = Forcing(target, shares.to(video.device), how.what)
         return (video, ahead, forcing), target

@@ -29,10 +29,9 @@ from fernn.training.settings import Settings
 from fernn.training.strategies import Strategy
 from fernn.videos.recipes import Sequences
 from labrun.errors import UserError, require_known
-from labrun.random_words import words
+from labrun.random_words import fractions, words
 
 Order = Literal["scheduled", "reverse"]
-WORD = 2**32  # random words are below
 
 
 class Sampling(Strategy):
@@ -74,7 +73,8 @@ class Fed:
         )
         video, fed = torch.cat([video, target], dim=1), context + ahead - 1
         seed = self.sampling.settings.seed
-        drawn = words(seed, "sampling", self.step, first, len(video), fed) / WORD
+        place = (seed, "sampling", self.step, first, len(video), fed)
+        drawn = fractions(words(*place))
         shares = torch.tensor(self.sampling.given(self.step), dtype=torch.float64)
         shares = shares.repeat_interleave(torch.tensor([context, ahead - 1]))
         given = torch.from_numpy(drawn) < shares

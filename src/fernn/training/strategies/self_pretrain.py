@@ -27,11 +27,10 @@ from fernn.training.strategies import Run, Strategy, begin_phase
 from fernn.training.strategies._scaffold import attach, without
 from fernn.videos.recipes import Sequences
 from labrun.errors import UserError, require_known
-from labrun.random_words import words
+from labrun.random_words import fractions, words
 
 Pretext = Literal["next", "masked"]
 PATCH = 4  # pixels of its side
-WORD = 2**32  # random words are below
 
 
 class SelfPretraining(Strategy):
@@ -105,7 +104,7 @@ def masks(
     """Which pixels are hidden: patches, drawn for each step, sequence and frame."""
     samples, frames, channels, height, width = shape
     rows, columns = -(-height // PATCH), -(-width // PATCH)
-    drawn = words(*place, samples, frames * rows * columns) / WORD
+    drawn = fractions(words(*place, samples, frames * rows * columns))
     patches = torch.from_numpy(drawn < share).view(samples, frames, 1, rows, columns)
     pixels = patches.repeat_interleave(PATCH, 3).repeat_interleave(PATCH, 4)
     return pixels[..., :height, :width].expand(-1, -1, channels, -1, -1)
