@@ -15,7 +15,7 @@ MODELS = ("forecaster",)
 
 
 def objection(*, factor: float = 1.0):
-    """A factor above one does not forget."""
+    """Refuse a factor outside 0 to 1: the reason in one line, or None."""
     if not 0 <= factor <= 1:
         return f"factor must be from 0 to 1, got {factor}"
     return None

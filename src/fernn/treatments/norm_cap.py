@@ -26,7 +26,7 @@ AXES: dict[Per, tuple[int, ...]] = {"sample": (1, 2, 3, 4), "slot": (2, 3, 4)}
 
 
 def objection(*, limit: float | None = None, per: str = "sample"):
-    """A limit is positive."""
+    """Refuse a limit that is not positive: the reason in one line, or None."""
     if limit is not None and not limit > 0:
         return f"limit must be positive, got {limit}"
     return None

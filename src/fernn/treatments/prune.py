@@ -19,7 +19,7 @@ Scope = Literal["layer", "global"]
 
 
 def objection(*, share: float = 0.0, of: str = "all", scope: str = "layer"):
-    """A share is a share."""
+    """Refuse a share outside 0 to 1: the reason in one line, or None."""
     if not 0 <= share <= 1:
         return f"share must be from 0 to 1, got {share}"
     return None

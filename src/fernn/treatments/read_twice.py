@@ -41,7 +41,7 @@ class Rereading(Stepwise):
 
 
 def objection(*, readings: int = 1, pulled_back: bool = True):
-    """There is a first reading."""
+    """Refuse fewer than one reading: the reason in one line, or None."""
     if not isinstance(readings, int) or readings < 1:
         return f"readings must be a positive whole number, got {readings}"
     return None

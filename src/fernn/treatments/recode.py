@@ -54,7 +54,7 @@ def gradient(model: Any, state: State, frame: Tensor, time: int) -> Tensor:
 
 
 def objection(*, step: float = 0.0):
-    """A negative step would seek surprise."""
+    """Refuse a negative step: the reason in one line, or None."""
     return None if step >= 0 else f"step must not be negative, got {step}"
 
 

@@ -95,7 +95,7 @@ class Segments(RollOut):
 def objection(
     *, length: int | None = None, recent: int = 5, keys: int = 0, moved: bool = True
 ):
-    """The recent frames are all predicted: no key frame comes after one."""
+    """Refuse segments that no memory fits: the reason in one line, or None."""
     if recent < 1 or keys < 0:
         return f"recent must be positive and keys not negative, got {recent} and {keys}"
     if length is not None and (not isinstance(length, int) or length < 1):

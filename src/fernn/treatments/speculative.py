@@ -91,7 +91,7 @@ def _remember(carry: Carry, draft: Draft) -> Carry:
 
 
 def objection(*, tolerance: float = 0.0, drafted: int = 5):
-    """Something is drafted."""
+    """Refuse a negative tolerance or an empty draft: the reason, or None."""
     if not tolerance >= 0:
         return f"tolerance must not be negative, got {tolerance}"
     if not isinstance(drafted, int) or drafted < 1:

@@ -104,7 +104,7 @@ class OneSided(PrimalDual):
 
 
 def _scale(share: float, run: Run, settings: Settings) -> float:
-    """A share of the mean loss of this epoch so far, at its first step of the last."""
+    """ρ: a share of the mean loss of this epoch, or of the last one at its end."""
     done = run["step"] % settings.steps_per_epoch
     if done:
         return share * run["loss"] / done
