@@ -33,6 +33,7 @@ html_title = "fernn"
 html_math_renderer = "mathml"
 html_extra_path = ["playground.html"]
 html_show_sourcelink = False
+html_show_search_summary = False  # it fetches pages, which file:// refuses
 html_copy_source = False
 html_theme_options = {"navigation_with_keys": True}
 templates_path = []

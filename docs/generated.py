@@ -67,9 +67,9 @@ def keys() -> Made:
     """Every key of the configuration, from its JSON schema."""
     path = ROOT / "workflow/schemas/config.schema.json"
     schema = json.loads(path.read_text(encoding="utf-8"))
-    parts = ["## The file\n", _table(schema)]
+    parts = ["### The file\n", _table(schema)]
     for name, part in schema["$defs"].items():
-        parts.append(f"## {name}\n\n{part.get('description', '')}\n")
+        parts.append(f"### {name}\n\n{part.get('description', '')}\n")
         parts.append(_table(part))
     return "\n".join(parts), [path]
 
@@ -198,6 +198,8 @@ def _run(path: Path) -> tuple[str, list[Path]]:
         try:
             with contextlib.redirect_stdout(printed):
                 runpy.run_path(str(path), run_name="__main__")
+        except Exception as error:
+            raise RuntimeError(f"{path.relative_to(ROOT)}: {error!r}") from error
         finally:
             os.chdir(before)
         drawn = sorted(Path(folder).glob("*.png"))
@@ -208,16 +210,20 @@ def _run(path: Path) -> tuple[str, list[Path]]:
 
 
 def further() -> Made:
-    """Tables of contents of the pages that index.md names nowhere itself."""
-    index = (DOCS / "index.md").read_text(encoding="utf-8")
-    named = {*re.findall(r"^([\w/-]+)$", index, re.MULTILINE), "index"}
-    own = [path.stem for path in sorted(DOCS.glob("*.md")) if path.stem not in named]
+    """Tables of contents of the pages that no other one names."""
+    indexes = [DOCS / "index.md", *DOCS.glob("*/index.md")]
+    named = {DOCS / "index"}
+    for index in indexes:
+        lines = re.findall(r"^[\w./-]+$", index.read_text("utf-8"), re.MULTILINE)
+        named |= {(index.parent / line).resolve() for line in lines}
+    pages = sorted(path.with_suffix("") for path in DOCS.glob("*.md"))
+    own = [path.name for path in pages if path not in named]
     tables = [
         f"{title_of(path)} <{path.relative_to(DOCS).with_suffix('')}>"
         for path in sorted(DOCS.glob("results/*/*.md"))
     ]
     studies, results = _contents("Studies", own), _contents("Results", tables)
-    return f"{studies}\n\n{results}", [DOCS]
+    return f"{studies}\n\n{results}", [DOCS, *indexes]
 
 
 def title_of(path: Path) -> str:

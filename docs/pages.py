@@ -46,6 +46,10 @@ BLOCK = re.compile(r"^```\{fernn\} (.*)\n```$", re.MULTILINE)
 log = logging.getLogger(__name__)
 
 
+class NoFileError(ValueError):
+    """A link to no file, or to one outside the repository."""
+
+
 def relinked(text: str, folder: Path, page: str, linked: set[str]) -> str:
     """A Markdown text whose links hold on a page of the site.
 
@@ -56,7 +60,7 @@ def relinked(text: str, folder: Path, page: str, linked: set[str]) -> str:
         linked: the files whose source must be shown are added here.
 
     Raises:
-        ValueError: a link to no file, or to one outside the repository.
+        NoFileError: a link to no file, or to one outside the repository.
     """
 
     def replaced(match: re.Match[str]) -> str:
@@ -66,7 +70,7 @@ def relinked(text: str, folder: Path, page: str, linked: set[str]) -> str:
             return match[0]
         found = (folder / unquote(path)).resolve()
         if not found.exists() or not found.is_relative_to(ROOT):
-            raise ValueError(f"{page}: no file for the link {target}")
+            raise NoFileError(f"{page}: no file for the link {target}")
         name = found.relative_to(ROOT).as_posix()
         above = Path(page).parent
         anchor = anchor and f"#{anchor}"
@@ -108,7 +112,7 @@ def read(app, docname: str, content: list[str]) -> None:
     try:
         text = relinked(content[0], (DOCS / page).parent, page, linked)
         content[0] = BLOCK.sub(block, text)
-    except ValueError as error:
+    except NoFileError as error:
         log.warning("%s", error)
     app.env.linked_sources = {**_linked(app.env), docname: linked}
 

@@ -36,7 +36,9 @@ def test_code_mathematics_and_the_web_stay_as_they_are():
 
 def test_a_link_to_no_file_and_one_out_of_the_repository_are_refused():
     for target in ("docs/none.md", "../elsewhere", "/etc/hosts"):
-        with pytest.raises(ValueError, match=rf"howto/page.md: no file .* {target}"):
+        with pytest.raises(
+            pages.NoFileError, match=rf"howto/page.md: no file .* {target}"
+        ):
             moved(f"[a]({target})")
 
 
