@@ -175,10 +175,8 @@ def example(name: str) -> Made:
     title, _, rest = about.partition("\n")
     printed, pictures = _run(path)
     shown = "\n\n".join(f"![{each.stem}]({_relative(each)})" for each in pictures)
-    script = f"[examples/{name}.py](../../examples/{name}.py)"
     parts = [f"# {title.rstrip('.')}", rest.strip(), shown]
     parts += [f"```py\n{code}\n```", "It prints", f"```text\n{printed.rstrip()}\n```"]
-    parts += [f"The file is {script}."]
     return "\n\n".join(part for part in parts if part), [path]
 
 

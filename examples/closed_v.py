@@ -1,9 +1,10 @@
 """A closed V: equivariance without a border.
 
-V is closed if the difference of any two of its velocities is in V again. On a torus of
-S pixels the S² shifts are closed; any smaller square is not. Then a slot at the border
-has no source when the input moves, and the prediction does not move exactly along. The
-numbers are relative errors of the prediction, in double precision.
+A motion of the input moves every slot to another one. On a torus of S pixels, V can
+have all S² shifts: it is closed, and every slot has a source. Of a smaller square, the
+slots at the border have none, so that the prediction does not move exactly along; the
+one slot of V = {0} has none under any motion. The numbers are relative errors of the
+prediction under three motions, in double precision.
 """
 
 import torch
