@@ -157,7 +157,8 @@ def _options(function: Callable) -> list[str]:
     for name, argument in inspect.signature(function).parameters.items():
         free = argument.default is not inspect.Parameter.empty
         if argument.kind is argument.KEYWORD_ONLY or (free and name not in given):
-            told.append(f"`{name}: {argument.default!r}`" if free else f"`{name}`")
+            default = repr(argument.default).replace('"', "'")
+            told.append(f"`{name}: {default}`" if free else f"`{name}`")
     return told
 
 

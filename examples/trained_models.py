@@ -4,6 +4,7 @@
 at most 10 predicted frames, with the roll-out `advect`. The roll-out has no weights, so
 another one can be set. `advect` moves the last observed state and cannot drift here;
 `free` lets the cell run on; `repeat`, of the paper's code, feeds the last frame twice.
+A model that was trained with one of these is better at it than this one.
 """
 
 import json
