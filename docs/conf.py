@@ -14,7 +14,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.doctest",
     "sphinx.ext.napoleon",
-    "pages",
+    "website",
 ]
 exclude_patterns = ["_pictures"]
 default_role = "code"  # a name between backticks in a docstring

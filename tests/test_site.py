@@ -12,12 +12,12 @@ from labrun.modules import load, names
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
 import generated  # noqa: E402
-import pages  # noqa: E402
+import website  # noqa: E402
 
 
 def moved(text, page="howto/page.md"):
     linked = set()
-    return pages.relinked(text, ROOT, page, linked), linked
+    return website.relinked(text, ROOT, page, linked), linked
 
 
 def test_links_to_the_repository_lead_to_pages_and_sources():
@@ -37,7 +37,7 @@ def test_code_mathematics_and_the_web_stay_as_they_are():
 def test_a_link_to_no_file_and_one_out_of_the_repository_are_refused():
     for target in ("docs/none.md", "../elsewhere", "/etc/hosts"):
         with pytest.raises(
-            pages.NoFileError, match=rf"howto/page.md: no file .* {target}"
+            website.NoFileError, match=rf"howto/page.md: no file .* {target}"
         ):
             moved(f"[a]({target})")
 
@@ -48,7 +48,7 @@ def test_broken_links_of_a_built_site_are_found(tmp_path):
         '<a href="b.html#none"></a><img src="gone.png"><a href="https://x.org"></a>'
     )
     (tmp_path / "b.html").write_text('<h1 id="two"></h1>')
-    found = sorted(pages.broken(tmp_path))
+    found = sorted(website.broken(tmp_path))
     assert found == ["a.html: b.html#none", "a.html: gone.png"]
 
 
