@@ -23,6 +23,7 @@ rule all:
         tables(),
         f"results/{BUDGET}/config.json",
         f"results/{BUDGET}/lineage.txt",
+        f"results/{BUDGET}/SHA256SUMS",
         f"results/{BUDGET}/tracking.json",
 
 

@@ -1,7 +1,7 @@
 """Figures and tables.
 
 REQUIRED INPUTS: results/{budget}/cubes/
-OUTPUTS: results/{budget}/figures/{figure}.png and .pdf, tables/{table}.csv, .md, .tex and .html
+OUTPUTS: results/{budget}/figures/{figure}.png and .pdf, tables/{table}.csv, .md, .tex and .html, tables/numbers.tex
 """
 
 
@@ -66,3 +66,19 @@ rule table:
         "fernn table {wildcards.table} --cubes {input.cubes:q}"
         " --output {output.csv:q} {output.markdown:q} {output.latex:q} {output.page:q}"
         " 2> {log:q}"
+
+
+rule numbers:
+    input:
+        tables("csv"),
+    output:
+        macros=f"results/{BUDGET}/tables/numbers.tex",
+    log:
+        f"results/{BUDGET}/logs/numbers.log",
+    localrule: True
+    conda:
+        "../../envs/fernn.yaml"
+    resources:
+        **asked("numbers"),
+    shell:
+        "fernn numbers {input:q} --output {output.macros:q} 2> {log:q}"

@@ -1,6 +1,7 @@
 """Print what an artefact was made from, and check every file against its SHA-256.
 
-Exit code 1, with one line a file, if a file has changed since or is missing.
+Exit code 1, with one line a file, if a file has changed since or is missing: its inputs
+are held against the hashes it carries, itself against the SHA256SUMS above it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fernn.cli._artefacts import Record, read
+from labrun import sums
 from labrun.errors import UserError
 from labrun.lineage import sha256
 
@@ -30,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="figure, table, cube, checkpoint or data",
     )
+    parser.add_argument(
+        "--sums",
+        type=Path,
+        metavar="SHA256SUMS",
+        help="write the hashes of these files, and of their other formats",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -38,11 +46,13 @@ def run(args: argparse.Namespace) -> None:
     first = args.files[0]
     walk = Walk(_workflow_folder(first, records[first].inputs))
     for path in args.files:
-        _show(walk.node(str(path), path))
+        _show(walk.node(str(path), path, "" if args.sums else sums.recorded(path)))
     for problem in walk.problems:
         print(problem, file=sys.stderr)
     if walk.problems:
         raise SystemExit(1)
+    if args.sums:
+        sums.write(args.files, args.sums)
 
 
 def _carried(path: Path) -> Record:
