@@ -24,6 +24,7 @@ rule all:
         f"results/{BUDGET}/config.json",
         f"results/{BUDGET}/lineage.txt",
         f"results/{BUDGET}/SHA256SUMS",
+        f"results/{BUDGET}/look.html",
         f"results/{BUDGET}/tracking.json",
 
 

@@ -1,7 +1,8 @@
-"""Figures and tables.
+"""Figures, tables, and a page to look at cubes.
 
 REQUIRED INPUTS: results/{budget}/cubes/
-OUTPUTS: results/{budget}/figures/{figure}.png and .pdf, tables/{table}.csv, .md, .tex and .html, tables/numbers.tex
+OUTPUTS: results/{budget}/figures/{figure}.png and .pdf, tables/{table}.csv, .md, .tex and .html, tables/numbers.tex,
+    look.html
 """
 
 
@@ -82,3 +83,24 @@ rule numbers:
         **asked("numbers"),
     shell:
         "fernn numbers {input:q} --output {output.macros:q} 2> {log:q}"
+
+
+rule look:
+    input:
+        all_cubes(),
+    output:
+        page=report(
+            f"results/{BUDGET}/look.html",
+            caption="../report/look.rst",
+            category="Look",
+            labels={"what": "all cubes"},
+        ),
+    log:
+        f"results/{BUDGET}/logs/look.log",
+    localrule: True
+    conda:
+        "../../envs/fernn.yaml"
+    resources:
+        **asked("look"),
+    shell:
+        "fernn look {input:q} --output {output.page:q} 2> {log:q}"
