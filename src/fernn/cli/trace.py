@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fernn.cli import _crate
 from fernn.cli._artefacts import Record, read
+from fernn.cli._crate import Made
 from labrun import sums
 from labrun.errors import UserError
 from labrun.lineage import sha256
@@ -38,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHA256SUMS",
         help="write the hashes of these files, and of their other formats",
     )
+    parser.add_argument(
+        "--crate",
+        type=Path,
+        metavar="FOLDER",
+        help="copy these files, and all they were made from, into an RO-Crate",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -53,6 +61,9 @@ def run(args: argparse.Namespace) -> None:
         raise SystemExit(1)
     if args.sums:
         sums.write(args.files, args.sums)
+    if args.crate:
+        names = [walk.called(path) for path in args.files]
+        _crate.write(walk.made, names, args.crate)
 
 
 def _carried(path: Path) -> Record:
@@ -88,6 +99,7 @@ class Walk:
         self.folder = folder
         self.problems: list[str] = []
         self.hashes: dict[Path, str] = {}
+        self.made: dict[str, Made] = {}
 
     def node(self, name: str, path: Path, recorded: str = "") -> Node:
         """The tree below a file whose SHA-256 should be `recorded`, if known."""
@@ -104,11 +116,18 @@ class Walk:
             return Node(f"{text}  (see above)")
         record = self._read(path)
         self._matches(name, record.sha256, found)
+        self.made[self.called(path)] = Made(path, record, found)
         children = [
             self.node(child, self.folder / child, hashed)
             for child, hashed in record.inputs.items()
         ]
         return Node(text + _made(record), children)
+
+    def called(self, path: Path) -> str:
+        """What lineages call a file: its path in the folder; outside it, its name."""
+        path, folder = path.resolve(), self.folder.resolve()
+        inside = path.is_relative_to(folder)
+        return path.relative_to(folder).as_posix() if inside else path.name
 
     def _matches(self, name: str, recorded: str, found: str) -> bool:
         if recorded in ("", found):

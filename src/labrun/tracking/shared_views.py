@@ -37,12 +37,14 @@ class Shared:
         name: in MLflow's list.
         runs: which it shows, as MLflow's search has it.
         grouped: whether runs of one label are shown as their mean.
+        spread: whether its runs have the spread over seeds.
     """
 
     key: str
     name: str
     runs: str
     grouped: bool = False
+    spread: bool = False
 
     def address(self, experiment: str) -> str:
         """What follows the server's name in its address, for the experiment's id."""
@@ -50,7 +52,7 @@ class Shared:
 
 
 VIEWS = (
-    Shared("models", "Models: mean over seeds", "tags.level = 'summary'"),
+    Shared("models", "Models: mean over seeds", "tags.level = 'summary'", spread=True),
     Shared(
         "seeds",
         "Seeds: grouped by model",
@@ -84,15 +86,17 @@ def decode(text: str) -> dict[str, Any]:
 def state(shared: Shared, names: Iterable[str]) -> dict[str, Any]:
     """A view as MLflow's page keeps it."""
     metrics = sorted(names, key=_order)
-    charts = [chart(name, metrics) for name in metrics]
+    ends = (spread.LOW, spread.HIGH) if shared.spread else ()
+    charts = [chart(name, [e for e in ends if name + e in metrics]) for name in metrics]
     sections = dict.fromkeys(_section(name) for name in metrics)
+    folded = (MORE, SPREAD, *(() if shared.spread else (SECTIONS["test"],)))
     group = {"mode": "tag", "groupByData": "label"}
     average = {"aggregateFunction": "average", "groupByKeys": [group]}
     return {
         "searchFilter": shared.runs,
         "orderByKey": "tags.`mlflow.runName`",
         "orderByAsc": True,
-        "selectedColumns": list(_columns(metrics)),
+        "selectedColumns": list(_columns(metrics, shared.spread)),
         "runsHiddenMode": "SHOW_ALL",
         "groupBy": average if shared.grouped else None,
         "useGroupedValuesInCharts": True,
@@ -103,7 +107,7 @@ def state(shared: Shared, names: Iterable[str]) -> dict[str, Any]:
             {
                 "uuid": name,
                 "name": name,
-                "display": name not in (MORE, SPREAD),
+                "display": name not in folded,
                 "isReordered": True,
             }
             for name in sections
@@ -111,17 +115,16 @@ def state(shared: Shared, names: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def chart(name: str, names: Iterable[str]) -> dict[str, Any]:
-    """The chart of a metric; the ends of its interval are dashed lines beside it."""
-    ends = [name + end for end in (spread.LOW, spread.HIGH) if name + end in names]
-    test = name.startswith("test/")
+def chart(name: str, ends: Iterable[str]) -> dict[str, Any]:
+    """The chart of a metric; `ends` of its interval are dashed lines beside it."""
+    bars = name.startswith("test/") or "best" in name  # of one step
     linear = name.endswith(LINEAR) or _section(name) in (MORE, SPREAD)
     return {
         "uuid": name,
-        "type": "BAR" if test else "LINE",
+        "type": "BAR" if bars else "LINE",
         "metricSectionId": _section(name),
         "metricKey": name,
-        "selectedMetricKeys": [name] if test else [name, *ends],
+        "selectedMetricKeys": [name, *(name + end for end in ends if not bars)],
         "displayName": name.split("/")[-1].replace("_", " "),
         "scaleType": "linear" if linear else "log",
         "xAxisKey": "step",
@@ -150,12 +153,13 @@ def _order(name: str) -> tuple[int, str]:
     return known + 100 * last, name
 
 
-def _columns(metrics: list[str]) -> Iterator[str]:
-    """First what is compared: test and validation, each mean with its spread."""
+def _columns(metrics: list[str], with_spread: bool) -> Iterator[str]:
+    """First what is compared: validation and test, each mean with its deviation."""
     yield "tags.`label`"
-    yield "tags.`seeds`"
+    yield "tags.`seeds`" if with_spread else "params.`seed`"
     for name in metrics:
         if _section(name) in (SECTIONS["val"], SECTIONS["test"]):
-            ends = [name + end for end in (spread.SIGMA, spread.LOW, spread.HIGH)]
-            yield from (f"metrics.`{each}`" for each in (name, *ends))
+            yield f"metrics.`{name}`"
+            if with_spread:
+                yield f"metrics.`{name}{spread.SIGMA}`"
     yield from (f"params.`{name}`" for name in PARAMS)
