@@ -126,17 +126,39 @@ def test_the_workflow_refuses_the_same_lines(tmp_path, capsys, text):
     assert "Traceback" not in done.stderr
 
 
-def test_the_workflow_refuses_to_be_a_module(tmp_path):
+MODULE = """
+module fernn:
+    snakefile: {snakefile!r}
+    config: {config}
+
+use rule * from fernn exclude all as fernn_*
+
+rule paper:
+    default_target: True
+    input:
+        "results/smoke/tables/numbers.tex",
+    output:
+        "paper.pdf"
+    shell:
+        "cp {{input}} {{output}}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("config", "code", "told"),
+    [
+        ({"budget": "smoke"}, 0, ["fernn_numbers", "fernn_train", "paper "]),
+        ({"budget": "smok"}, 2, ["did you mean 'smoke'"]),
+    ],
+)
+def test_another_workflow_uses_this_one_as_a_module(tmp_path, config, code, told):
     pytest.importorskip("snakemake")
-    outer = tmp_path / "Snakefile"
-    outer.write_text(
-        f'configfile: "{ROOT}/config.yaml"\n'
-        f'module fernn:\n    snakefile: "{ROOT}/Snakefile"\n    config: config\n'
-        "use rule * from fernn\n"
-    )
+    text = MODULE.format(snakefile=str(ROOT / "Snakefile"), config=config)
+    (tmp_path / "Snakefile").write_text(text)
     command = [sys.executable, "-m", "snakemake", "-n", "--cores", "1"]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=120, cwd=tmp_path
     )
-    assert done.returncode == 2
-    assert f"fernn: no module of {outer}: run it by itself" in done.stderr
+    assert done.returncode == code, done.stderr
+    for words in told:
+        assert words in done.stdout + done.stderr
