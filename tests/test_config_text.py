@@ -1,5 +1,6 @@
 """A configuration file is one value to every reader, of a size that can be read."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -144,21 +145,14 @@ rule paper:
 """
 
 
-@pytest.mark.parametrize(
-    ("config", "code", "told"),
-    [
-        ({"budget": "smoke"}, 0, ["fernn_numbers", "fernn_train", "paper "]),
-        ({"budget": "smok"}, 2, ["did you mean 'smoke'"]),
-    ],
-)
-def test_another_workflow_uses_this_one_as_a_module(tmp_path, config, code, told):
+def test_another_workflow_uses_this_one_as_a_module(tmp_path):
     pytest.importorskip("snakemake")
-    text = MODULE.format(snakefile=str(ROOT / "Snakefile"), config=config)
+    text = MODULE.format(snakefile=str(ROOT / "Snakefile"), config={"budget": "smoke"})
     (tmp_path / "Snakefile").write_text(text)
     command = [sys.executable, "-m", "snakemake", "-n", "--cores", "1"]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=120, cwd=tmp_path
     )
-    assert done.returncode == code, done.stderr
-    for words in told:
-        assert words in done.stdout + done.stderr
+    assert done.returncode == 0, done.stderr
+    rules = set(re.findall(r"^(?:local)?rule (\w+):", done.stdout, re.MULTILINE))
+    assert {"paper", "fernn_numbers", "fernn_train", "fernn_fetch"} <= rules
