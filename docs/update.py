@@ -8,6 +8,7 @@ the values of a column whose rows are kept, as many such as are needed, and the 
 """
 
 import re
+import runpy
 import shutil
 import sys
 from pathlib import Path
@@ -22,15 +23,17 @@ BLOCK = re.compile(
 
 
 def main(budget: str) -> None:
-    """Copy, insert, and say what was copied."""
+    """Copy, insert, write the pages of docs/pages.py, and say what was copied."""
     source, target = ROOT / "results" / budget, ROOT / "docs" / "results" / budget
     target.mkdir(parents=True, exist_ok=True)
     files = sorted([*source.glob("figures/*.png"), *source.glob("tables/*.md")])
+    files += source.glob("tables/zoo.csv")
     for path in files:
         shutil.copy(path, target / path.name)
     shutil.copy(source / "reproduction.md", ROOT / "docs")
     readme = ROOT / "README.md"
     readme.write_text(filled(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    runpy.run_path(str(ROOT / "docs/pages.py"), run_name="__main__")
     print(f"copied {len(files)} files to {target.relative_to(ROOT)}")
 
 
