@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).parents[1]
 FOLDERS = {  # of src/fernn
     "models": "Models",
+    "cells": "Cells beside that of the paper",
     "models/temporal": "Cells in the frame of each slot",
     "models/rollouts": "Roll-outs",
     "training/strategies": "Strategies",
@@ -88,7 +89,8 @@ def _kinds(
             "models/rollouts",
             entry.get("rollout", rollouts.get(name, protocol.get("rollout"))),
         )
-        yield from _of("models/temporal", entry.get("cell"))
+        for folder in ("models/temporal", "cells"):
+            yield from _of(folder, entry.get("cell"))
         yield from _of("training/strategies", entry.get("strategy"))
         yield from _of("treatments", entry.get("treatment"))
     for axis in experiment["axes"]:
@@ -148,8 +150,10 @@ def zoo() -> str:
 def belongs(row: Mapping[str, str], part: Mapping[str, Any]) -> bool:
     """Whether a row of the table is about a part of the page."""
     changes = {*row["change"].split(", ")}
-    return row["statistic"] in part.get("statistics", []) or bool(
-        changes & {*part.get("changes", [])}
+    return (
+        row["statistic"] in part.get("statistics", [])
+        or row["experiment"] in part.get("experiments", [])
+        or bool(changes & {*part.get("changes", [])})
     )
 
 

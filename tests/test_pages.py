@@ -32,9 +32,11 @@ def test_pages_are_written_anew(pages, name):
 
 def test_a_row_belongs_where_its_change_or_its_statistic_does(pages):
     row = {"change": "hidden, distill", "statistic": "squared_error"}
+    row |= {"experiment": "x"}
     assert pages["belongs"](row, {"changes": ["distill"]})
     assert not pages["belongs"](row, {"changes": ["still"]})
     assert pages["belongs"](row, {"statistics": ["squared_error"]})
+    assert pages["belongs"](row, {"experiments": ["x"]})
 
 
 def test_what_was_not_run_is_said_and_numbers_are_rounded(pages):

@@ -81,6 +81,9 @@ def test_the_change_is_what_the_other_has_not():
     own = Model(**plain | {"strategy": ["ponder", "ace"], "relaxations": ["leak"]})
     assert pairs.change(own, Model(**plain)) == ["relaxations", "ace"]
     assert pairs.change(Model(**plain), Model(**plain | {"label": "b"})) == []
+    leaky = Model(**plain | {"cell": {"kind": "leaky"}, "hidden": 5})
+    assert pairs.change(leaky, Model(**plain)) == ["hidden", "leaky"]
+    assert pairs.change(Model(label="n", kind="ngram"), leaky) == ["ngram"]
 
 
 def test_a_cube_of_another_statistic_is_refused():

@@ -1,7 +1,7 @@
 """Which model another is compared with, and what is different between the two.
 
-A treated model is compared with the one that it is made of. Any other one names its
-control itself (`against`), and is compared with it in the experiments that have both.
+A model names its control itself (`against`), and is compared with it in the experiments
+that have both. A treated one that names none is compared with what it is made of.
 """
 
 from __future__ import annotations
@@ -28,24 +28,38 @@ def problems(config: Config) -> Iterator[Problem]:
 def told(config: Config, experiment: Experiment, name: str) -> dict[str, Any]:
     """``against``, a model of the experiment, and ``change``; nothing without one."""
     treated = experiment.treated.get(name)
-    if treated:
+    model = treated.model if treated else config.models[name]
+    if treated and model.against is None:
         kinds = [each["kind"] for each in treated.treatment]
         return {"against": treated.of, "change": kinds}
-    model = config.models[name]
-    if model.against not in experiment.models:
+    if model.against in experiment.treated:
+        other = experiment.treated[model.against].model
+    elif model.against in experiment.models:
+        other = config.models[model.against]
+    else:
         return {}
-    return {
-        "against": model.against,
-        "change": change(model, config.models[model.against]),
-    }
+    return {"against": model.against, "change": change(model, other)}
 
 
 def change(model: Model, other: Model) -> list[str]:
-    """Kinds of strategies, and names of options, that one has and the other has not."""
+    """Kinds and names of options that one has and the other has not."""
+    if model.kind != other.kind:
+        return [model.kind]
     here, there = model.model_extra or {}, other.model_extra or {}
     names = [*dict.fromkeys([*here, *there])]
-    options = [name for name in names if here.get(name) != there.get(name)]
+    options = [
+        _word(name, here.get(name), there.get(name))
+        for name in names
+        if here.get(name) != there.get(name)
+    ]
     known = specs_of(other.strategy)
     return options + [
         each["kind"] for each in specs_of(model.strategy) if each not in known
     ]
+
+
+def _word(name: str, own: Any, other: Any) -> str:
+    """The kind of an option that is of another kind, else its name."""
+    kind = own.get("kind") if isinstance(own, dict) else None
+    same = isinstance(other, dict) and other.get("kind") == kind
+    return name if kind is None or same else kind
