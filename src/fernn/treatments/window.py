@@ -67,12 +67,12 @@ def treat(model: nn.Module, *, length: int | None = None) -> nn.Module:
         name = type(model).__name__.lower()
         raise UserError(f"treatment window is for a comoving model, got a {name}")
     found: Any = copy.deepcopy(model)
-    layers: list[Any] = [*found.cell.layers]
-    for layer in layers:
+    for layer in found.cell.layers:
         if type(layer) is not S5:
             kind = type(layer).__name__
             raise UserError(f"treatment window is of linear cells (s5), got a {kind}")
         if length is not None:
-            layer.__class__ = Windowed
-            layer.length = length
+            windowed: Any = layer
+            windowed.__class__ = Windowed
+            windowed.length = length
     return found
