@@ -1,13 +1,16 @@
 """Write docs/systems.md and docs/zoo.md.
 
-    python docs/pages.py
+    python docs/pages.py [BUDGET ...]
 
 Both come from docs/systems.yaml and config.yaml; the numbers of docs/zoo.md are those
-of docs/results/BUDGET/zoo.csv, which docs/update.py copies from a run.
+of docs/results/BUDGET/zoo.csv. The tables `zoo` of budgets that are named are copied
+from their results first.
 """
 
 import csv
 import math
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -42,8 +45,9 @@ Verdicts are those of the table [`zoo`](../src/fernn/tables/zoo.py). `python
 docs/pages.py` writes this page from what was run:
 
 ```
-snakemake zoo --cores 2 --config budget=zoo   # then: python docs/update.py zoo
-snakemake zoo --cores 2 --config budget=ace   # the first row; python docs/update.py ace
+snakemake zoo --cores 2 --config budget=zoo
+snakemake zoo --cores 2 --config budget=ace   # the first row
+python docs/pages.py zoo ace
 ```
 """
 NAMED = 4  # experiments of a system
@@ -174,11 +178,15 @@ def comparisons(rows: list[Mapping[str, str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Write both."""
+def main(*budgets: str) -> None:
+    """Copy tables of runs, and write both."""
+    for budget in budgets:
+        target = ROOT / f"docs/results/{budget}"
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / f"results/{budget}/tables/zoo.csv", target)
     for name, page in (("systems", systems()), ("zoo", zoo())):
         (ROOT / "docs" / f"{name}.md").write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

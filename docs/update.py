@@ -1,14 +1,14 @@
-"""Copy a budget's figures, tables and reproduction page into docs and README.md.
+"""Copy a budget's figures, tables, look and reproduction into docs, and fill pages.
 
     python docs/update.py mnist-small
 
-README.md shows parts of tables, each between ``<!-- table BUDGET/NAME: SELECTION -->``
-and ``<!-- end -->``. A selection is of the form ``model = A, B; columns = model, mse``:
-the values of a column whose rows are kept, as many such as are needed, and the columns.
+README.md and pages of docs show parts of tables, each between
+``<!-- table BUDGET/NAME: SELECTION -->`` and ``<!-- end -->``. A selection is of the
+form ``model = A, B; columns = model, mse``: the values of a column whose rows are kept,
+as many such as are needed, and the columns.
 """
 
 import re
-import runpy
 import shutil
 import sys
 from pathlib import Path
@@ -23,18 +23,22 @@ BLOCK = re.compile(
 
 
 def main(budget: str) -> None:
-    """Copy, insert, write the pages of docs/pages.py, and say what was copied."""
+    """Copy, insert, and say what was copied."""
     source, target = ROOT / "results" / budget, ROOT / "docs" / "results" / budget
     target.mkdir(parents=True, exist_ok=True)
     files = sorted([*source.glob("figures/*.png"), *source.glob("tables/*.md")])
-    files += source.glob("tables/zoo.csv")
+    files.append(source / "look.html")
     for path in files:
         shutil.copy(path, target / path.name)
     shutil.copy(source / "reproduction.md", ROOT / "docs")
-    readme = ROOT / "README.md"
-    readme.write_text(filled(readme.read_text(encoding="utf-8")), encoding="utf-8")
-    runpy.run_path(str(ROOT / "docs/pages.py"), run_name="__main__")
+    for page in pages():
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
     print(f"copied {len(files)} files to {target.relative_to(ROOT)}")
+
+
+def pages() -> list[Path]:
+    """Those that may show tables."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def filled(text: str) -> str:
