@@ -18,8 +18,9 @@ SMALL = {
     "phydnet": {"hidden": 4, "kernel": 3, "decoder_layers": 1},
     "pvrnn": {"hidden": 4, "decoder_layers": 1},
     "transformer": {"hidden": 8, "patch": 2, "layers": 2, "heads": 2, "window": 4},
+    "sasrec": {"hidden": 8, "codes": 12, "heads": 2},
 }
-CONVOLUTIONS = [kind for kind in SMALL if kind != "transformer"]
+CONVOLUTIONS = [kind for kind in SMALL if kind not in ("transformer", "sasrec")]
 SIZE = 8
 every = pytest.mark.parametrize("kind", SMALL)
 IMAGINES = ("pvrnn",)  # what it predicts, by its prior, and is not fed it
@@ -65,6 +66,10 @@ def test_a_transformer_moves_by_patches_if_it_knows_no_positions(video):
     assert shift_error(model, video, (2, -4)) < 1e-12
     assert shift_error(model, video, (1, 0)) > 1e-3
     assert shift_error(made("transformer"), video, (2, -4)) > 1e-3
+
+
+def test_frames_that_are_items_move_with_no_shift(video):
+    assert shift_error(made("sasrec"), video, (1, 0)) > 1e-3
 
 
 @every

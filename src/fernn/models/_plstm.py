@@ -119,7 +119,8 @@ class Plstm(nn.Module):
         require_known("mode", mode, get_args(Mode))
         if width % heads:
             raise UserError(f"heads must divide the width {width}, got {heads}")
-        self.mode, self.heads, self.kinds = mode, heads, 6 if mode == "P" else 8
+        self.mode: Mode = mode
+        self.heads, self.kinds = heads, 6 if mode == "P" else 8
         self.enter, self.leave = nn.LayerNorm(width), nn.LayerNorm(width)
         self.project = nn.Linear(width, 3 * width)
         self.near = nn.Conv2d(width, width, 3, padding=1, groups=width)
@@ -138,16 +139,15 @@ class Plstm(nn.Module):
         near = normal + self.near(normal.movedim(-1, 1)).movedim(1, -1)
         gates = self.ask(near).unflatten(-1, (len(FLIPS), self.kinds, self.heads))
         gates = gates.movedim(-3, 0)
+        key = key / math.sqrt(key.shape[-1] // self.heads)
         nodes = [each.unflatten(-1, (self.heads, -1)) for each in (query, key, value)]
-        key = nodes[1] / math.sqrt(nodes[1].shape[-1])
         found = torch.zeros_like(nodes[2])
         for axes, gate in zip(FLIPS, gates, strict=True):
-            parts = [t.flip(axes) if axes else t for t in (nodes[0], key, nodes[2])]
-            shares = (gate.flip(axes) if axes else gate).unbind(-2)
-            read = walked(*parts, FACTORS[self.mode](*shares[:-1]))
-            here = (parts[0] * parts[1]).sum(-1, keepdim=True) * parts[2]
-            read = read + shares[-1].sigmoid()[..., None] * here
-            found = found + (read.flip(axes) if axes else read)
+            query, key, value = (each.flip(axes) for each in nodes)
+            *shares, here = gate.flip(axes).unbind(-2)
+            read = walked(query, key, value, FACTORS[self.mode](*shares))
+            own = (query * key).sum(-1, keepdim=True) * value
+            found = found + (read + here.sigmoid()[..., None] * own).flip(axes)
         return grid + self.out(self.leave(found.flatten(-2) / len(FLIPS)))
 
 
