@@ -138,6 +138,7 @@ def test_gradients_go_through_fed_frames(kind, video):
         ({"kind": "convgru", "hidden": 108}, 739_477),
         ({"kind": "predrnn", "hidden": 56}, 727_105),
         ({"kind": "phydnet", "hidden": 67}, 731_855),
+        ({"kind": "pvrnn", "hidden": 116}, 739_853),
         ({"kind": "transformer", "hidden": 108}, 763_792),
     ],
 )

@@ -141,14 +141,18 @@ class Plstm(nn.Module):
         gates = gates.movedim(-3, 0)
         key = key / math.sqrt(key.shape[-1] // self.heads)
         nodes = [each.unflatten(-1, (self.heads, -1)) for each in (query, key, value)]
-        found = torch.zeros_like(nodes[2])
-        for axes, gate in zip(FLIPS, gates, strict=True):
-            query, key, value = (each.flip(axes) for each in nodes)
-            *shares, here = gate.flip(axes).unbind(-2)
-            read = walked(query, key, value, FACTORS[self.mode](*shares))
-            own = (query * key).sum(-1, keepdim=True) * value
-            found = found + (read + here.sigmoid()[..., None] * own).flip(axes)
-        return grid + self.out(self.leave(found.flatten(-2) / len(FLIPS)))
+        query, key, value = (_from_corners(len(FLIPS) * [each]) for each in nodes)
+        *shares, here = _from_corners([*gates]).unbind(-2)
+        read = walked(query, key, value, FACTORS[self.mode](*shares))
+        read = read + here.sigmoid()[..., None] * (query * key).sum(-1, True) * value
+        walks = zip(read.chunk(len(FLIPS)), FLIPS, strict=True)
+        found = torch.stack([walk.flip(axes) for walk, axes in walks]).mean(0)
+        return grid + self.out(self.leave(found.flatten(-2)))
+
+
+def _from_corners(grids: list[Tensor]) -> Tensor:
+    """A grid for each corner, turned so that it is the first, as samples of one."""
+    return torch.cat([g.flip(axes) for g, axes in zip(grids, FLIPS, strict=True)])
 
 
 def _conserving(
