@@ -8,7 +8,11 @@ import torch
 
 from fernn import models
 from fernn.models._decoders import Annealed, merged
+from fernn.training import strategies
+from fernn.training.loop import train
+from fernn.training.settings import settings
 from fernn.training.strategies import anneal_decoder
+from fernn.training.tasks import forecast
 from labrun.errors import UserError
 
 EXACT = 1e-12
@@ -61,6 +65,24 @@ def test_the_strategy_raises_the_slope_and_keeps_the_merged_network():
     used = models.build(spec, 6).double()
     used.load_state_dict(kept)
     assert (used(video(), 3) - model(video(), 3)).abs().max() < EXACT
+
+
+def test_what_a_training_keeps_is_the_network_that_it_validated(sequences):
+    splits = [sequences(split=name, pool=name) for name in ("train", "val")]
+    spec = {"batch": 4, "sequences": 12, "epochs": 3, "context": 3, "horizon": 2}
+    spec |= {"learning_rate": 0.01, "strategy": "anneal_decoder"}
+    model = build(7, decoder="annealed").float()
+    chosen = settings(spec, seed=0)
+    strategy = strategies.build(model, chosen)
+    records, weights = train(model, *splits, chosen, strategy=strategy)
+    whole, kept = strategy.kept({**SPEC, "decoder": "annealed"}, weights)
+    used = models.build(whole, 7)
+    used.load_state_dict(kept)
+    later = [record["validation_error"] for record in records[1:]]  # from step 5 of 9
+    with torch.no_grad():
+        (seen, ahead), target = forecast.batch(splits[1], 0, 24, 3, 2)
+        error = forecast.errors(used(seen, ahead), target).mean().item()
+    assert error == pytest.approx(min(later), rel=1e-4)
 
 
 def test_what_cannot_be_annealed_is_refused():

@@ -8,6 +8,9 @@ from torch.distributions import Normal, kl_divergence
 
 from fernn import models, treatments
 from fernn.models.pvrnn import Belief, divergence
+from fernn.training import strategies
+from fernn.training.loop import train
+from fernn.training.settings import settings
 from fernn.training.strategies import extra_loss, variational
 from labrun.errors import UserError
 
@@ -95,6 +98,20 @@ def test_training_is_of_all_frames_with_noise_of_the_step_and_the_sample():
     assert apart(output, model(seen, ahead, torch.zeros_like(drawn))) > 1e-3
     with pytest.raises(UserError, match="a ConvGru has no latent variables"):
         variational.build(models.build({"kind": "convgru"}, 4), SimpleNamespace(), None)
+
+
+def test_both_strategies_train_it_and_a_run_is_the_same_again(sequences):
+    splits = [sequences(split=name, pool=name) for name in ("train", "val")]
+    spec = {"batch": 4, "sequences": 12, "epochs": 2, "context": 3, "horizon": 2}
+    spec |= {"learning_rate": 0.01}
+    found = []
+    for weight in (0.01, 0.01, 1.0):
+        both = ["variational", {"kind": "extra_loss", "weight": weight}]
+        model, chosen = build(7).float(), settings({**spec, "strategy": both}, seed=0)
+        strategy = strategies.build(model, chosen)
+        records, _ = train(model, *splits, chosen, strategy=strategy)
+        found.append([record["validation_error"] for record in records])
+    assert found[0] == found[1] != found[2]
 
 
 def test_error_regression_lowers_the_energy_and_changes_nothing_else():
