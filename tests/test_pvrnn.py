@@ -161,7 +161,7 @@ def test_the_prior_learns_how_often_a_light_stays():
     spec = {"kind": "pvrnn", "hidden": 16, "latent": 1, "kernel": 1}
     model = models.build({**spec, "decoder_layers": 1}, 1)
     optimiser = torch.optim.Adam(model.parameters(), 5e-3)
-    for _ in range(800):
+    for _ in range(500):
         lights = flips(64, 16)
         found = model(lights, 1, torch.randn(64, 16, 1, 1, 1))
         loss = (found - lights).square().mean() + 0.01 * model.extra_loss()
