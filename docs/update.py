@@ -1,4 +1,4 @@
-"""Copy a budget's figures, tables and reproduction page into docs, and fill pages.
+"""Copy a budget's figures, tables, look and reproduction into docs, and fill pages.
 
     python docs/update.py mnist-small
 
@@ -27,6 +27,7 @@ def main(budget: str) -> None:
     source, target = ROOT / "results" / budget, ROOT / "docs" / "results" / budget
     target.mkdir(parents=True, exist_ok=True)
     files = sorted([*source.glob("figures/*.png"), *source.glob("tables/*.md")])
+    files.append(source / "look.html")
     for path in files:
         shutil.copy(path, target / path.name)
     shutil.copy(source / "reproduction.md", ROOT / "docs")
