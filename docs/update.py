@@ -1,4 +1,4 @@
-"""Copy a budget's figures, tables, look and reproduction into docs, and fill pages.
+"""Copy a budget's figures, tables and pages into docs, and fill pages.
 
     python docs/update.py mnist-small
 

@@ -35,7 +35,9 @@ def recorded(path: Path) -> str:
     for folder in path.parents:
         sums = folder / NAME
         if sums.is_file():
-            lines = sums.read_text("utf-8").splitlines()
-            hashes = dict(reversed(line.split("  ", 1)) for line in lines)
+            lines = [
+                line.partition("  ") for line in sums.read_text("utf-8").split("\n")
+            ]
+            hashes = {name: hashed for hashed, _, name in lines}
             return hashes.get(path.relative_to(folder).as_posix(), "")
     return ""

@@ -66,6 +66,7 @@ def _is_numeric(rows: list[dict[str, str]], column: str) -> bool:
 def _names(rows: list[dict[str, str]], texts: list[str]) -> list[list[str]]:
     """What each row is called: by as few columns as tell rows apart, else counted."""
     used = [name for name in ROWS if name in texts]
+    names: list[list[str]] = []
     for more in [None, *(name for name in texts if name not in ROWS)]:
         used += [more] if more else []
         names = [[_plain(row[name]) for name in used] for row in rows]
