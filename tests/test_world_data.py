@@ -9,6 +9,7 @@ from fernn.data import world
 from fernn.training import tasks
 from fernn.training.ahead import Ahead
 from fernn.videos.recipes import Acted, synthesize
+from fernn.videos.visible import of_what_is_shown
 from labrun.errors import UserError
 
 SPEC = {
@@ -169,3 +170,12 @@ def test_mistakes_are_told_in_one_line(worlds):
         worlds().video(0, 1, 13)
     with pytest.raises(UserError, match="the recipe tells of 12 frames, not of 13"):
         worlds().actions(0, 1, 13)
+
+
+def test_of_digits_that_overlap_the_one_seen_last_counts():
+    """Four pixels: no digit, one never seen, two, and one beside a never seen one."""
+    ages = np.array([[5, 5, 5, 5], [3, -1, 4, 6], [2, 2, 3, -1]]).reshape(1, 3, 1, 1, 4)
+    covers = np.array([[0, 1, 1, 1], [0, 0, 1, 1]], bool).reshape(1, 2, 1, 1, 4)
+    found, ink = of_what_is_shown(ages, covers)
+    assert found.ravel().tolist() == [5, -1, 3, 6]
+    assert ink.ravel().tolist() == [False, True, True, True]
