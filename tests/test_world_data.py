@@ -159,6 +159,24 @@ def test_last_seen_of_a_static_world_is_when_its_place_was_in_the_window(worlds)
     assert not torch.equal(moving, age)
 
 
+def test_a_moving_digit_is_as_old_as_a_static_one_for_who_walks_as_much_less(
+    worlds, atlas
+):
+    """The same frames: the digit at rest, and its velocity taken from every step."""
+    moving = worlds(digits=1, max_speed=2)
+    recipe = moving.recipe.copy(deep=True)
+    for axis in ("rows", "columns"):
+        recipe[f"action_{axis}"] = (
+            recipe[f"action_{axis}"] - recipe[f"velocity_{axis}"][:, 0]
+        )
+        recipe[f"velocity_{axis}"] = 0 * recipe[f"velocity_{axis}"]
+    still = world.Sequences(recipe, atlas)
+    assert torch.equal(still.video(0, 6, 12), moving.video(0, 6, 12))
+    (age, ink), (other, _) = (each.last_seen(0, 6, 5, 12) for each in (moving, still))
+    assert torch.equal(age[ink], other[ink])
+    assert not torch.equal(age[~ink], other[~ink])
+
+
 def test_mistakes_are_told_in_one_line(worlds):
     with pytest.raises(UserError, match=r"a world of 5×5 pixels \(world\) is smaller"):
         worlds(world=5)
