@@ -130,7 +130,8 @@ def _keep(key: Hashable, flop: int, args: tuple, found: Any) -> None:
 def _maker(found: Any) -> Callable[[], Any]:
     """What makes tensors of the same shapes."""
     if isinstance(found, Tensor):
-        shape, stride, dtype = _one(found)
+        _one(found)  # refuses what is elsewhere
+        shape, stride, dtype = found.shape, found.stride(), found.dtype
         return lambda: torch.empty_strided(shape, stride, dtype=dtype, device="meta")
     if isinstance(found, tuple) and all(
         each is None or isinstance(each, Tensor) for each in found

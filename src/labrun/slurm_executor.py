@@ -102,10 +102,10 @@ class Executor(plugin.Executor):
                 return
 
     def _report_job_error_threadsafe(
-        self, job_info: SubmittedJobInfo, msg: str | None = None, **kwargs: Any
+        self, job_info: SubmittedJobInfo, msg: str, **kwargs: Any
     ) -> None:
         """The plugin's report of a failed submission; a full queue is no failure."""
-        full = FULL.search(msg or "")
+        full = FULL.search(msg)
         if full:
             self._submission.limit = full[0]
         else:
