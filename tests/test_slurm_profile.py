@@ -116,8 +116,8 @@ def test_each_rule_runs_where_its_group_says():
 
 
 ATTEMPTS = """\
-PLAN, BUDGET = {"devices": 3}, "b"
 from pathlib import Path
+PLAN, BUDGET, HOME = {"devices": 3}, "b", Path(".")
 include: "workflow/rules/resources.smk"
 rule grows:
     output: "grown"
@@ -142,8 +142,8 @@ def test_amounts_grow_with_the_attempts(tmp_path):
 
 
 LEARNING = """\
-PLAN, BUDGET = {"devices": 1}, "b"
 from pathlib import Path
+PLAN, BUDGET, HOME = {"devices": 1}, "b", Path(".")
 include: "workflow/rules/resources.smk"
 rule all:
     input: "t/m.7", "t/n.7", "e/t.m"

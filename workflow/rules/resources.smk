@@ -10,9 +10,7 @@ import yaml
 
 from labrun.learned import Learned
 
-RESOURCES = yaml.safe_load(
-    Path(f"{workflow.basedir}/workflow/resources.yaml").read_text()
-)
+RESOURCES = yaml.safe_load((HOME / "workflow/resources.yaml").read_text())
 LEARNED = Learned(Path(f"results/{BUDGET}/benchmarks"))
 LEARNABLE = ("mem_mb", "runtime")
 GROWTH = {

@@ -72,13 +72,14 @@ def _unequal(batch: int, devices: int) -> str:
 
 
 FORECAST = "forecast"
+FORECASTS = (FORECAST, "act")  # tasks that predict frames
 
 
 def sized(config: Config, budget: Budget, experiment: str) -> Budget:
     """The budget with the sizes of an experiment; what is classified has no future."""
     own = budget.sizes.get(experiment)
     update = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
-    if task(config, experiment) != FORECAST:
+    if task(config, experiment) not in FORECASTS:
         update |= {"horizon": 0, "long_horizon": 0}
     return budget.model_copy(update=update)
 
@@ -105,3 +106,9 @@ def task(config: Config, experiment: str) -> str:
 def task_of(package: str, kind: str) -> str:
     """``TASK`` of a module; forecasting is what they do by default."""
     return options.constant(package, kind, "TASK") or FORECAST
+
+
+def measured(statistic: str) -> tuple[str, ...]:
+    """The tasks that a statistic is measured on: its ``TASK``, one or several."""
+    found = options.constant("evaluation", statistic, "TASK") or FORECAST
+    return (found,) if isinstance(found, str) else tuple(found)

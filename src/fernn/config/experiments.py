@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fernn import needs
 from fernn.config import axes, options, protocols
-from fernn.config.budgets import FORECAST, options_of_sizes, task, task_of
+from fernn.config.budgets import FORECASTS, measured, options_of_sizes, task, task_of
 from fernn.config.options import each_known, unknown, unknown_kind
 from fernn.config.problems import Problem
 from fernn.config.schema import Config
@@ -79,12 +79,13 @@ def _one_task(config: Config, name: str) -> Iterator[Problem]:
                 yield Problem((*path, group, index), message)
     for index, axis in enumerate(experiment.axes):
         spec = config.axes.get(axis)
-        found = task_of("evaluation", spec.statistic) if spec else wanted
-        if found not in (wanted, "any"):
-            message = f"{axis!r} measures how models {found}, the data are to {wanted}"
+        found = measured(spec.statistic) if spec else (wanted,)
+        if not {wanted, "any"} & {*found}:
+            what = " or ".join(found)
+            message = f"{axis!r} measures how models {what}, the data are to {wanted}"
             yield Problem((*path, "axes", index), message)
     protocol = config.protocols.get(experiment.protocol)
-    if protocol and wanted == FORECAST and protocol.rollout is None:
+    if protocol and wanted in FORECASTS and protocol.rollout is None:
         message = f"has no rollout, and {name!r} forecasts"
         yield Problem(("protocols", experiment.protocol), message)
     if protocol and protocol.select_by == "accuracy" and not tasks.answers(wanted):

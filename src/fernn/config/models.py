@@ -21,7 +21,7 @@ def problems(model: Model, path: tuple, sizes: Collection[str]) -> Iterator[Prob
     """Of one model; `sizes` are options that an experiment's sizes may give."""
     own = model.model_extra or {}
     spec = {"kind": model.kind, **own}
-    yield from options.check("models", spec, path, supplied=["size"])
+    yield from options.check("models", spec, path, ["size"], optional=sizes)
     yield from out_of_range(own, path)
     yield from protocols.kind_problems(
         "rollout", own.get("rollout"), (*path, "rollout")

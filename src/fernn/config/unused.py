@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fernn.config import options
-from fernn.config.budgets import FORECAST, task
+from fernn.config.budgets import FORECASTS, task
 from fernn.config.options import unknown
 from fernn.config.problems import Problem
 from fernn.config.protocols import OF_MODELS
@@ -52,7 +52,7 @@ def _sizes(config: Config, budget: str, experiment: str) -> Iterator[Problem]:
         known = config.experiments[experiment].axes
         yield from unknown("axis", axis, known, (*path, "axes", axis))
     unseen = {*TAKEN} - takers(config, experiment)
-    if task(config, experiment) != FORECAST:
+    if task(config, experiment) not in FORECASTS:
         unseen |= {*AHEAD}
     for key in unseen & own.model_fields_set:
         yield Problem((*path, key), f"nothing in {experiment!r} takes it")
@@ -72,7 +72,7 @@ def _protocol(config: Config, name: str) -> Iterator[Problem]:
             yield from unknown("model of its experiments", model, trained, where)
     taken = set().union(*(takers(config, each) for each in users))
     given = {"rollout", "initial"} - taken
-    if all(task(config, each) != FORECAST for each in users):
+    if all(task(config, each) not in FORECASTS for each in users):
         given |= {"extend_horizon"} if protocol.extend_horizon else set()
         given |= {"validation_horizon"}
     for key in given & protocol.model_fields_set:

@@ -102,18 +102,27 @@ def cell(
     axes.imshow(image, cmap=cmap, vmin=0, vmax=high, extent=extent)
 
 
-def outline(axes: Axes, mask: np.ndarray, strokes: Sequence[tuple]) -> None:
+def outline(
+    axes: Axes,
+    mask: np.ndarray,
+    strokes: Sequence[tuple],
+    left: float = 0.0,
+    scale: float = 1.0,
+) -> None:
     """Draw around the cells in `mask`; cell (i, j) spans i..i+1 down, j..j+1 across.
 
     Args:
         axes: of the heat map.
         mask: (row, column), True inside.
         strokes: (colour, width in points, line style), the first one undermost.
+        left: where the left border of the mask is.
+        scale: side of a cell.
     """
     for color, width, line in strokes:
         cap = "projecting" if line == "solid" else "butt"
         style: dict[str, Any] = {"color": color, "linewidth": width, "linestyle": line}
-        edges = LineCollection(_border(mask), clip_on=False, capstyle=cap, **style)
+        lines = np.array(_border(mask)).reshape(-1, 2, 2) * scale + [left, 0]
+        edges = LineCollection([*lines], clip_on=False, capstyle=cap, **style)
         axes.add_collection(edges)
 
 

@@ -73,6 +73,10 @@ class Blank:
         """See `fernn.videos.recipes.Labelled`."""
         return torch.zeros(count, dtype=torch.int64, device=self.device)
 
+    def actions(self, first: int, count: int, frames: int, epoch: int = 0) -> Tensor:
+        """See `fernn.videos.recipes.Acted`."""
+        return torch.zeros(count, frames - 1, 2, dtype=torch.int64, device=self.device)
+
 
 def count(work: Work) -> Count:
     """Operations of all batches.

@@ -10,6 +10,7 @@ import xarray as xr
 
 from fernn.evaluation.subject import Subject
 
+TASK = ("forecast", "act")
 STORED = ((2, "sequences", "context", "pixels"), (2, "sequences", "horizon", "pixels"))
 
 

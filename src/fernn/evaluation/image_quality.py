@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fernn.evaluation.subject import Subject, by_frame
 
+TASK = ("forecast", "act")
 HEADLINE = "mse"
 MEANINGS = {
     "mse": ("squared error, sum over the pixels of a frame", "1"),

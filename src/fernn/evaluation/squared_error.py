@@ -11,6 +11,7 @@ from torch import Tensor
 from fernn.evaluation import velocities
 from fernn.evaluation.subject import Subject, by_frame
 
+TASK = ("forecast", "act")
 HEADLINE = "clamped_squared_error"
 STORED = ((2, "sequences", "horizon"),)
 MEANINGS = {

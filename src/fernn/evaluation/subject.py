@@ -18,7 +18,7 @@ from fernn import checkpoint, models, treatments
 from fernn.devices import device, within_memory
 from fernn.evaluation import velocities
 from fernn.evaluation.cubes import shard
-from fernn.videos.recipes import Long, Sequences
+from fernn.videos.recipes import Acted, Long, Sequences
 from labrun.errors import UserError
 from labrun.modules import load, named
 from labrun.storage import read_dataset
@@ -122,11 +122,12 @@ class Subject:
             yield zip(self._predict(observed, horizon, first), true, strict=True)
 
     def _predict(self, observed: Tensor, horizon: int, first: int) -> Iterator[Tensor]:
-        extra = (
-            {}
-            if self.baseline is None
-            else {"velocity": self._velocity(first, len(observed))}
-        )
+        extra, count = {}, len(observed)
+        if isinstance(self.sequences, Acted):
+            frames = observed.shape[1] + horizon
+            extra["actions"] = self.sequences.actions(first, count, frames)
+        if self.baseline is not None:
+            extra["velocity"] = self._velocity(first, count)
         return self.model.predict(observed, horizon, **extra)
 
     def _true(self, first: int, count: int, start: int, end: int) -> Iterator[Tensor]:

@@ -40,7 +40,7 @@ class Recurrent(nn.Module):
 
     collects = False
 
-    def step(self, frame: Frame, state: Any) -> Any:
+    def step(self, frame: Signal, state: Any) -> Any:
         """The state after one more frame; without a state, after the first."""
         raise NotImplementedError
 
@@ -48,7 +48,7 @@ class Recurrent(nn.Module):
         """The frame that follows; not bounded."""
         raise NotImplementedError
 
-    def observe(self, video: Float[Tensor, "batch time 1 height width"]) -> Any:
+    def observe(self, video: Float[Tensor, "batch time channel height width"]) -> Any:
         """The state after all observed frames."""
         state = None
         for frame in video.unbind(1):

@@ -91,6 +91,7 @@ class ConvLstm(Recurrent):
         boundary: ``circular`` or ``zero``.
         bias: whether convolutions have one.
         decoder_hidden: channels of the decoder's hidden layers; None for `hidden`.
+        told: channels that a frame has besides, which are not predicted.
 
     Raises:
         UserError: an unknown boundary, or a number that is none.
@@ -107,16 +108,18 @@ class ConvLstm(Recurrent):
         boundary: Boundary = "circular",
         bias: bool = True,
         decoder_hidden: int | None = None,
+        told: int = 0,
     ):
         super().__init__()
         self.patch, pixels = patch, CHANNELS * patch**2
-        self.layers = layers_of(Layer, pixels, hidden, layers, kernel, boundary, bias)
+        inputs = pixels + told * patch**2
+        self.layers = layers_of(Layer, inputs, hidden, layers, kernel, boundary, bias)
         self.decoder = decoder(
             hidden, decoder_layers, pixels, decoder_kernel, boundary, bias,
             decoder_hidden,
         )  # fmt: skip
 
-    def step(self, frame: Frame, state: State | None) -> State:
+    def step(self, frame: Signal, state: State | None) -> State:
         """``(h, c)`` of each layer."""
         return through(self.layers, F.pixel_unshuffle(frame, self.patch), state)
 

@@ -36,7 +36,7 @@ from fernn.flows import Size
 from fernn.flows._base import frame_of
 from fernn.models._factorised import Block
 from fernn.models._halting import Halting
-from fernn.models._recurrent import CHANNELS, Frame, Recurrent, check_patch
+from fernn.models._recurrent import CHANNELS, Frame, Recurrent, Signal, check_patch
 from fernn.velocities import whole
 from labrun.errors import require_known
 
@@ -67,6 +67,7 @@ class Transformer(Recurrent):
         tied: whether all layers are one block.
         halting: ``none``, or ``act``, see `fernn.models._halting`.
         halting_bias: of that, at first.
+        told: channels that a frame has besides, which are not predicted.
 
     Raises:
         UserError: an unknown position, a number that is none, or patches that do not
@@ -86,6 +87,7 @@ class Transformer(Recurrent):
         tied: bool = False,
         halting: Halts = "none",
         halting_bias: float = 1.0,
+        told: int = 0,
     ):
         super().__init__()
         require_known("position", position, get_args(Position))
@@ -97,7 +99,7 @@ class Transformer(Recurrent):
         self.patch, pixels = check_patch(patch, size), CHANNELS * patch**2
         height, width = frame_of(size)
         places = height * width // patch**2
-        self.embed = nn.Linear(pixels, hidden)
+        self.embed = nn.Linear(pixels + told * patch**2, hidden)
         self.position = None
         if position == "learned":
             self.position = nn.Parameter(0.02 * torch.randn(places, hidden))
@@ -117,7 +119,7 @@ class Transformer(Recurrent):
 
     def advance(
         self,
-        video: Float[Tensor, "batch time 1 height width"],
+        video: Float[Tensor, "batch time channel height width"],
         caches: list[Tensor] | None = None,
     ) -> tuple[Float[Tensor, "batch time place hidden"], list[Tensor]]:
         """The tokens of further frames, all at once, and the caches after them."""
@@ -144,13 +146,13 @@ class Transformer(Recurrent):
         found, self._pondered = self._pondered, []
         return torch.stack(found).mean()
 
-    def observe(self, video: Float[Tensor, "batch time 1 height width"]) -> State:
+    def observe(self, video: Float[Tensor, "batch time channel height width"]) -> State:
         """The state after all observed frames, which are seen together."""
         self._pondered = []
         tokens, caches = self.advance(video)
         return State(tokens[:, -1], caches)
 
-    def step(self, frame: Frame, state: State | None) -> State:
+    def step(self, frame: Signal, state: State | None) -> State:
         """The state after one more frame."""
         tokens, caches = self.advance(frame[:, None], state.caches if state else None)
         return State(tokens[:, -1], caches)

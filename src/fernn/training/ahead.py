@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from jaxtyping import Float
 from torch import Tensor
 
-from fernn.videos.recipes import Labelled, Sequences
+from fernn.videos.recipes import Acted, Labelled, Sequences
 
 # Bytes of frames; a batch may be larger and is then rendered by itself. On a GPU calls
 # cost more and memory less.
@@ -69,3 +69,8 @@ class Ahead:
         """See `fernn.videos.recipes.Labelled`."""
         assert isinstance(self._split, Labelled)
         return self._split.labels(first, count, epoch)
+
+    def actions(self, first: int, count: int, frames: int, epoch: int = 0) -> Tensor:
+        """See `fernn.videos.recipes.Acted`."""
+        assert isinstance(self._split, Acted)
+        return self._split.actions(first, count, frames, epoch)

@@ -51,6 +51,18 @@ class Labelled(Sequences, Protocol):
         ...
 
 
+@runtime_checkable
+class Acted(Sequences, Protocol):
+    """Videos of an agent whose steps are known."""
+
+    def actions(self, first: int, count: int, frames: int, epoch: int = 0) -> Tensor:
+        """The steps between so many frames of samples ``first … first + count``.
+
+        Step t, (rows, columns) in pixels, leads from frame t to the next.
+        """
+        ...
+
+
 def synthesize(spec: dict[str, Any], atlas: xr.Dataset) -> xr.Dataset:
     """The recipe that a specification asks for; ``kind`` names its module.
 

@@ -1,0 +1,99 @@
+"""A flow equivariant cell whose state changes only as far as a gate lets it."""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange
+from torch import nn
+
+from fernn.cells._base import Lifted, State
+from fernn.cells.flow_equivariant.plain import (
+    Activation,
+    FlowEquivariantCell,
+    Initial,
+)
+from fernn.flows import Flow
+
+
+class Gate(nn.Module):
+    r"""How far each slot takes in a proposal, between the state and the proposal.
+
+    .. math:: \alpha = s\bigl([h; o] \star G + b\bigr), \qquad
+       h' = (1 - \alpha) \odot h + \alpha \odot o
+
+    s is the logistic function. Slots share G and b and are not mixed.
+
+    Args:
+        convolution: G, from twice the channels to the channels.
+        hidden: channels of a slot.
+    """
+
+    def __init__(self, convolution: nn.Module, hidden: int):
+        super().__init__()
+        self.convolution = convolution
+        self.bias = nn.Parameter(torch.zeros(hidden))
+
+    def forward(self, kept: State, proposal: State) -> State:
+        """The state between what was kept and what is proposed."""
+        both = torch.cat([kept, proposal], dim=2)
+        logits = self.convolution(rearrange(both, "b v c h w -> (b v) c h w"))
+        logits = logits.unflatten(0, both.shape[:2]) + self.bias[:, None, None]
+        return torch.lerp(kept, proposal, logits.sigmoid())
+
+
+class GatedCell(FlowEquivariantCell):
+    r"""A step of `FlowEquivariantCell` is a proposal, which a gate takes in.
+
+    .. math::
+        o(\nu) &= \sigma\bigl(\psi_1(\nu) \cdot [h_t(\nu) \star W]
+                  + f_t \mathbin{\hat\star} U\bigr) \\
+        h_{t+1}(\nu) &= (1 - \alpha) \odot \psi_1(\nu) \cdot h_t(\nu)
+                        + \alpha \odot o(\nu)
+
+    with the gate of `Gate`, of the moved state and the proposal. It commutes with the
+    flow as its parts do: equation 9 of *Flow Equivariant World Models* (arXiv
+    2601.01075). The state is a convex mean of what was there and of what is proposed,
+    so with :math:`\alpha = 0` a slot remembers for ever.
+
+    Args are those of `FlowEquivariantCell`; the order is its first.
+    """
+
+    STACKED = None
+
+    def __init__(
+        self,
+        flow: Flow,
+        channels: int = 1,
+        hidden: int = 128,
+        kernel: int | None = None,
+        activation: Activation = "relu",
+        initial: Initial = "random",
+    ):
+        super().__init__(flow, channels, hidden, kernel, activation, initial)
+        self.gate = Gate(self.layer("convolution", 2 * hidden, hidden), hidden)
+
+    @classmethod
+    def objection(cls, flow: Flow) -> str | None:
+        """See `Cell.objection`: a gate has one number a channel, not an orientation."""
+        if flow.fibre != 1:
+            return f"a gated cell has no orientations, the flow {flow.fibre} of them"
+        return super().objection(flow)
+
+    def forward(self, lifted: Lifted | None, state: State | None) -> State:
+        """The next state; see `FlowEquivariantCell.forward`, which raises alike."""
+        proposal = super().forward(lifted, state)
+        kept = torch.zeros_like(proposal) if state is None else self.move(state)
+        return self.gate(kept, proposal)
+
+
+def build(
+    flow: Flow,
+    hidden: int,
+    *,
+    channels: int = 1,
+    kernel: int | None = None,
+    activation: Activation = "relu",
+    initial: Initial = "random",
+) -> GatedCell:
+    """A gated cell; see `GatedCell`."""
+    return GatedCell(flow, channels, hidden, kernel, activation, initial)

@@ -1,0 +1,300 @@
+r"""A world larger than the window through which an agent sees it.
+
+The world is a torus on which digits move, each with a velocity of its own. A frame is
+what a window shows of it, and the window moves with the agent, whose steps are known:
+
+.. math:: f_t(x) = w_t(x + p_t), \qquad p_{t+1} = p_t + a_t, \qquad p_0 = 0
+
+with :math:`w_t` the world, x in the window and :math:`a_t` the agent's step. A window
+as large as the world sees all of it (fully observed). After *Flow Equivariant World
+Models* (Lillemark and others, arXiv 2601.01075), whose world has 50 pixels a side, the
+window 32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Bool, Float, Int, UInt8
+
+from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of
+from fernn.videos.draws import COMPONENTS, Redraw, Rows, per_digit
+from labrun.errors import UserError, require_known
+from labrun.random_words import below, words
+
+TASK = "act"
+FLOWS = ("translation", "pan")
+DRAWS = ("sampled",)
+OF_DIGITS = {
+    "digit_index": {"long_name": "atlas row"},
+    "offset_rows": {"units": "pixel", "long_name": "offset along rows"},
+    "offset_columns": {"units": "pixel", "long_name": "offset along columns"},
+    "velocity_rows": {"units": "pixel/frame", "long_name": "velocity along rows"},
+    "velocity_columns": {"units": "pixel/frame", "long_name": "velocity along columns"},
+}
+OF_AGENT = {
+    f"action_{axis}": {"units": "pixel", "long_name": f"step of the agent along {axis}"}
+    for axis in COMPONENTS
+}
+
+
+def synthesize(
+    atlas: xr.Dataset,
+    *,
+    split: str,
+    pool: str,
+    draw: str,
+    seed: int,
+    sequences: int,
+    frames: int,
+    frame_size: int,
+    world: int,
+    digits: int,
+    max_speed: int,
+    agent_speed: int,
+    away: int = 0,
+    flow: str = "translation",
+    redraw: Redraw = "epoch",
+) -> xr.Dataset:
+    """The recipe of a split.
+
+    Args:
+        atlas: images of the digits; see `fernn.data.sources`.
+        split: the recipe's name; with the seed it decides what is drawn.
+        pool: the atlas's digits: train, val or test.
+        draw: sampled.
+        seed: of the data.
+        sequences: how many.
+        frames: how many the sequences have.
+        frame_size: height and width of the window, pixels.
+        world: of the torus, pixels; as large as the window, all of it is seen.
+        digits: in a world.
+        max_speed: of the digits along each axis, pixels per frame; 0 is a static world.
+        agent_speed: the largest step of the agent along each axis, pixels per frame; 0
+            is a window at rest.
+        away: frames after which the agent goes to the other side of the torus, and
+            comes back after as many, and so on; 0 for never.
+        flow: translation, or pan: digits move along the columns alone.
+        redraw: whether later epochs draw other sequences, or never; see `Videos`.
+
+    Returns:
+        Integers ``digit_index``, ``offset_*`` and ``velocity_*`` (sample × digit), and
+        ``action_*`` (sample × step), where step t leads from frame t to the next.
+
+    Raises:
+        UserError: the digits or the window do not fit the world, the pool is empty, a
+            speed is negative or a name is unknown.
+    """
+    require_known("flow", flow, FLOWS)
+    require_known("draw", draw, DRAWS)
+    largest = max(*(int(side) for side in atlas.image.shape[1:]), frame_size)
+    if largest > world:
+        raise UserError(
+            f"a world of {world}×{world} pixels (world) is smaller than its window of"
+            f" {frame_size}×{frame_size} (frame_size) or a digit; the larger has"
+            f" {largest}"
+        )
+    spec = {
+        "kind": "world",
+        "split": split,
+        "pool": pool,
+        "draw": draw,
+        "seed": seed,
+        "sequences": sequences,
+        "frames": frames,
+        "frame_size": frame_size,
+        "world": world,
+        "digits": digits,
+        "max_speed": max_speed,
+        "agent_speed": agent_speed,
+        "away": away,
+        "flow": flow,
+        "redraw": redraw,
+    }
+    for name in ("max_speed", "agent_speed", "away"):
+        if spec[name] < 0:
+            raise UserError(f"{name} must not be negative, got {spec[name]}")
+    rows = _drawn(spec, pool_of(spec, atlas), 0, 0, sequences)
+    table: dict[str, Any] = {
+        name: (("sample", "digit"), rows[name].astype(np.int32), about)
+        for name, about in OF_DIGITS.items()
+    }
+    for name, about in OF_AGENT.items():
+        table[name] = (("sample", "step"), rows[name].astype(np.int32), about)
+    recipe = xr.Dataset(table, coords={"sample": np.arange(sequences)})
+    return recipe.assign_attrs(spec, source=atlas.attrs.get("source", ""))
+
+
+def _drawn(
+    spec: Mapping[str, Any], pool: np.ndarray, epoch: int, first: int, count: int
+) -> Rows:
+    """Every digit with its own velocity, and every step of the agent, uniform."""
+    speed, world = spec["max_speed"], spec["world"]
+    which, row, column, down, across = per_digit(spec, epoch, first, count, 5)
+    down, across = (below(each, 2 * speed + 1) - speed for each in (down, across))
+    found = {
+        "digit_index": pool[below(which, len(pool))],
+        "offset_rows": below(row, world),
+        "offset_columns": below(column, world),
+        "velocity_rows": down * (spec["flow"] != "pan"),
+        "velocity_columns": across,
+    }
+    steps = _steps(spec, epoch, first, count)
+    return found | {
+        f"action_{axis}": steps[..., i] for i, axis in enumerate(COMPONENTS)
+    }
+
+
+def _steps(
+    spec: Mapping[str, Any], epoch: int, first: int, count: int
+) -> Int[np.ndarray, "sample step 2"]:
+    """The agent's steps: uniform in a square, and to the other side and back."""
+    number, speed = spec["frames"] - 1, spec["agent_speed"]
+    where = spec["seed"], f"{spec['split']}/steps", epoch, first, count
+    drawn = words(*where, 2 * number).reshape(count, number, 2)
+    steps = below(drawn, 2 * speed + 1) - speed
+    if spec["away"]:
+        leaves = np.arange(number) % spec["away"] == spec["away"] - 1
+        backward = np.arange(number) // spec["away"] % 2
+        far = spec["world"] // 2
+        steps += (leaves * (1 - 2 * backward) * far)[:, None]
+    return steps
+
+
+class Sequences(DigitVideos):
+    """Videos rendered from a recipe, and the steps of the agent.
+
+    See `fernn.videos.base.DigitVideos` and `fernn.videos.recipes.Acted`.
+    """
+
+    def redrawn(self, epoch: int, first: int, count: int) -> Rows:
+        """The columns of samples in a later epoch."""
+        return _drawn(self.recipe.attrs, self._pool, epoch, first, count)
+
+    def actions(
+        self, first: int, count: int, frames: int, epoch: int = 0
+    ) -> Int[Tensor, "sample step 2"]:
+        """The steps between so many frames, one fewer than these, (rows, columns)."""
+        steps = pairs(self.rows(epoch, first, count), "action")
+        return self.tensor(steps[:, : self._known(frames) - 1])
+
+    def render(
+        self,
+        digits: UInt8[Tensor, "sample digit tall wide"],
+        rows: Rows,
+        start: int,
+        frames: int,
+    ) -> Float[Tensor, "sample frame 1 height width"]:
+        """What the window shows from frame `start` on, of rows of a recipe.
+
+        Raises:
+            UserError: more frames than the recipe tells of.
+        """
+        return self._whole(digits, rows, start, frames)[..., : self.size, : self.size]
+
+    def worlds(
+        self, first: int, count: int, frames: int, epoch: int = 0
+    ) -> Float[Tensor, "sample frame 1 world world"]:
+        """The whole world, as it lies from the window on; its corner is the window."""
+        rows = self.rows(epoch, first, count)
+        digits = self._images[self.tensor(rows["digit_index"])]
+        return self._whole(digits, rows, 0, frames)
+
+    def last_seen(
+        self, first: int, count: int, context: int, frames: int
+    ) -> tuple[
+        Int[Tensor, "sample frame height width"],
+        Bool[Tensor, "sample frame height width"],
+    ]:
+        """Since when the window last showed what its pixels show; and whether a digit.
+
+        Of a pixel of a digit it is that point of the digit; where several digits
+        overlap, of the one seen last. Of any other pixel it is that place of the world.
+
+        Args:
+            first: sample.
+            count: of samples.
+            context: observed frames: what is seen later does not count.
+            frames: observed and predicted ones; told of are the predicted ones.
+
+        Returns:
+            Frames since then, -1 for never; and whether the pixel shows a digit.
+        """
+        import torch
+
+        rows = self.rows(0, first, count)
+        images = self._images[self.tensor(rows["digit_index"])]
+        path, velocity = self._path(rows, 0, frames), pairs(rows, "velocity")
+        corner = self._corners(rows, frames)
+        still = np.zeros_like(velocity[:, :1])
+        moves = np.concatenate([still, velocity], axis=1)
+        age = self.tensor(self._ages(corner, moves, context))
+        inks = [
+            self._follow(images[:, [each]], path[:, [each], context:]) > 0
+            for each in range(images.shape[1])
+        ]
+        never = frames + 1
+        age = torch.where(age < 0, never, age)
+        found, ink = torch.full_like(age[:, 0], never), torch.zeros_like(inks[0])
+        for own, covered in zip(age[:, 1:].unbind(1), inks, strict=True):
+            found = torch.where(covered, torch.minimum(found, own), found)
+            ink = ink | covered
+        found = torch.where(ink, found, age[:, 0])
+        return torch.where(found == never, -1, found), ink
+
+    def _ages(
+        self, corner: np.ndarray, moves: np.ndarray, context: int
+    ) -> Int[np.ndarray, "sample layer frame height width"]:
+        """For what moves with each velocity, frames since it was in the window."""
+        world, size = int(self.recipe.attrs["world"]), self.size
+        later = np.arange(context, corner.shape[1])
+        shape = (len(corner), moves.shape[1], len(later), size, size)
+        found = np.full(shape, -1)
+        for seen in range(context):
+            since = later - seen
+            apart = (corner[:, later] - corner[:, [seen]])[:, None]
+            apart = apart - since[:, None] * moves[:, :, None]
+            place = np.arange(size) + apart[..., None]
+            rows, columns = np.moveaxis(place % world < size, -2, 0)
+            both = rows[..., :, None] & columns[..., None, :]
+            found = np.where(both, since[:, None, None], found)
+        return found
+
+    def _whole(self, digits: Tensor, rows: Rows, start: int, frames: int) -> Tensor:
+        from fernn.videos.rendering import follow
+
+        path = self.tensor(self._path(rows, start, start + self._of(start, frames)))
+        return follow(digits, path, int(self.recipe.attrs["world"]), self._scale)
+
+    def _follow(self, digits: Tensor, path: np.ndarray) -> Tensor:
+        """What the window shows of digits that take a path."""
+        from fernn.videos.rendering import follow
+
+        world = int(self.recipe.attrs["world"])
+        seen = follow(digits, self.tensor(path), world, self._scale)
+        return seen[:, :, 0, : self.size, : self.size]
+
+    def _path(self, rows: Rows, start: int, end: int) -> np.ndarray:
+        """Where the digits are from the window's corner, sample × digit × frame × 2."""
+        time = np.arange(start, end)[:, None]
+        offset, velocity = pairs(rows, "offset"), pairs(rows, "velocity")
+        path = offset[:, :, None] + time * velocity[:, :, None]
+        return path - self._corners(rows, end)[:, None, start:]
+
+    def _corners(self, rows: Rows, frames: int) -> Int[np.ndarray, "sample frame 2"]:
+        """Where the window's corner is in the world."""
+        steps = pairs(rows, "action")[:, : frames - 1]
+        return np.pad(steps.cumsum(1), ((0, 0), (1, 0), (0, 0)))
+
+    def _of(self, start: int, frames: int) -> int:
+        self._known(start + frames)
+        return frames
+
+    def _known(self, end: int) -> int:
+        known = int(self.recipe.attrs["frames"])
+        if end > known:
+            raise UserError(f"the recipe tells of {known} frames, not of {end}")
+        return end
