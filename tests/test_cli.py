@@ -65,6 +65,7 @@ def test_drawing_recipes_and_joining_shards_leave_torch_alone(atlas, tmp_path):
         "broken_digits": RECIPE | {"breaks": "dark", "context": 2},
         "changing_digits": RECIPE | {"motion": {"kind": "collide", "reach": 3}},
         "moving_clips": mock_clips.SPEC,
+        "world": RECIPE | {"kind": "world", "world": 9, "agent_speed": 1},
     }
     assert {*drawn} == set(kinds("data"))
     write_dataset(atlas, tmp_path / "digits.nc")

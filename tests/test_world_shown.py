@@ -175,12 +175,12 @@ def test_the_table_has_means_of_pixels_and_published_numbers_beside():
     cube = xr.Dataset(
         {name: (dims, values) for name, values in names.items()},
         {"model": [*drawn.MODELS], "seed": [0, 1], "frame": [1, 2, 3, 4]},
-        drawn.attrs("image_quality", horizon=2, frame_size=2, axis="world_long")
+        drawn.attrs("image_quality", horizon=2, frame_size=2)
         | {"published": json.dumps(published), "models": json.dumps(counted)},
     )
     found = table.tabulate([cube])
     first = found.iloc[0]
-    assert (first.test, first.frames) == ("long", 4)
+    assert (first.experiment, first.frames) == ("e", 4)
     assert (first.mse_mean, first.mse_end_mean) == (2.0, 3.0)
     assert first.mse_end_std == pytest.approx(np.sqrt(2))
     assert (first.psnr, first.ssim) == (20, 0.5)

@@ -70,7 +70,7 @@ def _extent(block: xr.Dataset) -> tuple[float, float]:
     """Width and height of a block, in cells."""
     columns = sum(len(frames) for frames in frames_shown(block))
     rows = 1 + len(aggregate.models(block))
-    return MARGIN + columns * (1 + GAP) + SPLIT, rows * (1 + GAP)
+    return MARGIN + columns * (1 + GAP) + SPLIT, rows * (1 + GAP) + 0.6
 
 
 def _block(axes: Axes, block: xr.Dataset) -> None:

@@ -34,8 +34,8 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     """
     aggregate.require(cubes, SHOWS)
     rows = [
-        _row(cube, name, about)
-        for cube in cubes
+        {"experiment": called, **_row(cube, name, about)}
+        for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True)
         for name, about in aggregate.models(cube).items()
     ]
     table = pd.DataFrame([*rows, *_published(cubes)])
@@ -54,8 +54,6 @@ def _row(cube: xr.Dataset, name: str, about: dict) -> dict:
     )
     differs = differences(about)
     return {
-        "experiment": cube.attrs["experiment"],
-        "test": cube.attrs["axis"].removeprefix("world_").replace("_", " "),
         "frames": int(own["frame"].max()),
         "model": about["label"],
         "source": f"ours, {not_comparable(differs)}" if differs else "ours",
@@ -70,12 +68,14 @@ def _row(cube: xr.Dataset, name: str, about: dict) -> dict:
 
 
 def _published(cubes: Sequence[xr.Dataset]) -> list[dict]:
-    """A row for each model and number of frames, with which its columns end."""
-    rows: dict[tuple[str, int], dict] = {}
+    """A row for each model and number of frames, if its columns end in one."""
+    rows: dict[tuple[str, str], dict] = {}
     for name, known in published(cubes).items():
         for label, columns in known["others"].items():
             for key, value in columns.items():
-                column, _, frames = key.rpartition("_")
-                row = rows.setdefault((label, int(frames)), {"model": label})
-                row |= {"source": name, "frames": int(frames), column: value}
+                column, _, end = key.rpartition("_")
+                if not end.isdigit():
+                    column, end = key, ""
+                row = rows.setdefault((label, end), {"model": label, "source": name})
+                row |= {column: value} | ({"frames": int(end)} if end else {})
     return list(rows.values())
