@@ -177,6 +177,7 @@ def test_an_unknown_command_is_told_the_nearest(capsys):
         ([], "required: command"),
         (["fetch", "--source", "{"], "not YAML or JSON: '{'"),
         (["fetch", "--source", "mnist"], "a mapping is needed, got 'mnist'"),
+        (["fetch", "--source", '{"kind": 1, "kind": 2}'], "not YAML or JSON: "),
     ],
 )
 def test_a_wrong_command_line_is_told(capsys, arguments, message):

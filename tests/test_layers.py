@@ -19,7 +19,7 @@ SUMMARIES = (
     "evaluation.aggregate evaluation.errors evaluation.exponents evaluation.numbers"
     " evaluation.relaxations evaluation.velocities"
 )
-ROOMS = "needs devices velocities"
+ROOMS = "needs devices shapes velocities"
 BELOW = {  # from the bottom up; a part of fernn: what it imports of those above it here
     **dict.fromkeys(ROOMS.split(), ""),
     "flows": ROOMS,

@@ -20,7 +20,7 @@ LIMIT = 60.0  # seconds until a run hangs
 SNAKEFILE = """
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 from labrun import slurm_executor as executor
-executor.LOOK = 0.2
+executor.LOOK = executor.ROOM = 0.2
 ExecutorPluginRegistry().get_plugin("slurm").executor = executor.Executor
 rule long:
     output: "made"
@@ -45,7 +45,8 @@ PING = (
 COMMANDS = {
     "scontrol": PING + AWAY + "echo 'MinJobAge = 3600 sec'",
     "sinfo": AWAY + "cat limits",
-    "sbatch": AWAY + "touch made; echo 7",
+    "sbatch": AWAY + "[ -e refused ] && { cat refused >&2; exit 1; }; "
+    "touch made; echo 7",
     # Of the questions for the states of jobs, the first so many fail.
     "squeue": AWAY + "read n < failing; [ $n -gt 0 ] && "
     "{ echo $((n - 1)) > failing; exit 1; }; echo \"7|$(cat state)\"",
@@ -124,6 +125,43 @@ def test_a_job_is_submitted_once_the_controller_is_back(run):
     (run.folder / "away").unlink()
     assert head.wait(LIMIT) == 0, run.read("told")
     assert run.read("calls").count("sbatch") == 1
+
+
+POLICY = (
+    "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy"
+)
+
+
+@pytest.mark.parametrize("limit", ["AssocMaxSubmitJobLimit", "QOSGrpSubmitJobsLimit"])
+def test_a_full_queue_is_no_failure(run, limit):
+    """The job waits until the queue has room; the run has no retries to use up."""
+    run.answer(refused=f"sbatch: error: {limit}\n{POLICY}")
+    head = run.start()
+    end = time.monotonic() + LIMIT
+    while run.read("calls").count("sbatch") < 3:
+        assert time.monotonic() < end and head.poll() is None, run.read("told")
+        time.sleep(0.05)
+    (run.folder / "refused").unlink()
+    assert head.wait(LIMIT) == 0, run.read("told")
+    told = run.read("told")
+    assert told.count(f"no more of your jobs in its queue ({limit}): waiting") == 1
+    assert "failed" not in told.lower()
+
+
+def test_another_refusal_is_a_failure(run):
+    """A limit of time or of size is not less tomorrow."""
+    run.answer(refused=f"sbatch: error: QOSMaxWallDurationPerJobLimit\n{POLICY}")
+    assert run.start().wait(LIMIT) == 1
+    assert run.read("calls").count("sbatch") == 1
+    assert "QOSMaxWallDurationPerJobLimit" in run.read("told")
+
+
+def test_a_run_that_waits_for_room_can_be_stopped(run):
+    run.answer(refused="sbatch: error: QOSMaxSubmitJobPerUserLimit")
+    head = run.start()
+    run.wait_for("no more of your jobs in its queue", "told")
+    head.send_signal(signal.SIGTERM)
+    assert head.wait(LIMIT) == 1
 
 
 def test_a_job_longer_than_its_partition_allows_is_refused(run):

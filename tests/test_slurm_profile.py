@@ -116,8 +116,8 @@ def test_each_rule_runs_where_its_group_says():
 
 
 ATTEMPTS = """\
-PLAN = {"devices": 3}
 from pathlib import Path
+PLAN, BUDGET, HOME = {"devices": 3}, "b", Path(".")
 include: "workflow/rules/resources.smk"
 rule grows:
     output: "grown"
@@ -139,6 +139,55 @@ def test_amounts_grow_with_the_attempts(tmp_path):
     assert done.returncode == 1
     lines = (tmp_path / "asked").read_text().splitlines()
     assert sorted(lines) == ["16000 480", "3 16000", "32000 720", "8000 240"]
+
+
+LEARNING = """\
+from pathlib import Path
+PLAN, BUDGET, HOME = {"devices": 1}, "b", Path(".")
+include: "workflow/rules/resources.smk"
+rule all:
+    input: "t/m.7", "t/n.7", "e/t.m"
+rule train:
+    output: "{experiment}/{model}.{seed,[0-9]+}"
+    retries: 1
+    resources: **asked("train")
+    shell: "echo {wildcards.model}.{wildcards.seed}"
+        " {resources.mem_mb} {resources.runtime} >> asked;"
+        " [ {wildcards.model} = n -o -e tried ] && touch {output} || ! touch tried"
+rule evaluate:
+    output: touch("e/{experiment}.{part,[a-z]+}")
+    resources: **asked("evaluate")
+    shell: "echo part {resources.mem_mb} {resources.runtime} >> asked"
+"""
+TSV = "s\tmax_rss\n{}\t{}\n"
+
+
+def test_amounts_are_learned_from_jobs_of_other_seeds(tmp_path):
+    """1.5 times 4,100 MB are 6,150, twice 3,000 s are 100 minutes.
+
+    A model without a measured job asks for what it always did. What was learned
+    doubles with the attempts, and makes nothing anew.
+    """
+    shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
+    (tmp_path / "Snakefile").write_text(LEARNING)
+    folder = tmp_path / "results/b/benchmarks"
+    for name, row in {"train/t.m.0": (3000, 900), "train/t.m.1": (60, 4100)}.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.tsv").write_text(TSV.format(*row))
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "asked").read_text().splitlines()
+    assert sorted(lines) == [
+        "m.7 13000 200",
+        "m.7 6500 100",
+        "n.7 16000 720",
+        "part 8000 240",
+    ]
+    (folder / "train/t.n.0.tsv").write_text(TSV.format(9999, 99999))
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert again.returncode == 0
+    assert (tmp_path / "asked").read_text().splitlines() == lines
 
 
 def test_a_model_may_be_trained_on_several_gpus(planned):

@@ -48,6 +48,19 @@ def test_a_step_in_mixed_precision_loads_both():
     assert loaded(code, COMPILER, SEVERAL) == {COMPILER, SEVERAL}
 
 
+def test_a_command_loads_no_other_command():
+    code = "from fernn.cli import main; main(['trace', 'nowhere'])"
+    assert loaded(code, "fernn.cli.trace", "fernn.cli.train") == {"fernn.cli.trace"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [('{"a": 1e3}', False), ("{a: 1}", True)]
+)
+def test_what_the_workflow_writes_needs_no_yaml(text, expected):
+    code = f"from fernn.cli._arguments import mapping; mapping({text!r})"
+    assert bool(loaded(code, "ruamel.yaml")) == expected
+
+
 def steps(made, weight: nn.Parameter) -> dict:
     """The state after some steps down a bowl, half of them after it was loaded."""
     for step in range(4):

@@ -1,14 +1,16 @@
 """Snakemake's executor for Slurm, made patient and prompt; tried with version 2.8.
 
 The workflow puts it in the place of the plugin's own, whose options it keeps. What it
-adds: it waits for a controller that is away, refuses jobs that their partition would
-never start, and ends within seconds when it is stopped.
+adds: it waits for a controller that is away and for room in a queue that is limited,
+refuses jobs that their partition would never start, and ends within seconds when it is
+stopped.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
 import signal
 import threading
@@ -30,6 +32,9 @@ from labrun.slurm import minutes
 ANSWER = 60.0  # seconds for a ping; Slurm itself gives up after ten per controller
 LOOK = 5.0  # seconds between two pings of a controller that is away
 AGAIN = 30.0  # seconds at most from a question without an answer to the next
+ROOM = 30.0  # seconds until a job that the queue had no room for is submitted again
+# What sbatch says where an administrator limits the jobs in the queue (MaxSubmitJobs).
+FULL = re.compile(r"\b(?:Assoc|QOS)\w*SubmitJob\w*Limit\b")
 TICK = 0.5  # seconds until a sleeping run sees that it is to end
 
 
@@ -48,6 +53,8 @@ class Executor(plugin.Executor):
         self._flight: dict[str | None, SubmittedJobInfo] = {}
         self._outage = Outage(logger.warning)
         self._ended = threading.Event()
+        self._submission = Submission()
+        self._crowded = False
         super().__init__(workflow, logger)
 
     def __post_init__(self, test_mode: bool = False) -> None:
@@ -81,9 +88,36 @@ class Executor(plugin.Executor):
         super().run_jobs(jobs)
 
     def run_job(self, job: JobExecutorInterface) -> None:
-        """Submit a job, once the controller answers: a failure would use up a retry."""
-        if self._answers():
+        """Submit a job, once the controller answers and the queue has room for it.
+
+        A failure would use up a retry.
+        """
+        while self._answers():
+            self._submission.limit = ""
             super().run_job(job)
+            if not self._submission.limit:
+                return
+            self._tell_crowded(self._submission.limit)
+            if self._ended.wait(ROOM):
+                return
+
+    def _report_job_error_threadsafe(
+        self, job_info: SubmittedJobInfo, msg: str, **kwargs: Any
+    ) -> None:
+        """The plugin's report of a failed submission; a full queue is no failure."""
+        full = FULL.search(msg)
+        if full:
+            self._submission.limit = full[0]
+        else:
+            super()._report_job_error_threadsafe(job_info, msg, **kwargs)
+
+    def _tell_crowded(self, limit: str) -> None:
+        if not self._crowded:
+            self._crowded = True
+            self.logger.warning(
+                f"Slurm allows no more of your jobs in its queue ({limit}): waiting"
+                " until some end; --jobs N submits fewer at a time"
+            )
 
     def _answers(self) -> bool:
         """Wait for the controller; False if the run is to end before."""
@@ -170,6 +204,12 @@ class Executor(plugin.Executor):
             self.logger.warning(f"{words}; the same command does, and continues")
         else:
             self.logger.warning(f"{number} cancelled; the same command continues")
+
+
+class Submission(threading.local):
+    """What became of the submission in this thread: the limit that refused it."""
+
+    limit = ""
 
 
 def is_away() -> bool:

@@ -1,13 +1,23 @@
 """What jobs ask of a machine, and where they run: `workflow/resources.yaml`.
 
-REQUIRED INPUTS: none
+What jobs of a cluster ask for is learned from the benchmarks of jobs like them.
+
+REQUIRED INPUTS: none, or results/{budget}/benchmarks/
 OUTPUTS: none
 """
 
 import yaml
 
+from labrun.learned import Learned
+
 RESOURCES = yaml.safe_load((HOME / "workflow/resources.yaml").read_text())
-GROWTH = {"doubling": lambda n: 2 ** (n - 1), "linear": lambda n: n}
+LEARNED = Learned(Path(f"results/{BUDGET}/benchmarks"))
+LEARNABLE = ("mem_mb", "runtime")
+GROWTH = {
+    "doubling": lambda n: 2 ** (n - 1),
+    "linear": lambda n: n,
+    "constant": lambda n: 1,
+}
 
 
 def is_local(rule):
@@ -21,9 +31,13 @@ def is_local(rule):
 
 
 def asked(rule):
-    """What its jobs ask for, as `resources.yaml` says."""
+    """What its jobs ask for: as `resources.yaml` says, or as was measured."""
     (amounts,) = [rules[rule] for rules in RESOURCES.values() if rule in rules]
-    return {name: amount(value) for name, value in amounts.items()}
+    learns = LEARNABLE if rule in RESOURCES["cluster"] else ()
+    return {
+        name: learned(rule, name, value) if name in learns else amount(value)
+        for name, value in amounts.items()
+    }
 
 
 def amount(value):
@@ -31,9 +45,29 @@ def amount(value):
     if isinstance(value, str):
         return PLAN[value]
     if isinstance(value, dict):
-        ((growth, first),) = value.items()
-        return lambda wildcards, attempt: first * GROWTH[growth](attempt)
+        return lambda wildcards, attempt: grown(value, attempt)
     return value
+
+
+def grown(value, attempt):
+    """What an attempt asks for, where it grows."""
+    ((growth, first),) = value.items()
+    return first * GROWTH[growth](attempt)
+
+
+def learned(rule, name, value):
+    """An amount as `amount` has it, unless jobs like this one were measured.
+
+    What was measured may be too little, so it always grows with the attempts.
+    """
+    growth = next(iter(value)) if isinstance(value, dict) else "doubling"
+    told = value if isinstance(value, dict) else {"constant": value}
+
+    def look_up(wildcards, attempt):
+        known = LEARNED("/".join([rule, ".".join(wildcards)]))
+        return grown({growth: known[name]} if name in known else told, attempt)
+
+    return look_up
 
 
 def all_cores(rule):

@@ -20,18 +20,23 @@ from labrun.errors import UserError, nearest
 from labrun.lease import hold
 
 
-def commands() -> dict[str, ModuleType]:
-    """The subcommands by name: the modules of this package, found by file name."""
+def names() -> list[str]:
+    """The subcommands: the modules of this package, found by file name."""
     found = [module.name for module in pkgutil.iter_modules(__path__)]
-    public = sorted(name for name in found if not name.startswith("_"))
-    return {name: importlib.import_module(f"fernn.cli.{name}") for name in public}
+    return sorted(name for name in found if not name.startswith("_"))
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line; each module's docstring is its help."""
+def commands(wanted: Sequence[str] | None = None) -> dict[str, ModuleType]:
+    """The modules of some subcommands by name; loading all of them takes a while."""
+    found = names() if wanted is None else wanted
+    return {name: importlib.import_module(f"fernn.cli.{name}") for name in found}
+
+
+def parser(wanted: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """The command line of some subcommands; each module's docstring is its help."""
     top = argparse.ArgumentParser(prog="fernn", description=__doc__)
     subparsers = top.add_subparsers(title="commands", metavar="command", required=True)
-    for name, module in commands().items():
+    for name, module in commands(wanted).items():
         text = module.__doc__ or ""
         sub = subparsers.add_parser(
             name,
@@ -54,8 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         guard()
         argv = sys.argv[1:]
     try:
-        _require_command(argv)
-        args = parser().parse_args(argv)
+        args = parser(_named(argv)).parse_args(argv)
         with _lease(args), _gpus(args):
             args.run(args)
     except (ModuleNotFoundError, *EXPECTED) as error:
@@ -105,8 +109,15 @@ def _gpus(args: argparse.Namespace) -> Iterator[None]:
         yield
 
 
-def _require_command(argv: Sequence[str]) -> None:
-    """Refuse an unknown command, as argparse does, and name the nearest one."""
+def _named(argv: Sequence[str]) -> list[str] | None:
+    """The command, as a list, None where an option comes first.
+
+    Raises:
+        UserError: there is no such command; the nearest one is named.
+    """
     name = argv[0] if argv else "-"
-    if not name.startswith("-") and name not in commands():
-        raise UserError(f"no command {name!r}; {nearest(name, commands())}")
+    if name.startswith("-"):
+        return None
+    if name not in names():
+        raise UserError(f"no command {name!r}; {nearest(name, names())}")
+    return [name]

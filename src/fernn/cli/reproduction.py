@@ -33,12 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Collect, estimate, write."""
+    from fernn.config.resolve import resolve_comparable
     from fernn.tables import _reproduction, _reproduction_page
     from labrun.lineage import stamp
     from labrun.storage import write_text
 
     plan, results = _plan(args.plan), args.plan.parent
-    others = _comparable(configuration(args.configfile), plan["budget"])
+    others = resolve_comparable(configuration(args.configfile), plan["budget"])
     here = _hours(plan, results)
     beyond = here if _reproduction.comparable(plan) else {}
     for name, other in others.items():
@@ -73,15 +74,6 @@ def _plan(path: Path) -> dict[str, Any]:
             message = f"no `{key}`; write it again with `fernn config`"
             raise UserError(f"--plan: {path}: {message}")
     return plan
-
-
-def _comparable(files: list[Path], own: str) -> dict[str, dict[str, Any]]:
-    """The plans of the other budgets that have numbers with published settings."""
-    from fernn.config.resolve import resolve_others
-    from fernn.tables._reproduction import comparable
-
-    plans = resolve_others(files, own)
-    return {name: plan for name, plan in plans.items() if comparable(plan)}
 
 
 def _hours(plan: dict[str, Any], results: Path) -> dict[str, str]:

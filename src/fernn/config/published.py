@@ -175,6 +175,25 @@ def differing(
     return [*apart.values()]
 
 
+def comparable(config: Config, budget: str) -> bool:
+    """Whether a budget has a model with the settings of a published number."""
+    own = config.budgets[budget]
+    return any(_compared(config, own, name) for name in own.experiments)
+
+
+def _compared(config: Config, budget: Budget, name: str) -> bool:
+    experiment = config.experiments[name]
+    entry = config.published.get(experiment.published or "")
+    if entry is None:
+        return False
+    measured = {*experiment.models, *experiment.baselines, *experiment.treated}
+    wanted = [
+        model for model in measured & entry.values.keys() if entry.values[model].mean
+    ]
+    found = facts(config, sized(config, budget, name), name) if wanted else {}
+    return any(not differing(entry, model, found.get(model, ())) for model in wanted)
+
+
 def _leaves(node: Mapping[str, Any], path: Path = ()) -> dict[Path, Any]:
     """The values of nested mappings; an empty mapping is one."""
     found = {}

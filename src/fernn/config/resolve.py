@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from fernn.config import costs
+from fernn.config import costs, published
 from fernn.config.check import checked
 from fernn.config.plan import plan
 from fernn.config.positions import merge, numbers, read
@@ -32,8 +32,10 @@ def resolve(
     return made
 
 
-def resolve_others(files: Iterable[Path], budget: str) -> dict[str, dict[str, Any]]:
-    """The plans of all other budgets, by name; the files are read and checked once.
+def resolve_comparable(files: Iterable[Path], budget: str) -> dict[str, dict[str, Any]]:
+    """The plans of the other budgets with numbers to compare with published ones.
+
+    The files are read and checked once.
 
     Args:
         files: of the configuration; later ones win.
@@ -44,8 +46,9 @@ def resolve_others(files: Iterable[Path], budget: str) -> dict[str, dict[str, An
     """
     sources = [read(path) for path in files]
     config = checked(merge(sources), sources)
-    names = [name for name in config.budgets if name != budget]
-    return {n: plan(config.model_copy(update={"budget": n})) for n in names}
+    others = [name for name in config.budgets if name != budget]
+    wanted = [name for name in others if published.comparable(config, name)]
+    return {n: plan(config.model_copy(update={"budget": n})) for n in wanted}
 
 
 def resolve_and_tell(

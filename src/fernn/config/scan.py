@@ -31,6 +31,8 @@ UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uf
 NUMBER = re.compile(r"[-+]?[0-9._:]+")
 # What everybody reads alike, most of all values; no reader need be asked.
 ALIKE = re.compile(r"0|-?[1-9][0-9]{0,17}|-?[0-9]{1,9}\.[0-9]{1,17}|true|false|null|")
+WORD = re.compile(r"[a-z][a-z0-9_]+")
+CONSTANTS = {"yes", "no", "on", "off", "true", "false", "null"}
 YAML12 = YAML(typ="safe", pure=True)
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -146,6 +148,8 @@ def of_scalar(text: str, plain: bool, key: bool) -> str | None:
     if key and text in CODE:
         return f"{text}: a configuration file that Snakemake runs as code is refused"
     if not plain or (key and text == "<<") or (not key and ALIKE.fullmatch(text)):
+        return None
+    if WORD.fullmatch(text) and text not in CONSTANTS:
         return None
     if len(text) > DIGITS and NUMBER.fullmatch(text):
         return f"a number has at most {DIGITS} characters, got {len(text)}"

@@ -27,8 +27,9 @@ def parameters(spec: str, size: int) -> int:
     import torch
 
     from fernn import models
+    from fernn.shapes import Shapes
 
-    with torch.device("meta"):
+    with torch.device("meta"), Shapes():
         return models.parameters(models.build(json.loads(spec), size))
 
 

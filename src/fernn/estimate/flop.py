@@ -10,16 +10,16 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from fernn import models
 from fernn.estimate.work import Network, Work
+from fernn.shapes import Shapes
 from fernn.training import tasks
 from labrun.modules import load
 
@@ -30,7 +30,7 @@ SHORTEST = 2  # predicted frames from which on all are alike
 @functools.cache
 def build(network: Network, device: str = "meta") -> Any:
     """The model."""
-    with torch.device(device):
+    with torch.device(device), Shapes() if device == "meta" else nullcontext():
         return models.build(json.loads(network.spec), network.size)
 
 
@@ -78,37 +78,6 @@ class Blank:
         return torch.zeros(count, frames - 1, 2, dtype=torch.int64, device=self.device)
 
 
-class Calls(TorchDispatchMode):
-    """Counts torch's operations, whatever they compute."""
-
-    number = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.number += 1
-        if func in SHAPES:
-            return SHAPES[func](*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
-
-
-def _sampled(signal: Tensor, grid: Tensor, *_: Any) -> Tensor:
-    return signal.new_empty(*signal.shape[:2], *grid.shape[1:3])
-
-
-def _unsampled(
-    gradient: Tensor, signal: Tensor, grid: Tensor, *rest: Any
-) -> tuple[Tensor | None, ...]:
-    *_, wanted = rest
-    pairs = zip(wanted, (signal, grid), strict=True)
-    return tuple(torch.empty_like(each) if want else None for want, each in pairs)
-
-
-# Without products that count, and on `meta` decomposed into thousands of operations.
-SHAPES = {
-    torch.ops.aten.grid_sampler_2d.default: _sampled,
-    torch.ops.aten.grid_sampler_2d_backward.default: _unsampled,
-}
-
-
 def count(work: Work) -> Count:
     """Operations of all batches.
 
@@ -146,9 +115,8 @@ def _of_batch(
 ) -> Count:
     model, (task, loss) = build(network), task_of(network)
     seen, target = task.batch(Blank(network.size), 0, batch, context, horizon)
-    counter, calls = FlopCounterMode(display=False), Calls()
-    with torch.set_grad_enabled(trains), counter, calls:
+    with torch.set_grad_enabled(trains), Shapes() as counted:
         output = model(*seen)
         if trains:
             loss(output, target).backward()
-    return Count(counter.get_total_flops(), calls.number)
+    return Count(counted.flop, counted.calls)

@@ -29,8 +29,12 @@ from fernn.cells.flow_equivariant._step import (
     Step,
     TorusConv2d,
 )
+from fernn.cells.flow_equivariant._trust import trusted
 from fernn.cells.flow_equivariant.plain import FlowEquivariantCell
 from fernn.flows import Flow, Frame, Velocity
+
+ACCELERATOR = "cuda"  # whose memory Triton's kernels read
+TRIED = (1, 2)  # steps ahead by which kernels are compared with torch
 
 
 class FusedCell(FlowEquivariantCell):
@@ -157,11 +161,22 @@ class FusedCell(FlowEquivariantCell):
     def moved_maxima(
         self, state: State, time: int, ahead: Sequence[int]
     ) -> list[Pooled]:
-        """See `Cell.moved_maxima`; on a GPU by Triton kernels, where they are."""
-        kernels = _triton_kernels() if state.device.type == "cuda" else None
-        if kernels is None:
+        """See `Cell.moved_maxima`; on a GPU by Triton kernels, where they are right."""
+        kernels = _triton_kernels() if state.device.type == ACCELERATOR else None
+        if kernels is None or not self._trusts(kernels, state):
             return super().moved_maxima(state, time, ahead)
         return kernels.moved_maxima(state, self.flow, ahead)
+
+    def _trusts(self, kernels: ModuleType, state: State) -> bool:
+        """Whether the kernels give, for such a state, what torch gives."""
+        by_torch = super().moved_maxima
+        return trusted(
+            "maxima over V",
+            lambda sample: torch.stack(kernels.moved_maxima(sample, self.flow, TRIED)),
+            lambda sample: torch.stack(by_torch(sample, 0, TRIED)),
+            state,
+            (self.torus, tuple(self.flow.velocities)),
+        )
 
     def shifts(self, ahead: int) -> tuple[Tensor, Tensor]:
         """The tables that move each slot by `ahead` steps, and back."""
