@@ -37,7 +37,8 @@ BELOW = {  # from the bottom up; a part of fernn: what it imports of those above
     "drawing": f"{ROOMS} {SUMMARIES}",
     "figures": f"{ROOMS} {SUMMARIES} drawing",
     "look": f"{ROOMS} {SUMMARIES}",
-    "tables": f"{ROOMS} {SUMMARIES} evaluation.significance evaluation.comparison",
+    "tables": f"{ROOMS} {SUMMARIES} evaluation.significance evaluation.comparison"
+    " evaluation.headlines",
     "config": f"{ROOMS} flows cells models data training evaluation.equivalence",
     "estimate": f"{ROOMS} flows cells models data training evaluation config",
     "doctor": f"{ROOMS} data config estimate",
