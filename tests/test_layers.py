@@ -176,7 +176,7 @@ def test_what_is_heavy_is_seen():
 
 
 def test_the_workflow_knows_only_the_command_line():
-    """But for the executor and what jobs needed, which Snakemake's own process reads."""
+    """But for the executor and what jobs needed, both of Snakemake's own process."""
     known = {
         "from labrun.slurm_executor import Executor",
         "from labrun.learned import Learned",

@@ -19,7 +19,6 @@ HEADS = {"kind": "multi_frame", "consistency": 0.1}
 PRUNED = {"kind": "pruned", "begin": 0.25}
 NOISY = {"kind": "noise_aware", "weight_noise": 0.05, "bits": 8}
 STAGES = {"kind": "curriculum", "horizons": [1, 2]}
-FORCED = {"kind": "forcing", "what": "state", "schedule": "linear"}
 PAN = {"kind": "classifier", "flow": continued.FLOW, "hidden": 3, "classes": 2}
 
 
@@ -28,7 +27,6 @@ PAN = {"kind": "classifier", "flow": continued.FLOW, "hidden": 3, "classes": 2}
     [
         [STAGES, HEADS, PRUNED],
         pytest.param([NOISY], marks=pytest.mark.minutes),
-        pytest.param([FORCED], marks=pytest.mark.minutes),
     ],
     ids=str,
 )

@@ -9,6 +9,7 @@ from fernn.data import world
 from fernn.training import tasks
 from fernn.training.ahead import Ahead
 from fernn.videos.recipes import Acted, synthesize
+from fernn.videos.visible import of_what_is_shown
 from labrun.errors import UserError
 
 SPEC = {
@@ -158,6 +159,24 @@ def test_last_seen_of_a_static_world_is_when_its_place_was_in_the_window(worlds)
     assert not torch.equal(moving, age)
 
 
+def test_a_moving_digit_is_as_old_as_a_static_one_for_who_walks_as_much_less(
+    worlds, atlas
+):
+    """The same frames: the digit at rest, and its velocity taken from every step."""
+    moving = worlds(digits=1, max_speed=2)
+    recipe = moving.recipe.copy(deep=True)
+    for axis in ("rows", "columns"):
+        recipe[f"action_{axis}"] = (
+            recipe[f"action_{axis}"] - recipe[f"velocity_{axis}"][:, 0]
+        )
+        recipe[f"velocity_{axis}"] = 0 * recipe[f"velocity_{axis}"]
+    still = world.Sequences(recipe, atlas)
+    assert torch.equal(still.video(0, 6, 12), moving.video(0, 6, 12))
+    (age, ink), (other, _) = (each.last_seen(0, 6, 5, 12) for each in (moving, still))
+    assert torch.equal(age[ink], other[ink])
+    assert not torch.equal(age[~ink], other[~ink])
+
+
 def test_mistakes_are_told_in_one_line(worlds):
     with pytest.raises(UserError, match=r"a world of 5×5 pixels \(world\) is smaller"):
         worlds(world=5)
@@ -169,3 +188,12 @@ def test_mistakes_are_told_in_one_line(worlds):
         worlds().video(0, 1, 13)
     with pytest.raises(UserError, match="the recipe tells of 12 frames, not of 13"):
         worlds().actions(0, 1, 13)
+
+
+def test_of_digits_that_overlap_the_one_seen_last_counts():
+    """Four pixels: no digit, one never seen, two, and one beside a never seen one."""
+    ages = np.array([[5, 5, 5, 5], [3, -1, 4, 6], [2, 2, 3, -1]]).reshape(1, 3, 1, 1, 4)
+    covers = np.array([[0, 1, 1, 1], [0, 0, 1, 1]], bool).reshape(1, 2, 1, 1, 4)
+    found, ink = of_what_is_shown(ages, covers)
+    assert found.ravel().tolist() == [5, -1, 3, 6]
+    assert ink.ravel().tolist() == [False, True, True, True]

@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of
 from fernn.videos.draws import COMPONENTS, Redraw, Rows, per_digit
+from fernn.videos.visible import of_what_is_shown, since_seen
 from labrun.errors import UserError, require_known
 from labrun.random_words import below, words
 
@@ -223,63 +224,41 @@ class Sequences(DigitVideos):
         Returns:
             Frames since then, -1 for never; and whether the pixel shows a digit.
         """
-        import torch
-
         rows = self.rows(0, first, count)
-        images = self._images[self.tensor(rows["digit_index"])]
-        path, velocity = self._path(rows, 0, frames), pairs(rows, "velocity")
-        corner = self._corners(rows, frames)
+        corner, velocity = self._corners(rows, frames), pairs(rows, "velocity")
         still = np.zeros_like(velocity[:, :1])
         moves = np.concatenate([still, velocity], axis=1)
-        age = self.tensor(self._ages(corner, moves, context))
-        inks = [
-            self._follow(images[:, [each]], path[:, [each], context:]) > 0
-            for each in range(images.shape[1])
-        ]
-        never = frames + 1
-        age = torch.where(age < 0, never, age)
-        found, ink = torch.full_like(age[:, 0], never), torch.zeros_like(inks[0])
-        for own, covered in zip(age[:, 1:].unbind(1), inks, strict=True):
-            found = torch.where(covered, torch.minimum(found, own), found)
-            ink = ink | covered
-        found = torch.where(ink, found, age[:, 0])
-        return torch.where(found == never, -1, found), ink
+        world = int(self.recipe.attrs["world"])
+        ages = since_seen(corner, moves, context, self.size, world)
+        found, ink = of_what_is_shown(ages, self._covers(rows, context, frames))
+        return self.tensor(found), self.tensor(ink)
 
-    def _ages(
-        self, corner: np.ndarray, moves: np.ndarray, context: int
-    ) -> Int[np.ndarray, "sample layer frame height width"]:
-        """For what moves with each velocity, frames since it was in the window."""
-        world, size = int(self.recipe.attrs["world"]), self.size
-        later = np.arange(context, corner.shape[1])
-        shape = (len(corner), moves.shape[1], len(later), size, size)
-        found = np.full(shape, -1)
-        for seen in range(context):
-            since = later - seen
-            apart = (corner[:, later] - corner[:, [seen]])[:, None]
-            apart = apart - since[:, None] * moves[:, :, None]
-            place = np.arange(size) + apart[..., None]
-            rows, columns = np.moveaxis(place % world < size, -2, 0)
-            both = rows[..., :, None] & columns[..., None, :]
-            found = np.where(both, since[:, None, None], found)
-        return found
+    def _covers(
+        self, rows: Rows, start: int, end: int
+    ) -> Bool[np.ndarray, "sample digit frame height width"]:
+        """Whether a digit has ink at a pixel of the window."""
+        images = self._images[self.tensor(rows["digit_index"])]
+        path = self._path(rows, start, end)
+        each = [
+            self._follow(images[:, [digit]], path[:, [digit]])[:, :, 0]
+            for digit in range(path.shape[1])
+        ]
+        inks = [(seen[..., : self.size, : self.size] > 0).cpu() for seen in each]
+        return np.stack([ink.numpy() for ink in inks], axis=1)
 
     def _whole(self, digits: Tensor, rows: Rows, start: int, frames: int) -> Tensor:
-        from fernn.videos.rendering import follow
-
-        path = self.tensor(self._path(rows, start, start + self._of(start, frames)))
-        return follow(digits, path, int(self.recipe.attrs["world"]), self._scale)
+        return self._follow(digits, self._path(rows, start, start + frames))
 
     def _follow(self, digits: Tensor, path: np.ndarray) -> Tensor:
-        """What the window shows of digits that take a path."""
+        """The world with digits that take a path."""
         from fernn.videos.rendering import follow
 
         world = int(self.recipe.attrs["world"])
-        seen = follow(digits, self.tensor(path), world, self._scale)
-        return seen[:, :, 0, : self.size, : self.size]
+        return follow(digits, self.tensor(path), world, self._scale)
 
     def _path(self, rows: Rows, start: int, end: int) -> np.ndarray:
         """Where the digits are from the window's corner, sample × digit × frame × 2."""
-        time = np.arange(start, end)[:, None]
+        time = np.arange(start, self._known(end))[:, None]
         offset, velocity = pairs(rows, "offset"), pairs(rows, "velocity")
         path = offset[:, :, None] + time * velocity[:, :, None]
         return path - self._corners(rows, end)[:, None, start:]
@@ -288,10 +267,6 @@ class Sequences(DigitVideos):
         """Where the window's corner is in the world."""
         steps = pairs(rows, "action")[:, : frames - 1]
         return np.pad(steps.cumsum(1), ((0, 0), (1, 0), (0, 0)))
-
-    def _of(self, start: int, frames: int) -> int:
-        self._known(start + frames)
-        return frames
 
     def _known(self, end: int) -> int:
         known = int(self.recipe.attrs["frames"])
