@@ -177,8 +177,11 @@ def test_what_is_heavy_is_seen():
 
 
 def test_the_workflow_knows_only_the_command_line():
-    """But for the executor, which Snakemake's own process must run."""
-    known = {"from labrun.slurm_executor import Executor"}
+    """But for the executor and what jobs needed, both of Snakemake's own process."""
+    known = {
+        "from labrun.slurm_executor import Executor",
+        "from labrun.learned import Learned",
+    }
     files = [ROOT / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
     assert len(files) > 5
     for file in files:
