@@ -7,7 +7,7 @@ PORT ?= 5000
 BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo quick report test test-slurm test-faults ui lint docs bench bench-gpu gpu-sitting help clean
+.PHONY: demo quick report test test-slurm test-faults ui lint docs docs-results bench bench-gpu gpu-sitting help clean
 
 demo: $(VENV)/installed ## run the workflow at budget demo
 	snakemake --cores $(CORES) --config budget=demo -- all paper
@@ -42,7 +42,11 @@ lint: $(VENV)/installed ## formatters, linters, types
 	snakemake --lint
 	codespell README.md CHANGELOG.md CONTRIBUTING.md docs src workflow
 
-docs: ## copy figures and tables of results/$(BUDGET) into docs and README
+docs: $(VENV)/installed ## build the documentation in site/html, run its examples, check it
+	OMP_NUM_THREADS=1 python -m sphinx -q -W -b html -d site/doctrees docs site/html
+	OMP_NUM_THREADS=1 python -m sphinx -q -W -b doctest -d site/doctrees docs site/doctest
+
+docs-results: ## copy figures and tables of results/$(BUDGET) into docs and README
 	python docs/update.py $(BUDGET)
 
 bench: $(VENV)/installed ## measure speed and memory, write docs/benchmarks.md
@@ -63,8 +67,8 @@ $(VENV)/installed: pyproject.toml envs/constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint envs/constraints.txt --editable '.[dev]'
 	@touch $@
 
-clean: ## remove the environment; results stay
-	rm -rf $(VENV)
+clean: ## remove the environment and the site; results stay
+	rm -rf $(VENV) site docs/_pictures
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 13

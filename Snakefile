@@ -5,7 +5,7 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
-configfile: f"{workflow.basedir}/config.yaml"
+configfile: f"{workflow.current_basedir}/config.yaml"
 
 
 report: "workflow/report/workflow.rst"
@@ -23,6 +23,8 @@ rule all:
         tables(),
         f"results/{BUDGET}/config.json",
         f"results/{BUDGET}/lineage.txt",
+        f"results/{BUDGET}/SHA256SUMS",
+        f"results/{BUDGET}/look.html",
         f"results/{BUDGET}/tracking.json",
 
 

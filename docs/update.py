@@ -1,10 +1,11 @@
-"""Copy a budget's figures, tables and reproduction page into docs and README.md.
+"""Copy a budget's figures, tables and pages into docs, and fill pages.
 
     python docs/update.py mnist-small
 
-README.md shows parts of tables, each between ``<!-- table BUDGET/NAME: SELECTION -->``
-and ``<!-- end -->``. A selection is of the form ``model = A, B; columns = model, mse``:
-the values of a column whose rows are kept, as many such as are needed, and the columns.
+README.md and pages of docs show parts of tables, each between
+``<!-- table BUDGET/NAME: SELECTION -->`` and ``<!-- end -->``. A selection is of the
+form ``model = A, B; columns = model, mse``: the values of a column whose rows are kept,
+as many such as are needed, and the columns.
 """
 
 import re
@@ -26,12 +27,18 @@ def main(budget: str) -> None:
     source, target = ROOT / "results" / budget, ROOT / "docs" / "results" / budget
     target.mkdir(parents=True, exist_ok=True)
     files = sorted([*source.glob("figures/*.png"), *source.glob("tables/*.md")])
+    files.append(source / "look.html")
     for path in files:
         shutil.copy(path, target / path.name)
     shutil.copy(source / "reproduction.md", ROOT / "docs")
-    readme = ROOT / "README.md"
-    readme.write_text(filled(readme.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in pages():
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
     print(f"copied {len(files)} files to {target.relative_to(ROOT)}")
+
+
+def pages() -> list[Path]:
+    """Those that may show tables."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def filled(text: str) -> str:

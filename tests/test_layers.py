@@ -36,13 +36,14 @@ BELOW = {  # from the bottom up; a part of fernn: what it imports of those above
     "evaluation": f"{ROOMS} flows videos data models treatments checkpoint",
     "drawing": f"{ROOMS} {SUMMARIES}",
     "figures": f"{ROOMS} {SUMMARIES} drawing",
+    "look": f"{ROOMS} {SUMMARIES}",
     "tables": f"{ROOMS} {SUMMARIES} evaluation.significance evaluation.comparison",
     "config": f"{ROOMS} flows cells models data training evaluation.equivalence",
     "estimate": f"{ROOMS} flows cells models data training evaluation config",
     "doctor": f"{ROOMS} data config estimate",
     "cli": f"{ROOMS} videos data models checkpoint pretrained playground training"
     " evaluation"
-    " drawing figures tables config doctor estimate",
+    " drawing figures look tables config doctor estimate",
 }
 HOMES = {  # a library: the only parts that import it
     "mlflow": "",

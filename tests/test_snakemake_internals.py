@@ -87,3 +87,13 @@ def test_slurms_plugin_has_what_the_executor_overrides():
     added = {"_answers", "_asked"}
     assert {name for name in own if not hasattr(plugin.Executor, name)} == added
     assert "jobname_prefix" in plugin.ExecutorSettings.__dataclass_fields__
+
+
+def test_a_module_can_tell_that_it_is_one_and_whether_it_has_a_prefix():
+    from snakemake.modules import ModuleInfo, WorkflowModifier
+    from snakemake.path_modifier import PathModifier
+
+    assert "self.is_module = is_module" in inspect.getsource(WorkflowModifier.__init__)
+    assert "modifies_prefixes" in inspect.getsource(PathModifier)
+    source = inspect.getsource(ModuleInfo.use_rules)
+    assert in_order(source, "path_modifier=self.path_modifier", "with modifier:")

@@ -68,6 +68,8 @@ BOOKS = (
     "trace",
     "track",
     "reproduction",
+    "numbers",
+    "look",
 )  # jobs about all other jobs
 
 

@@ -12,23 +12,49 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from snakemake.common.configfile import load_configfile
+from snakemake.utils import update_config
+
 # Jobs find the `fernn` that belongs to this Snakemake; a conda environment wins.
 os.environ |= {
     "PATH": os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
 }
 
 
-# Rules find the sources in the main Snakefile's folder, which is another's for a module.
-if not Path(workflow.basedir, "workflow/rules/common.smk").exists():
-    own = "run it by itself, with --snakefile and --directory"
-    print(f"fernn: no module of {workflow.main_snakefile}: {own}", file=sys.stderr)
+# This workflow's own folder, also where another one uses it as a module.
+HOME = Path(str(workflow.current_basedir)).parents[1]
+AS_MODULE = workflow.modifier.is_module
+
+
+def refuse(why):
+    print(f"fernn: {why}", file=sys.stderr)
     raise SystemExit(2)
+
+
+if not (HOME / "workflow/rules/common.smk").exists():
+    refuse(f"the module's snakefile must be that of a local checkout, not {HOME}")
+if workflow.modifier.path_modifier.modifies_prefixes:
+    refuse(
+        "a module has no `prefix`; its files are in results/ and it runs in one folder"
+    )
+
+
+def configured():
+    """The configuration, and its files; a module's `config:` changes config.yaml."""
+    if not AS_MODULE:
+        return config, workflow.configfiles
+    whole = load_configfile(HOME / "config.yaml")
+    update_config(whole, config)
+    return whole, [HOME / "config.yaml"]
+
+
+MERGED, FILES = configured()
+FILES = [os.path.relpath(path) for path in FILES]
 
 
 def resolved(merged):
     """The plan. What no JSON holds, or holds without end, is refused from the files."""
-    files = [os.path.relpath(path) for path in workflow.configfiles]
-    command = [sys.executable, "-m", "fernn", "config", "--print", "--merged", *files]
+    command = [sys.executable, "-m", "fernn", "config", "--print", "--merged", *FILES]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     check = subprocess.Popen(command, text=True, **pipes)
     with suppress(BrokenPipeError, ValueError):  # refused, or without end
@@ -39,7 +65,7 @@ def resolved(merged):
     return json.loads(plan)
 
 
-PLAN = resolved(config)
+PLAN = resolved(MERGED)
 BUDGET = PLAN["budget"]
 EXPERIMENTS = PLAN["experiments"]
 WORKERS = range(PLAN["workers"])
@@ -305,14 +331,14 @@ def module(group):
 
 def shared(group):
     """What figures or tables have in common: its change makes all of them again."""
-    package = Path(f"{workflow.basedir}/src/fernn")
+    package = HOME / "src/fernn"
     common = {"figures": "drawing/*.py", "tables": "tables/_[a-z]*.py"}[group]
     return sorted(source(path.relative_to(package)) for path in package.glob(common))
 
 
 def source(path):
     """A file of the package, seen from here: the report names all inputs."""
-    return os.path.relpath(f"{workflow.basedir}/src/fernn/{path}")
+    return os.path.relpath(HOME / "src/fernn" / path)
 
 
 def caption(wildcards, input):

@@ -16,9 +16,11 @@ def control():
 
     `fernn head` refuses, with exit code 2, if another one lives; it clears what a dead
     one left, and prints what the names of Slurm jobs begin with. Dry runs, reports and
-    the like run nothing and need none. Unknown targets end all of them.
+    the like run nothing and need none. Unknown targets end all of them. Of a module
+    Snakemake calls no `onstart`, and the targets are those of another workflow.
     """
-    refuse_unknown(workflow.dag_settings.targets)
+    if not AS_MODULE:
+        refuse_unknown(workflow.dag_settings.targets)
     if workflow.executor_plugin is None or workflow.dryrun:
         return
     command = [sys.executable, "-m", "fernn", "head", "--budget", BUDGET]
@@ -31,6 +33,8 @@ def control():
     if hasattr(workflow.executor_settings, "jobname_prefix"):
         workflow.executor_settings.jobname_prefix = done.stdout.strip()
         use_own_slurm_executor()
+    if AS_MODULE:
+        watch()
 
 
 def resign(path, lease):

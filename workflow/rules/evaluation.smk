@@ -72,7 +72,7 @@ rule bench:
     resources:
         **asked("bench"),
     params:
-        program=os.path.relpath(f"{workflow.basedir}/benchmarks"),
+        program=os.path.relpath(HOME / "benchmarks"),
         attrs=json.dumps({"budget": BUDGET}),
         quick="--quick" if PLAN["quick"] else "",
     shell:

@@ -1,7 +1,8 @@
-"""Figures and tables.
+"""Figures, tables, and a page to look at cubes.
 
 REQUIRED INPUTS: results/{budget}/cubes/
-OUTPUTS: results/{budget}/figures/{figure}.png and .pdf, tables/{table}.csv, .md, .tex and .html
+OUTPUTS: results/{budget}/figures/{figure}.png and .pdf, tables/{table}.csv, .md, .tex and .html, tables/numbers.tex,
+    look.html
 """
 
 
@@ -66,3 +67,40 @@ rule table:
         "fernn table {wildcards.table} --cubes {input.cubes:q}"
         " --output {output.csv:q} {output.markdown:q} {output.latex:q} {output.page:q}"
         " 2> {log:q}"
+
+
+rule numbers:
+    input:
+        tables("csv"),
+    output:
+        macros=f"results/{BUDGET}/tables/numbers.tex",
+    log:
+        f"results/{BUDGET}/logs/numbers.log",
+    localrule: True
+    conda:
+        "../../envs/fernn.yaml"
+    resources:
+        **asked("numbers"),
+    shell:
+        "fernn numbers {input:q} --output {output.macros:q} 2> {log:q}"
+
+
+rule look:
+    input:
+        all_cubes(),
+    output:
+        page=report(
+            f"results/{BUDGET}/look.html",
+            caption="../report/look.rst",
+            category="Look",
+            labels={"what": "all cubes"},
+        ),
+    log:
+        f"results/{BUDGET}/logs/look.log",
+    localrule: True
+    conda:
+        "../../envs/fernn.yaml"
+    resources:
+        **asked("look"),
+    shell:
+        "fernn look {input:q} --output {output.page:q} 2> {log:q}"

@@ -39,7 +39,7 @@ rule reproduction:
     resources:
         **asked("reproduction"),
     params:
-        configuration=[os.path.relpath(path) for path in workflow.configfiles],
+        configuration=FILES,
     shell:
         "fernn reproduction --plan {input.plan:q} --configfile {params.configuration:q}"
         " --output {output.page:q} 2> {log:q}"

@@ -1,7 +1,7 @@
 """What was run, and what everything was made from.
 
 REQUIRED INPUTS: results/{budget}/figures/, results/{budget}/tables/
-OUTPUTS: results/{budget}/config.json (the plan), lineage.txt, and both as .html
+OUTPUTS: results/{budget}/config.json (the plan), lineage.txt, both as .html; SHA256SUMS
 """
 
 
@@ -30,7 +30,9 @@ rule trace:
     input:
         figures(),
         tables("md"),
+        f"results/{BUDGET}/tables/numbers.tex",
     output:
+        sums=f"results/{BUDGET}/SHA256SUMS",
         lineage=f"results/{BUDGET}/lineage.txt",
         page=report(
             f"results/{BUDGET}/lineage.html",
@@ -48,5 +50,5 @@ rule trace:
     resources:
         **asked("trace"),
     shell:
-        "(fernn trace {input:q} > {output.lineage:q}"
+        "(fernn trace {input:q} --sums {output.sums:q} > {output.lineage:q}"
         " && echo '<pre>' | cat - {output.lineage:q} > {output.page:q}) 2> {log:q}"

@@ -6,9 +6,7 @@ OUTPUTS: none
 
 import yaml
 
-RESOURCES = yaml.safe_load(
-    Path(f"{workflow.basedir}/workflow/resources.yaml").read_text()
-)
+RESOURCES = yaml.safe_load((HOME / "workflow/resources.yaml").read_text())
 GROWTH = {"doubling": lambda n: 2 ** (n - 1), "linear": lambda n: n}
 
 

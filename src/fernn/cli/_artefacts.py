@@ -87,6 +87,12 @@ def _table(path: Path) -> Record:
     return _record(json.JSONDecoder().raw_decode("{" + rest)[0])
 
 
+def _csv(path: Path) -> Record:
+    """Its own or, since ours carry none, that of the Markdown beside it."""
+    own, beside = _table(path), path.with_suffix(".md")
+    return own if own.inputs or not beside.is_file() else _table(beside)
+
+
 def _png(path: Path) -> Record:
     from PIL import Image
 
@@ -112,7 +118,7 @@ READERS: dict[str, Callable[[Path], Record]] = {
     ".nc": _cube,
     ".pt": _checkpoint,
     ".json": _json,
-    ".csv": _table,
+    ".csv": _csv,
     ".md": _table,
     ".html": _table,
     ".tex": _table,

@@ -160,9 +160,13 @@ def _sequences(args: argparse.Namespace, recipe: str | None) -> Any:
 
 
 def _report(args: argparse.Namespace, name: str, groups: dict[str, Any]) -> None:
-    """Show a model's mean result of each test in the tracker, as a run of its sweep."""
+    """Show a model's mean result of each test in the tracker, as a run of its sweep.
+
+    Beside the mean over seeds is its spread, and how many seeds there are.
+    """
     from labrun.modules import load
     from labrun.spool import Spool
+    from labrun.spread import of_seeds
 
     means = {}
     for axis, about in args.axes.items():
@@ -170,7 +174,9 @@ def _report(args: argparse.Namespace, name: str, groups: dict[str, Any]) -> None
         statistic = load("fernn.evaluation", about["statistic"])
         headline = getattr(statistic, "HEADLINE", None)
         if headline and found is not None:
-            means[f"test/{axis}"] = float(found[headline].mean())
+            values = found[headline]
+            each = values.mean([name for name in values.dims if name != "seed"])
+            means |= of_seeds(f"test/{axis}", each.values.reshape(-1).tolist())
     if means:
         path = args.output.with_name(f"{name}.events.jsonl")
         with Spool(path, resume=False) as spool:

@@ -173,7 +173,7 @@ def _card(name: str, about: dict[str, Any]) -> str:
         name=name,
         data=recipe["kind"],
         test=recipe["split"],
-        source=about["source"]["kind"],
+        source=about["source"].get("label", about["source"]["kind"]),
         seeds=max((number["seeds"] for number in about["numbers"].values()), default=0),
         rows="\n".join(row(*item) for item in about["numbers"].items()),
     )

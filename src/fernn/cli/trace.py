@@ -1,6 +1,7 @@
 """Print what an artefact was made from, and check every file against its SHA-256.
 
-Exit code 1, with one line a file, if a file has changed since or is missing.
+Exit code 1, with one line a file, if a file has changed since or is missing: its inputs
+are held against the hashes it carries, itself against the SHA256SUMS above it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fernn.cli import _crate
 from fernn.cli._artefacts import Record, read
+from fernn.cli._crate import Made
+from labrun import sums
 from labrun.errors import UserError
 from labrun.lineage import sha256
 
@@ -30,6 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="figure, table, cube, checkpoint or data",
     )
+    parser.add_argument(
+        "--sums",
+        type=Path,
+        metavar="SHA256SUMS",
+        help="write the hashes of these files, and of their other formats",
+    )
+    parser.add_argument(
+        "--crate",
+        type=Path,
+        metavar="FOLDER",
+        help="copy these files, and all they were made from, into an RO-Crate",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -38,11 +54,16 @@ def run(args: argparse.Namespace) -> None:
     first = args.files[0]
     walk = Walk(_workflow_folder(first, records[first].inputs))
     for path in args.files:
-        _show(walk.node(str(path), path))
+        _show(walk.node(str(path), path, "" if args.sums else sums.recorded(path)))
     for problem in walk.problems:
         print(problem, file=sys.stderr)
     if walk.problems:
         raise SystemExit(1)
+    if args.sums:
+        sums.write(args.files, args.sums)
+    if args.crate:
+        names = [walk.called(path) for path in args.files]
+        _crate.write(walk.made, names, args.crate)
 
 
 def _carried(path: Path) -> Record:
@@ -78,6 +99,7 @@ class Walk:
         self.folder = folder
         self.problems: list[str] = []
         self.hashes: dict[Path, str] = {}
+        self.made: dict[str, Made] = {}
 
     def node(self, name: str, path: Path, recorded: str = "") -> Node:
         """The tree below a file whose SHA-256 should be `recorded`, if known."""
@@ -94,11 +116,18 @@ class Walk:
             return Node(f"{text}  (see above)")
         record = self._read(path)
         self._matches(name, record.sha256, found)
+        self.made[self.called(path)] = Made(path, record, found)
         children = [
             self.node(child, self.folder / child, hashed)
             for child, hashed in record.inputs.items()
         ]
         return Node(text + _made(record), children)
+
+    def called(self, path: Path) -> str:
+        """What lineages call a file: its path in the folder; outside it, its name."""
+        path, folder = path.resolve(), self.folder.resolve()
+        inside = path.is_relative_to(folder)
+        return path.relative_to(folder).as_posix() if inside else path.name
 
     def _matches(self, name: str, recorded: str, found: str) -> bool:
         if recorded in ("", found):

@@ -1,8 +1,9 @@
 """Open the runs in a browser: MLflow's own pages on this machine.
 
 Serves results/mlflow/mlflow.db until it is stopped with Ctrl-C; it may run during the
-workflow. There is no login, so it listens to this machine only: from another one, use
-``ssh -L 5000:127.0.0.1:5000 HOST`` and open the address there.
+workflow. The address printed for an experiment opens the view that compares its models:
+the mean over seeds of each. There is no login, so it listens to this machine only: from
+another one, use ``ssh -L 5000:127.0.0.1:5000 HOST`` and open the addresses there.
 """
 
 from __future__ import annotations
@@ -50,8 +51,12 @@ def run(args: argparse.Namespace) -> None:
             file=sys.stderr,
         )
     name = server.names_of(args.host)[0]
-    page = f"http://{name}:{args.port}/#/experiments?{FACE}"
-    print(f"{page} (ready in some 20 seconds; Ctrl-C stops it)")
+    server_page = f"http://{name}:{args.port}/"
+    print(
+        f"{server_page}#/experiments?{FACE} (ready in some 20 seconds; Ctrl-C stops it)"
+    )
+    for experiment, page in syncer.pages().items():
+        print(f"{experiment}: {server_page}{page}")
     sys.stdout.flush()
     command = server.command(folder, args.host, args.port)
     os.execve(sys.executable, command, environment)

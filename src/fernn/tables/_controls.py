@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from fernn.tables import _write
+from fernn.tables import _numbers
 
 Row = tuple[str, dict[str, Any], dict[str, Any]]
 
@@ -65,5 +65,5 @@ def _unbeaten(
     if len(best) < 2 or best[False][0] < best[True][0]:
         return None
     pair = [best[control] for control in (False, True)]
-    told = [f"{label} {_write.number(sign * value)}" for value, label in pair]
+    told = [f"{label} {_numbers.number(sign * value)}" for value, label in pair]
     return f"{experiment}, {column.replace('_', ' ')} ({', '.join(told)})"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from fernn.evaluation.comparison import listed, reading
 from fernn.evaluation.numbers import NOT_KNOWN, NOT_PUBLISHED, Number
-from fernn.tables import _write
+from fernn.tables import _numbers, _write
 from fernn.tables._reproduction import Run, shown
 from labrun import modules
 
@@ -143,7 +143,7 @@ def _linked(plan: Mapping[str, Any], called: str) -> str:
 def _apart(number: Number) -> str:
     """How far apart the two are, with the interval."""
     if math.isnan(number.apart):
-        return _write.ABSENT
+        return _numbers.ABSENT
     ends = [number.apart, number.apart_low, number.apart_high]
     value, low, high = (f"{end:.3g}" for end in ends)
     return value if math.isnan(number.apart_low) else f"{value} [{low}, {high}]"
@@ -156,7 +156,7 @@ def _others(numbers: Mapping[str, Sequence[Number]]) -> pd.DataFrame:
         for each in found:
             if not _beside(each):
                 key = (_title(item), each.experiment, each.quantity, each.seeds)
-                value = f"{each.model} {_write.plain(each.mean, each.std)}"
+                value = f"{each.model} {_numbers.plain(each.mean, each.std)}"
                 told = value if each.verdict == NOT_PUBLISHED else each.verdict
                 rows.setdefault(key, []).append(told)
     names = ("item", "experiment", "quantity", "seeds", "ours")

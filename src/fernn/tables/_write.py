@@ -12,16 +12,13 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from fernn.tables._numbers import escape, plain, tex
 from labrun.errors import UserError
 from labrun.storage import write_text
 
-ESCAPES = {"&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "$": r"\$"}
-ESCAPES |= {"×": r"$\times$", "±": r"$\pm$", "ν": r"$\nu$", "→": r"$\to$"}
-ABSENT, DIVERGED = "–", "diverged"
 STYLE = (
     "<!doctype html><meta charset=utf-8><style>"
     "body {font: 14px sans-serif; margin: 2em}"
@@ -29,7 +26,6 @@ STYLE = (
     " tr:first-child {font-weight: bold; border-bottom: 2px solid}"
     " tr {border-bottom: 1px solid #ddd} p {max-width: 60em; color: #555}</style>"
 )
-PLAIN = 0.01, 1000  # numbers between them are written without a power of ten
 
 
 def save(table: pd.DataFrame, path: Path, lineage: dict) -> None:
@@ -79,19 +75,14 @@ def _td(text: str, side: str) -> str:
 
 def latex(table: pd.DataFrame) -> str:
     """A booktabs ``tabular``; the footnotes are comments."""
-    heads, rows = _cells(table, _tex)
+    heads, rows = _cells(table, tex)
     columns = "".join("r" if right else "l" for right in _numeric(table, heads))
     body = [" & ".join(cells) + r" \\" for cells in rows]
-    head = " & ".join(map(_escape, heads)) + r" \\"
+    head = " & ".join(map(escape, heads)) + r" \\"
     lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule"]
     lines += [*body, r"\bottomrule", r"\end{tabular}"]
     lines += [f"% {note}" for note in table.attrs.get("notes", [])]
     return "\n".join(lines) + "\n"
-
-
-def number(value: float) -> str:
-    """A number as Markdown shows it."""
-    return plain(value, math.nan)
 
 
 def _cells(table: pd.DataFrame, render: Callable) -> tuple[list[str], list[list[str]]]:
@@ -116,63 +107,3 @@ def _numeric(table: pd.DataFrame, heads: list[str]) -> list[bool]:
         for name, dtype in table.dtypes.items()
     }
     return [kinds[head] for head in heads]
-
-
-def _split(value: float) -> tuple[float, int]:
-    """Mantissa and power of ten; power 0 for numbers that read well as they are."""
-    low, high = PLAIN
-    if value == 0 or low <= abs(value) < high:
-        return value, 0
-    power = math.floor(math.log10(abs(value)))
-    return value / 10**power, power
-
-
-def _parts(value: float, std: float) -> tuple[str, int]:
-    if value == 0 and not std > 0:
-        return "0", 0
-    mantissa, power = _split(value)
-    digits = 1 if power else max(0, 2 - _order(mantissa))
-    if not std > 0:  # one seed, or a baseline, which is the same for every seed
-        return f"{mantissa:.{digits}f}", power
-    spread = std / 10**power
-    digits = max(digits, -_order(spread))
-    return f"{mantissa:.{digits}f} ± {spread:.{digits}f}", power
-
-
-def _order(value: float) -> int:
-    return math.floor(math.log10(abs(value))) if value else 0
-
-
-def _words(value: object) -> str | None:
-    """Text for what is no finite real number, otherwise None."""
-    if isinstance(value, float):
-        return (
-            ABSENT if math.isnan(value) else None if math.isfinite(value) else DIVERGED
-        )
-    return str(value)
-
-
-def plain(value: Any, std: float) -> str:
-    """A number as it stands in Markdown: rounded, with its deviation if it has one."""
-    words = _words(value)
-    if words is not None:
-        return words.replace("|", r"\|")
-    text, power = _parts(value, std)
-    if not power:
-        return text
-    return f"({text})e{power}" if "±" in text else f"{text}e{power}"
-
-
-def _tex(value, std: float) -> str:
-    words = _words(value)
-    if words is not None:
-        return "--" if words == ABSENT else _escape(words)
-    text, power = _parts(value, std)
-    if power:
-        inner = f"({text})" if "±" in text else text
-        text = rf"{inner} \times 10^{{{power}}}"
-    return f"${text}$".replace("±", r"\pm")
-
-
-def _escape(text: str) -> str:
-    return "".join(ESCAPES.get(character, character) for character in text)

@@ -29,6 +29,8 @@ class Row:
         missing: points of the spools that MLflow lacks.
         surplus: points in MLflow that the spools lack, or that are there twice.
         refused: one line for each line of its spools that is not shown.
+        metrics: names of its metrics.
+        derived: whether it follows from other runs, as the mean over seeds does.
     """
 
     experiment: str
@@ -38,6 +40,8 @@ class Row:
     missing: int
     surplus: int
     refused: list[str] = field(default_factory=list)
+    metrics: frozenset[str] = frozenset()
+    derived: bool = False
 
     @property
     def agrees(self) -> bool:
@@ -65,7 +69,8 @@ def compare(
 
 
 def write_counts(rows: Sequence[Row], path: Path | str) -> None:
-    """Write runs and points of each experiment as JSON, sorted."""
+    """Write runs and points of each experiment, as spools have them, as sorted JSON."""
+    rows = [row for row in rows if not row.derived]
     counts: dict[str, Counter] = {}
     for row in rows:
         counts.setdefault(row.experiment, Counter()).update(runs=1, points=row.points)
@@ -77,10 +82,21 @@ def write_counts(rows: Sequence[Row], path: Path | str) -> None:
 
 def _row(view: View, key: str, heads: list[Head]) -> Row:
     expected, refused = _told(heads)
-    first = _first(heads)
+    return hold(view, _first(heads), key, expected, refused)
+
+
+def hold(
+    view: View,
+    first: Run,
+    key: str,
+    expected: Counter,
+    refused: Sequence[str] = (),
+    derived: bool = False,
+) -> Row:
+    """The row of a run, from MLflow and the points expected there, see `point`."""
     run = view.find(_experiment(view, first), key)
     history = view.history(run) if run else []
-    shown = Counter((metric, step, _text(value)) for metric, step, value in history)
+    shown = Counter(point(metric, step, value) for metric, step, value in history)
     missing, surplus = expected - shown, shown - expected
     return Row(
         describe.experiment_name(first),
@@ -89,7 +105,9 @@ def _row(view: View, key: str, heads: list[Head]) -> Row:
         expected.total(),
         missing.total(),
         surplus.total(),
-        refused,
+        [*refused],
+        frozenset(metric for metric, _, _ in expected),
+        derived,
     )
 
 
@@ -101,7 +119,7 @@ def _told(heads: list[Head]) -> tuple[Counter, list[str]]:
         for events, _ in stretches(head.path, 0, head.size):
             news = fold.add(events, line)
             line += len(events)
-            points.update((name, step, _text(v)) for name, v, _, step in news.points)
+            points.update(point(name, step, v) for name, v, _, step in news.points)
             refusals.add(news.refused)
         refused += refusals.told()
     return points, refused
@@ -115,6 +133,6 @@ def _experiment(view: View, run: Run) -> str:
     return view.experiment(describe.experiment_name(run), {})
 
 
-def _text(value: float) -> str:
-    """A value as text, so that NaN equals NaN."""
-    return repr(stored(value))
+def point(metric: str, step: int, value: float) -> tuple[str, int, str]:
+    """A point to be compared: its value as text, so that NaN equals NaN."""
+    return metric, step, repr(stored(value))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from labrun.tracking.events import LONG, Run
 from labrun.tracking.memory import Arrived
+from labrun.tracking.shared_views import VIEWS
 from labrun.tracking.spools import Head
 from labrun.tracking.view import View
 
@@ -19,7 +20,6 @@ RUNS = (
     "#/experiments/{id}/runs?searchFilter=tags.level%20%3D%20%27run%27"
     f"&orderByKey=tags.%60mlflow.runName%60&orderByAsc=true&{FACE}"
 )
-CURVES = f"{RUNS}&compareRunsMode=CHART"
 
 # Tags of a run that hold for its whole sweep.
 SHARED = ("model", "stage", "mlflow.runColor")
@@ -33,7 +33,10 @@ def experiment_name(run: Run) -> str:
 def experiment_tags(run: Run) -> dict[str, str]:
     """Tags and the note of an experiment, from the event of one of its runs."""
     title = str(run.tags.get("title") or run.experiment)[:LONG]
-    note = f"{title} · [all runs]({RUNS}) · [curves]({CURVES})"
+    places = {view.name: view.address("{id}") for view in VIEWS}
+    places["All runs"] = RUNS
+    links = [f"[{name}]({place})" for name, place in places.items()]
+    note = " · ".join([title, *links])
     told = {"experiment": run.experiment, "budget": budget(run.key)}
     return {**told, **KIND, "mlflow.note.content": note}
 

@@ -83,6 +83,10 @@ class Fold:
                 _KINDS[type(event)](self, news, line, event)
         return news
 
+    def metrics(self) -> set[str]:
+        """Names of the metrics so far."""
+        return set(self._steps)
+
     def _run(self, news: News, line: int, event: Run) -> None:
         news.status = "RUNNING"
         for name, value in flat(event.params):

@@ -54,6 +54,33 @@ class View:
             self._experiments[name] = number
         return self._experiments[name]
 
+    def experiments(self) -> list[tuple[str, str, dict[str, str]]]:
+        """Name, id and tags of all experiments, sorted by name."""
+        found = self._client.search_experiments()
+        return sorted((e.name, e.experiment_id, dict(e.tags)) for e in found)
+
+    def tag_experiment(self, experiment: str, tags: Mapping[str, str]) -> None:
+        """Set tags of an experiment, by its id."""
+        for name, value in tags.items():
+            self._client.set_experiment_tag(experiment, name, value)
+
+    def experiment_tags(self, experiment: str) -> dict[str, str]:
+        """All tags of an experiment, by its id."""
+        return dict(self._client.get_experiment(experiment).tags)
+
+    def metrics(self, experiment: str) -> set[str]:
+        """Names of all metrics of our runs in an experiment."""
+        names, page = set(), None
+        while page is None or page:
+            found = self._client.search_runs([experiment], self._ours, page_token=page)
+            names.update(*(run.data.metrics for run in found))
+            page = found.token or ""
+        return names
+
+    def created(self, experiment: str) -> int:
+        """When an experiment was made, in Unix milliseconds."""
+        return self._client.get_experiment(experiment).creation_time or 0
+
     def find(self, experiment: str, key: str) -> str | None:
         """The id of the run of this results folder with a key, or None.
 
@@ -142,6 +169,10 @@ class View:
             self._client.update_run(run, status)
         else:
             self._client.set_terminated(run, status, end)
+
+    def tags(self, run: str) -> dict[str, str]:
+        """All tags of a run."""
+        return dict(self._client.get_run(run).data.tags)
 
     def history(self, run: str) -> list[tuple[str, int, float]]:
         """All points of a run as (metric, step, value)."""
