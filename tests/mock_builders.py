@@ -11,6 +11,7 @@ import mock_pictures
 
 BUILDERS = {
     "in_distribution": mock_cubes.in_distribution,
+    "strict_error": mock_cubes.strict_error,
     "few": mock_cubes.few,
     "noise": mock_cubes.noise,
     "length": mock_cubes.length,

@@ -87,6 +87,7 @@ MEASURED = {  # axis: its statistic and draw
     "image_quality": ("image_quality", "sampled"),
     "lyapunov": ("lyapunov", "sampled"),
     "noise": ("noise", "sampled"),
+    "strict_error": ("strict_error", "sampled"),
     "state_norm": ("state_norm", "sampled"),
     "fixed_points": ("fixed_points", "sampled"),
     "timescales": ("timescales", "sampled"),
@@ -161,6 +162,13 @@ def _random_velocities(samples: int) -> np.ndarray:
 def in_distribution(**changes) -> xr.Dataset:
     cube = _errors(HORIZON, _random_velocities(16))
     return cube.assign_attrs(attrs("in_distribution", **changes))
+
+
+def strict_error(**changes) -> xr.Dataset:
+    """As in distribution; models have no relaxations."""
+    cube = in_distribution()[["squared_error"]]
+    cube = cube.assign(squared_error_strict=cube["squared_error"])
+    return cube.assign_attrs(attrs("strict_error", **changes))
 
 
 def noise(**changes) -> xr.Dataset:
@@ -355,3 +363,12 @@ def velocities(**changes) -> xr.Dataset:
         coords={"form": ["auto", "naive"], "velocities": slots},
         attrs=about | {"budget": "demo", "size": "tiny"} | changes,
     )
+
+
+def paired(cube: xr.Dataset) -> xr.Dataset:
+    """The same, whose FERNNs are compared with the G-RNN."""
+    described = json.loads(cube.attrs["models"])
+    for name, about in described.items():
+        if name.startswith("fernn"):
+            about |= {"against": "grnn", "change": ["flow"]}
+    return cube.assign_attrs(models=json.dumps(described))

@@ -55,7 +55,7 @@ def test_it_equals_the_plain_form(forecaster, rollout):
 
 @pytest.mark.parametrize(
     ("velocities", "size", "kernel", "activation"),
-    [([(0, 0)], 8, 3, "relu"), (UNEVEN, (7, 9), 5, "tanh"), (square(2), 5, 1, "relu")],
+    [([(0, 0)], 8, 3, "relu"), (UNEVEN, (7, 9), 5, "tanh"), (square(2), 5, 1, "selu")],
 )
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_a_step_for_every_v_and_kernel(velocities, size, kernel, activation, dtype):

@@ -16,7 +16,7 @@ RECURRENT = {"kind": "corrected", "by": "recurrence"}
 VELOCITIES = [[0, 0], [2, -1], [1, 3], [-3, 0]]
 CASES = [
     {"flow": {"kind": "translation", "max_speed": 2}},
-    {"flow": {"kind": "translation", "max_speed": 0}},
+    {"flow": {"kind": "translation", "max_speed": 0}, "activation": "selu"},
     {"flow": {"kind": "translation", "velocities": VELOCITIES}, "kernel": 5},
     {"flow": {"kind": "translation", "max_speed": 1}, "activation": "tanh"},
     {"flow": {"kind": "translation", "max_speed": 1}, "pooling": "sum"},

@@ -1,10 +1,14 @@
 """FlashRNN's cells are torch's with one head, and blocks of a dense one with more."""
 
+import sys
+from types import ModuleType
+
 import pytest
 import torch
 
 from fernn import flows
 from fernn.models import temporal
+from fernn.models.temporal import _flashrnn
 from labrun.errors import UserError
 
 EXACT = 1e-12
@@ -93,3 +97,59 @@ def test_wrong_options_are_refused():
         build("lstmm")
     with pytest.raises(UserError, match="heads must divide the 4 channels, got 3"):
         build("gru", heads=3)
+
+
+def gru_of_the_package(inputs, weights, bias, states, function, backend, dtype):
+    """The GRU as the package documents it: gates g, r, z of R; r, z, n of W; all of b.
+
+    Axes are those of `flashrnn.flashrnn`: batch time gate head channel.
+    """
+    assert (function, backend, dtype) == ("gru", "cuda", "float64")
+    shape = 1, len(inputs), 1, *inputs.shape[3:]
+    h = (torch.zeros(shape).double() if states is None else states)[0, :, 0]
+    series = []
+    for x in inputs.unbind(1):
+        g, r, z = torch.einsum("gndp,bnp->gbnd", weights, h) + bias[:3, None]
+        r, z = (r + x[:, 0]).sigmoid(), (z + x[:, 1]).sigmoid()
+        h = z * h + (1 - z) * (x[:, 2] + bias[3] + r * g).tanh()
+        series.append(h)
+    return torch.stack(series, 1)[None], h[None, :, None]
+
+
+@torch.no_grad()
+def test_the_package_is_given_its_own_order_of_gates(monkeypatch):
+    """In two parts, the second from the states that the first left."""
+    package = ModuleType("flashrnn")
+    package.flashrnn = gru_of_the_package
+    monkeypatch.setitem(sys.modules, "flashrnn", package)
+    cell = build("gru", heads=2)
+    cell.inner_bias += torch.rand(2, 2)
+    drives = torch.randn(7, 3, 5, 2, 2).double()  # time gate pixel head channel
+    expected, last = cell._series(drives, None)
+    weights = cell.recurrent, cell.inner_bias
+    first, state = _flashrnn.series("gru", drives[:4], *weights, None)
+    second, state = _flashrnn.series("gru", drives[4:], *weights, state)
+    assert apart(torch.cat([first, second]), expected) < EXACT
+    assert apart(state[0], last[0]) < EXACT
+    swapped = _flashrnn.series("gru", drives.flip(1), *weights, None)[0]
+    assert apart(swapped, expected) > 1e-3
+
+
+def test_a_processor_has_torch_and_a_gpu_needs_the_package_and_a_capability(
+    monkeypatch,
+):
+    space = temporal.Space(flows.build({"kind": "translation", "max_speed": 0}, 1))
+    spec = {"kind": "flash_rnn", "execution": "flashrnn", "rule": "gru"}
+    torch.manual_seed(0)
+    cell = temporal.layer(spec, space, INPUTS, HIDDEN).double()
+    assert torch.equal(cell(series(), None)[0], build("gru")(series(), None)[0])
+    found = None
+    monkeypatch.setattr(_flashrnn, "find_spec", lambda name: found)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    with pytest.raises(UserError, match="package flashrnn, which is not installed"):
+        _flashrnn.require(torch.device("cuda"))
+    found = "found"
+    with pytest.raises(UserError, match=r"capability 8\.0, this one has 7\.5"):
+        _flashrnn.require(torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+    _flashrnn.require(torch.device("cuda"))

@@ -32,7 +32,7 @@ BELOW = {  # from the bottom up; a part of fernn: what it imports of those above
     "playground": "pretrained",
     "videos": ROOMS,
     "data": f"{ROOMS} videos",
-    "training": f"{ROOMS} videos data models",
+    "training": f"{ROOMS} videos data models treatments",
     "evaluation": f"{ROOMS} flows videos data models treatments checkpoint",
     "drawing": f"{ROOMS} {SUMMARIES}",
     "figures": f"{ROOMS} {SUMMARIES} drawing",

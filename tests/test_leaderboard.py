@@ -7,7 +7,7 @@ import pytest
 
 import mock_cubes
 from fernn.evaluation import significance
-from fernn.tables import leaderboard_tests
+from fernn.tables import leaderboard, leaderboard_tests
 
 
 @pytest.fixture
@@ -84,3 +84,20 @@ def test_all_tests_of_the_table_are_one_family(cube):
     first = both[(both["test"] == "in distribution") & (both["model"] == "FERNN-V2")]
     assert first["p"].item() == min(1, pairs * 0.25)
     assert significance.holm([0.25] * 2) == [0.5, 0.5]
+
+
+def test_classifiers_are_ranked_by_their_mistakes_by_hand():
+    """Twenty clips at rest and twenty under a faster camera; V2 makes no mistake."""
+    cube = mock_cubes.camera(match="epochs")
+    right = {"grnn": (10, 5), "fernn_v1": (15, 10), "fernn_v2": (20, 20)}
+    for name, counts in right.items():
+        first = [index % 20 < counts[index // 20] for index in range(40)]
+        cube["correct"].loc[{"model": name}] = np.array(first, float)
+    table = leaderboard_tests.tabulate([cube]).set_index(["test", "model"])["error"]
+    assert table["mistakes", "FERNN-V2"] == pytest.approx(0.5 / 21)
+    assert table["mistakes", "G-RNN"] == pytest.approx(10.5 / 21)
+    assert table["mistakes, faster camera", "G-RNN"] == pytest.approx(15.5 / 21)
+    board = leaderboard.tabulate([cube]).set_index("model")
+    assert board.index.tolist() == ["FERNN-V2", "FERNN-V1", "G-RNN"]
+    assert board["mistakes"]["FERNN-V1"] == pytest.approx(5.5 / 10.5)
+    assert set(board["budget"]) == {"equal epochs"}

@@ -28,7 +28,7 @@ def apart(left, right):
 def test_it_is_its_equations():
     """Torch's gates are i, f, g, o; the answer is the mean over frames, or the last."""
     model, last = build(), build(of="last")
-    features = model.encode(clip().flatten(0, 1)).mean((2, 3)).unflatten(0, (2, 5))
+    features = model.features(clip().flatten(0, 1)).unflatten(0, (2, 5))
     lstm, h, c, answers = model.recur, torch.zeros(2, 8).double(), 0, []
     for x in features.unbind(1):
         drive = x @ lstm.weight_ih_l0.T + h @ lstm.weight_hh_l0.T

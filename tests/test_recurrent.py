@@ -16,11 +16,15 @@ SMALL = {
     "convgru": {"hidden": 4, "decoder_layers": 1},
     "predrnn": {"hidden": 3, "layers": 2},
     "phydnet": {"hidden": 4, "kernel": 3, "decoder_layers": 1},
+    "pvrnn": {"hidden": 4, "decoder_layers": 1},
     "transformer": {"hidden": 8, "patch": 2, "layers": 2, "heads": 2, "window": 4},
+    "sasrec": {"hidden": 8, "codes": 12, "heads": 2},
 }
-CONVOLUTIONS = [kind for kind in SMALL if kind != "transformer"]
+CONVOLUTIONS = [kind for kind in SMALL if kind not in ("transformer", "sasrec")]
 SIZE = 8
 every = pytest.mark.parametrize("kind", SMALL)
+IMAGINES = ("pvrnn",)  # what it predicts, by its prior, and is not fed it
+fed_its_own = pytest.mark.parametrize("kind", [k for k in SMALL if k not in IMAGINES])
 
 
 def made(kind, **changes):
@@ -64,6 +68,10 @@ def test_a_transformer_moves_by_patches_if_it_knows_no_positions(video):
     assert shift_error(made("transformer"), video, (2, -4)) > 1e-3
 
 
+def test_frames_that_are_items_move_with_no_shift(video):
+    assert shift_error(made("sasrec"), video, (1, 0)) > 1e-3
+
+
 @every
 def test_no_model_is_flow_equivariant(kind, video):
     """Relative to how far a prediction differs from its mean over the frame."""
@@ -79,17 +87,22 @@ def test_no_model_is_flow_equivariant(kind, video):
 
 
 @every
-def test_a_prediction_knows_no_later_frame_and_no_horizon(kind, video):
+def test_predictions_do_not_know_the_horizon(kind, video):
+    model = made(kind)
+    assert torch.equal(model(video, 9)[:, :3], model(video, 3))
+
+
+@fed_its_own
+def test_a_prediction_knows_no_later_frame(kind, video):
     model, given = made(kind), torch.ones(2, 5, dtype=torch.bool)
     changed = video.clone()
     changed[:, 3:] = 1 - changed[:, 3:]
     one, other = model(video, 1, given), model(changed, 1, given)
     assert torch.equal(one[:, :3], other[:, :3])
     assert (one[:, 3:] - other[:, 3:]).abs().amax((0, 2, 3, 4)).min() > 1e-6
-    assert torch.equal(model(video, 9)[:, :3], model(video, 3))
 
 
-@every
+@fed_its_own
 def test_own_frames_are_fed_clamped_and_given_ones_are_not_replaced(kind, video):
     model = made(kind)
     read = model.read
@@ -109,7 +122,7 @@ def test_own_frames_are_fed_clamped_and_given_ones_are_not_replaced(kind, video)
     torch.testing.assert_close(model(video, 3, mixed), both, rtol=0, atol=1e-10)
 
 
-@every
+@fed_its_own
 def test_gradients_go_through_fed_frames(kind, video):
     model, fed = made(kind), []
     step = model.step
@@ -125,6 +138,7 @@ def test_gradients_go_through_fed_frames(kind, video):
         ({"kind": "convgru", "hidden": 108}, 739_477),
         ({"kind": "predrnn", "hidden": 56}, 727_105),
         ({"kind": "phydnet", "hidden": 67}, 731_855),
+        ({"kind": "pvrnn", "hidden": 116}, 739_853),
         ({"kind": "transformer", "hidden": 108}, 763_792),
     ],
 )
@@ -237,7 +251,7 @@ def test_impossible_models_are_refused(spec, message):
         models.build(spec, SIZE)
 
 
-@every
+@fed_its_own
 def test_impossible_calls_are_refused(kind, video, unchecked):
     model = made(kind)
     with pytest.raises(UserError, match="at least one whole frame"):

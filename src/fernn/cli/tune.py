@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
             _trial.Brief.prepare(args, t.user_attrs["slot"], dict(t.params), lineage)
             for t in trials
         ]
-        # Epochs are reported, and none is pruned: a group ends as a whole.
+        # Epochs are reported, and none ends it: a group ends as a whole.
         tells = [partial(_reported, trial) for trial in trials]
         return _trial.train_together(briefs, left, tells)
 

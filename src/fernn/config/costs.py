@@ -96,7 +96,8 @@ def _remarks(
             path = ("protocols", experiment.protocol, "costs", model)
         if model not in written:
             yield "note", path, f"is not given, and counted as {cost:g}"
-        elif model in counted:
+        elif model in counted and config.models[model].strategy is None:
+            # Operations of a strategy are not counted.
             far = _too_far(cost, counted[model] / _unit(written, counted))
             if far:
                 yield "warning", path, far

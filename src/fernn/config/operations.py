@@ -127,9 +127,12 @@ def _forecaster(spec: dict[str, Any], step: Step) -> float:
     recurrent, fibre, area = _recurrent(spec, step)
     wide, layers = fibre * spec["hidden"], spec["decoder_layers"]
     inner = fibre * (spec["decoder_hidden"] or spec["hidden"])
-    widths = [wide, *layers * [inner], 1]
-    pairs = itertools.pairwise(widths)
+    pairs = [*itertools.pairwise([wide, *layers * [inner], 1])]
     decoder = INNER * area * sum(inputs * outputs for inputs, outputs in pairs)
+    if spec["decoder"] == "annealed":  # a 1×1 convolution before each hidden layer
+        before = sum(inputs * outputs for inputs, outputs in pairs[:-1])
+        first = area * inner * (wide - inner)
+        decoder += INNER * (before - first)
     lifting = FIRST * area * wide
     lifted = step.observed + _fed(spec, step.predicted)
     total = lifted * lifting + recurrent + step.predicted * decoder

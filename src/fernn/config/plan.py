@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from fernn.config import options
+from fernn.config import options, pairs
 from fernn.config.budgets import sized
 from fernn.config.costs import costs
 from fernn.config.learners import epochs_of, longest, options_of, trained, validated
@@ -212,6 +212,7 @@ def _attrs(
             model: _about(config, experiment, model, published)
             | {"differs": differs.get(model, [])}
             | _learnt(config, budget, experiment, model, cost)
+            | pairs.told(config, experiment, model)
             for model in _of_parts(experiment)
         },
     }

@@ -14,6 +14,7 @@ from fernn.config import (
     frames,
     models,
     options,
+    pairs,
     protocols,
     published,
     tuning,
@@ -33,6 +34,7 @@ def problems(config: Config) -> Iterator[Problem]:
     sizes = options_of_sizes(config)
     for name, model in config.models.items():
         yield from models.problems(model, ("models", name), sizes)
+    yield from pairs.problems(config)
     yield from costs.problems(config)
     yield from protocols.problems(config)
     yield from axes.problems(config)

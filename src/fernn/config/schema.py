@@ -81,6 +81,9 @@ class Model(Open):
         None, description="of fernn.treatments; one, or a list in their order"
     )
     color: Color | None = Field(None, description="in figures and the tracker, #rrggbb")
+    against: Name | None = Field(
+        None, description="the model that it differs from by one thing; table `zoo`"
+    )
     cost: Amount | None = Field(
         None, description="of a training step, relative to others; default: as counted"
     )

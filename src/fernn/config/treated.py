@@ -17,7 +17,7 @@ from fernn.config.schema import Config, Experiment, Model, Treated
 from labrun.modules import named
 
 PACKAGE = "treatments"
-OWN = {"label", "color", "of", "treatment"}  # the keys of a treated model
+OWN = {"label", "color", "of", "treatment", "against"}  # the keys of a treated model
 
 
 def problems(config: Config) -> Iterator[Problem]:
@@ -125,5 +125,6 @@ def separated(config: Config) -> Config:
 
 def _made(base: Model, model: Model) -> Treated:
     own = {"label": model.label, "color": model.color, "treatment": None}
+    own["against"] = model.against
     whole = base.model_copy(update=own)
     return Treated(_base(model), whole, _treatments(model))

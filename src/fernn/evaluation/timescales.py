@@ -45,7 +45,8 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
 
     Returns:
         ``autocorrelation`` (channel × lag), up to half of the horizon, and
-        ``timescale`` (channel), in frames; NaN where a channel never changes.
+        ``timescale`` (channel), in frames; NaN where a channel never changes; ``tau``
+        (channel), the time constants of a leaky cell, NaN of another.
 
     Raises:
         UserError: the model rolls out no state.
@@ -71,9 +72,18 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
         {
             "autocorrelation": (("channel", "lag"), found.T),
             "timescale": ("channel", crossing(found), about | {"units": "frame"}),
+            "tau": ("channel", _constants(model, found.shape[1]), {"units": "frame"}),
         },
         coords={"lag": lags},
     )
+
+
+def _constants(model: Any, channels: int) -> np.ndarray:
+    """Time constants that a cell has, in the order of its channels."""
+    if not hasattr(model.cell, "timescales"):
+        return np.full(channels, np.nan)
+    own = model.cell.timescales().detach().double().cpu().numpy()
+    return np.tile(own, channels // len(own))
 
 
 def moments(

@@ -31,6 +31,7 @@ LAYERS: dict[type, tuple[str, ...]] = {
     nn.Linear: ("in_features", "out_features"),
     nn.Sequential: (),
     nn.ReLU: (),
+    nn.SELU: (),
     nn.Identity: (),
 }
 

@@ -12,6 +12,8 @@ moves with a flow.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -65,13 +67,26 @@ class ConvGru(Recurrent):
     def step(self, frame: Frame, state: Tensor | None) -> Features:
         """The state after one more frame."""
         h = zeros_like(frame, self.hidden) if state is None else state
-        z, r = self.gates(torch.cat([frame, h], dim=1)).sigmoid().chunk(2, dim=1)
-        new = self.candidate(torch.cat([frame, r * h], dim=1)).tanh()
-        return z * h + (1 - z) * new
+
+        def candidate(scaled: Features) -> Tensor:
+            return self.candidate(torch.cat([frame, scaled], dim=1))
+
+        return recurrence(self.gates(torch.cat([frame, h], dim=1)), candidate, h)
 
     def read(self, state: Features) -> Frame:
         """The state, decoded."""
         return self.decoder(state)
+
+
+def recurrence(
+    gates: Tensor, candidate: Callable[[Features], Tensor], h: Features
+) -> Features:
+    """The next h after the sums of the gates z and r, and of the candidate of r ⊙ h.
+
+    That of the cell ``conv_gru`` of `fernn.models.temporal`, too.
+    """
+    z, r = gates.sigmoid().chunk(2, dim=1)
+    return z * h + (1 - z) * candidate(r * h).tanh()
 
 
 def build(

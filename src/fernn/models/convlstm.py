@@ -59,9 +59,17 @@ class Layer(nn.Module):
             empty = zeros_like(signal, self.hidden)
             state = empty, empty
         h, c = state
-        i, f, o, g = self.gates(torch.cat([signal, h], dim=1)).chunk(4, dim=1)
-        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-        return o.sigmoid() * c.tanh(), c
+        return recurrence(self.gates(torch.cat([signal, h], dim=1)), c)
+
+
+def recurrence(gates: Tensor, c: Features) -> tuple[Features, Features]:
+    """``(h, c)`` after the sums of the gates i, f, o and g, channels beside each other.
+
+    That of the cell ``conv_lstm`` of `fernn.models.temporal`, too.
+    """
+    i, f, o, g = gates.chunk(4, dim=1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
 
 
 def through(layers: nn.ModuleList, signal: Signal, state: State | None) -> State:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import Annotated, Any, Literal, get_args
 
@@ -15,8 +14,10 @@ from torch import Tensor, nn
 
 from fernn import cells, flows
 from fernn.cells import Cell, Lifted, Pooled, RelaxedCell, State, Video, check_lift
+from fernn.cells.flow_equivariant.plain import keep_variance
 from fernn.flows import Size, cached_kernels
 from fernn.models import _forced, _segments, rollouts
+from fernn.models._decoders import DECODERS, DecoderName
 from fernn.models._forced import Forcing
 from fernn.models._options import POOLINGS, Pooling, check_cell, check_horizon
 from fernn.models._relaxed import relax_output
@@ -46,8 +47,9 @@ class Forecaster(nn.Module):
         checkpoint: ``none``, or ``segments``: in training, keep the states between
             segments of time alone and compute the others twice. The gradients are the
             same.
-        decoder: ``equivariant``, of convolutions that commute with the flow, or
-            ``ordinary``, of plain ones; for translations they are the same.
+        decoder: ``equivariant``, of convolutions that commute with the flow,
+            ``ordinary``, of plain ones, for translations the same, or ``annealed``, of
+            twice as many layers, to be merged; see `fernn.models._decoders`.
         decoder_hidden: channels of its hidden layers; None for those of the cell.
 
     Raises:
@@ -81,6 +83,8 @@ class Forecaster(nn.Module):
         width = cell.hidden if decoder_hidden is None else decoder_hidden
         width = whole(width, "decoder_hidden must be positive", least=1)
         self.decoder = nn.Sequential(*DECODERS[decoder](cell, decoder_layers, width))
+        if getattr(cell, "activation", None) == "selu":
+            keep_variance(self.decoder)
 
     def encode(self, video: Video) -> Iterator[State]:
         """The state after each observed frame, in order and in the lab frame."""
@@ -212,32 +216,6 @@ class Forecaster(nn.Module):
         again = self.checkpoint == "segments" and torch.is_grad_enabled()
         with nullcontext() if again else cached_kernels(self):
             return _segments.forward(self, video, horizon, again)
-
-
-def equivariant(cell: Cell, layers: int, width: int) -> Iterator[nn.Module]:
-    """A decoder of convolutions that commute with the flow, and its projection."""
-    widths = [cell.hidden, *layers * [width]]
-    for inputs, outputs in itertools.pairwise(widths):
-        yield cell.layer("convolution", inputs, outputs)
-        yield nn.ReLU()
-    yield cell.layer("projection", widths[-1], cell.channels)
-
-
-def ordinary(cell: Cell, layers: int, width: int) -> Iterator[nn.Module]:
-    """The paper's decoder: its convolutions do not know the orientations of a state."""
-    fibre = cell.flow.fibre
-    widths = [cell.hidden * fibre, *layers * [width * fibre]]
-    for inputs, outputs in itertools.pairwise(widths):
-        yield cell.layer("ordinary", inputs, outputs)
-        yield nn.ReLU()
-    yield cell.layer("ordinary", widths[-1], cell.channels)
-
-
-DecoderName = Literal["equivariant", "ordinary"]
-DECODERS: dict[DecoderName, Callable[[Cell, int, int], Iterator[nn.Module]]] = {
-    "equivariant": equivariant,
-    "ordinary": ordinary,
-}
 
 
 def build(

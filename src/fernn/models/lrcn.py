@@ -94,9 +94,15 @@ class Lrcn(nn.Module):
     ) -> Float[Tensor, "batch time classes"]:
         """The logits at each frame; see `forward`."""
         check_video(video, self.channels, self.linear.weight)
-        features = self.encode(video.flatten(0, 1)).mean((2, 3))
+        features = self.features(video.flatten(0, 1))
         states, _ = self.recur(features.unflatten(0, video.shape[:2]))
         return self.linear(states)
+
+    def features(
+        self, frames: Float[Tensor, "frame channel height width"]
+    ) -> Float[Tensor, "frame hidden"]:
+        """What the LSTM sees of each frame."""
+        return self.encode(frames).mean((2, 3))
 
 
 def encoder(hidden: int, stride: int, boundary: Boundary) -> nn.Sequential:

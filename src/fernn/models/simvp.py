@@ -8,26 +8,22 @@ which are fed for a longer forecast.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import get_args
 
-import torch
 from einops import rearrange
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
-from fernn.cells import check_video
 from fernn.flows import Size
 from fernn.flows._base import frame_of
-from fernn.models._options import Boundary, check_horizon, padding_mode
+from fernn.models._blocks import Blocks, Video
+from fernn.models._options import Boundary, padding_mode
 from fernn.models._recurrent import CHANNELS
 from fernn.models._translator import Attention, Normalize, translator
 from fernn.velocities import whole
 from labrun.errors import UserError, require_known
 
-Video = Float[Tensor, "batch time channel height width"]
 WIDTHS = ("hidden", "width")  # the second in finer steps
 
 
@@ -44,7 +40,7 @@ class _Stage(nn.Sequential):
         super().__init__(convolution, *shuffle, nn.GroupNorm(2, hidden), nn.SiLU())
 
 
-class SimVP(nn.Module):
+class SimVP(Blocks):
     r"""An encoder of frames, a translator of all their channels, a decoder of frames.
 
     .. math:: e_t = \mathrm{Enc}(f_t), \quad
@@ -101,10 +97,9 @@ class SimVP(nn.Module):
         scale: float = 0.01,
         boundary: Boundary = "zero",
     ):
-        super().__init__()
+        super().__init__(context)
         require_known("attention", attention, get_args(Attention))
         require_known("normalize", normalize, get_args(Normalize))
-        self.context = whole(context, "context must be positive", least=1)
         for name, number in (("hidden", hidden), ("stages", stages)):
             if whole(number, f"{name} must be positive", least=1) % 2:
                 raise UserError(f"{name} must be even, got {number}")
@@ -139,7 +134,7 @@ class SimVP(nn.Module):
                 " shrink: 1"
             )
 
-    def _block(self, video: Video) -> Video:
+    def block(self, video: Video) -> Video:
         """The frames that follow a block, as many."""
         frames = rearrange(video, "b t c h w -> (b t) c h w")
         first = signal = self.encoder[0](frames)
@@ -154,34 +149,6 @@ class SimVP(nn.Module):
             signal = stage(signal)
         decoded = self.readout(self.decoder[-1](signal + first))
         return rearrange(decoded, "(b t) c h w -> b t c h w", t=time)
-
-    def predict(
-        self, video: Video, horizon: int
-    ) -> Iterator[Float[Tensor, "batch channel height width"]]:
-        """The predicted frames one by one; memory does not grow with `horizon`.
-
-        Raises:
-            UserError: the video has other frames than the model is built for, or no
-                frame is asked for.
-        """
-        check_video(video, CHANNELS, self.readout.weight)
-        if video.shape[1] != self.context:
-            raise UserError(
-                f"this SimVP takes {self.context} frames, got {video.shape[1]}"
-            )
-        self.check_frame(video.shape[-2], video.shape[-1])
-        return itertools.islice(self._forecast(video), check_horizon(horizon))
-
-    def _forecast(self, video: Tensor) -> Iterator[Tensor]:
-        while True:
-            video = self._block(video)
-            yield from video.unbind(1)
-
-    def forward(
-        self, video: Video, horizon: int
-    ) -> Float[Tensor, "batch horizon channel height width"]:
-        """The `horizon` frames after the observed `video`; raises as `predict`."""
-        return torch.stack(list(self.predict(video, horizon)), dim=1)
 
 
 def build(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import metadata
 
+import numpy as np
 import xarray as xr
 
-from fernn.evaluation import aggregate
+from fernn.evaluation import aggregate, velocities
 from fernn.evaluation.errors import by_class, clipped, last_frames
 from fernn.tables import generalization
 
@@ -15,6 +16,7 @@ SHOWS = {
     **generalization.SHOWS,
     "noise": {"statistic": "noise"},
     "seconds": {"statistic": "processor_seconds"},
+    "camera": {"statistic": "classification"},
 }
 VERSIONED = ("torch", "numpy", "xarray")
 BUDGETS = {  # what models share, of a budget's `match`
@@ -29,10 +31,27 @@ def tests(cube: xr.Dataset) -> dict[str, dict[str, xr.DataArray]]:
     role = aggregate.role(cube, SHOWS)
     if role == "seconds":  # no test
         return {}
+    if role == "camera":
+        return _mistaken(cube)
     found: dict[str, dict[str, xr.DataArray]] = {}
     for name, about in aggregate.models(cube).items():
         for test, error in _of_model(cube, role, name, about):
             found.setdefault(test, {})[name] = error
+    return found
+
+
+def _mistaken(cube: xr.Dataset) -> dict[str, dict[str, xr.DataArray]]:
+    """The share of clips that are named wrongly, where the camera is as in training.
+
+    Half a clip is added, of one more, so that a model without mistakes has a ratio.
+    """
+    wrong, fast = 1 - cube["correct"], velocities.speed(cube) > cube.attrs["max_speed"]
+    found = {}
+    for test, chosen in (("mistakes", ~fast), ("mistakes, faster camera", fast)):
+        if chosen.any():
+            clips = wrong.isel(sample=np.flatnonzero(chosen))
+            share = (clips.sum("sample") + 0.5) / (clips.sizes["sample"] + 1)
+            found[test] = {n: share.sel(model=n) for n in aggregate.models(cube)}
     return found
 
 

@@ -4,11 +4,13 @@ Errors are mean squared errors of predictions clipped to [0, 1], over sequences 
 frames of the trained horizon; ``k×`` stands for the last frames, as many, of a roll-out
 k times as long. *new velocities* are those that are not in the training data, of all
 models the same; *noise* is the standard deviation of what is added to the observed
-frames. *budget* is what the models of an experiment share. Models are ranked by the
-geometric mean over seeds, beside its 95 % interval. *ratio* compares a model with the
-reference of its experiment, seeds in pairs: the geometric mean of the ratio of their
-errors, its 95 % interval, and the p-value of a sign-flip test, corrected by Holm's
-method for all comparisons of the table. Baselines are not trained and have no seeds.
+frames. *mistakes* are of classifiers, the share of clips that are named wrongly, with
+half a clip added. *budget* is what the models of an experiment share. Models are ranked
+by the geometric mean over seeds, beside its 95 % interval. *ratio* compares a model
+with the reference of its experiment, seeds in pairs: the geometric mean of the ratio of
+their errors, its 95 % interval, and the p-value of a sign-flip test, corrected by
+Holm's method for all comparisons of the table. Baselines are not trained and have no
+seeds.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ NOTE = (
     "Clipped mean squared error, geometric mean over seeds; low, high: its 95 %"
     " t-interval. 1x, 4x, 7x: the last frames, as many as the trained horizon, of"
     " roll-outs of that many horizons; new velocities: those that are not in the"
-    " training data; noise: its standard deviation in the observed frames. ratio: over"
+    " training data; noise: its standard deviation in the observed frames; mistakes: of"
+    " classifiers, the share of clips, half a clip added. ratio: over"
     " the error of the model in against, pairs of equal seeds; p: of a ratio of 1, sign"
     " flips of the seeds' logarithms, corrected (Holm) for all comparisons of this"
     " table; least p: the smallest that as many seeds can give, uncorrected. Commit and"

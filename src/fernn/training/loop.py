@@ -19,6 +19,7 @@ from fernn.training.gradient import Objective, accumulate, mean_over_devices
 from fernn.training.settings import Settings
 from fernn.training.strategies import Strategy
 from fernn.videos.recipes import Sequences
+from labrun.errors import UserError
 from labrun.rolling_states import RollingStates
 from labrun.stopping import Interrupted, stop_requests
 
@@ -68,7 +69,8 @@ def train(
         The records of all epochs, and the weights of the best one.
 
     Raises:
-        UserError: the accuracy is to decide, and the task has none.
+        UserError: the accuracy is to decide, and the task has none, or several
+            devices cannot train as the strategy does.
         Diverged: the loss or its gradient is not finite; the message tells the step.
         Interrupted: SIGTERM, SIGUSR1 or the time limit came; the state is saved.
     """
@@ -132,8 +134,13 @@ class Run:
         devices: int,
     ) -> Run:
         """From the newest saved state, or the beginning; see `train`."""
-        fabric = make_fabric(devices, settings.precision)
         strategy = strategy or strategies.build(model, settings)
+        if devices > 1 and strategy.partial:
+            raise UserError(
+                f"{devices} devices average all gradients, but {strategy.partial}; use"
+                " one device"
+            )
+        fabric = make_fabric(devices, settings.precision)
         optimiser = optimisers.build(
             settings.optimiser, strategy.parameters(model), settings.learning_rate
         )

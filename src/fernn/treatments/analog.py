@@ -97,6 +97,11 @@ def quantised(state: Tensor, full: Tensor, bits: int, signed: bool) -> Tensor:
     return ((state - low) / unit).round().clamp(0, steps) * unit + low
 
 
+def levels(state: Tensor, bits: int, signed: bool) -> Tensor:
+    """`quantised`, up to the largest activation of each sample."""
+    return quantised(state, _full_scale(state, None), bits, signed)
+
+
 def _full_scale(state: State, given: float | None) -> Tensor:
     """Of each sample; away from zero."""
     largest = state.abs().amax((1, 2, 3, 4), keepdim=True)

@@ -25,6 +25,7 @@ from fernn.cells.flow_equivariant._gather import (
 )
 from fernn.flows import Frame
 
+SELU = 1.6732632423543772, 1.0507009873554805  # α, λ
 GRADIENTS = {  # (gradient of the output, output) -> gradient of the input
     "relu": lambda gradient, output, out: torch.ops.aten.threshold_backward.grad_input(
         gradient, output, 0, grad_input=out
@@ -32,7 +33,11 @@ GRADIENTS = {  # (gradient of the output, output) -> gradient of the input
     "tanh": lambda gradient, output, out: torch.ops.aten.tanh_backward.grad_input(
         gradient, output, grad_input=out
     ),
+    "selu": lambda gradient, output, out: torch.ops.aten.elu_backward.grad_input(
+        gradient, *SELU, 1, True, output, grad_input=out
+    ),
 }
+IN_PLACE = {"relu": torch.relu_, "tanh": torch.tanh_, "selu": torch.selu_}
 
 
 class Convolution(ABC):
@@ -63,7 +68,7 @@ class Convolution(ABC):
         stepped = self.forward(state, weight)
         if lifted is not None:
             stepped += lifted
-        return stepped.relu_() if activation == "relu" else stepped.tanh_()
+        return IN_PLACE[activation](stepped)
 
 
 @dataclass(frozen=True)

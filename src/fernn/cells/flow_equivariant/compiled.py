@@ -14,7 +14,9 @@ from torch.autograd.function import once_differentiable
 
 from fernn.cells._base import Lifted, Pooled, State
 from fernn.cells.flow_equivariant._gather import channels_last, channels_third
+from fernn.cells.flow_equivariant._step import SELU
 from fernn.cells.flow_equivariant.fused import FusedCell, equal_in_all_slots
+from fernn.cells.flow_equivariant.plain import ACTIVATIONS
 from fernn.flows._numerics import autocast
 from labrun.errors import UserError
 
@@ -120,7 +122,7 @@ def step(state, lifted, weight, shift_pad, activation, pool):
     stepped = stepped.permute(0, 2, 3, 1).view(state.shape)
     if lifted is not None:
         stepped = (stepped + lifted).to(state.dtype)
-    stepped = torch.relu(stepped) if activation == "relu" else torch.tanh(stepped)
+    stepped = ACTIVATIONS[activation](stepped)
     return stepped, stepped.amax(1) if pool else None
 
 
@@ -135,8 +137,10 @@ def gradients(
         incoming = incoming + _shares(stepped, maximum, to_maximum)
     if activation == "relu":
         incoming = torch.ops.aten.threshold_backward(incoming, stepped, 0)
-    else:
+    elif activation == "tanh":
         incoming = torch.ops.aten.tanh_backward(incoming, stepped)
+    else:
+        incoming = torch.ops.aten.elu_backward(incoming, *SELU, 1, True, stepped)
     to_lifted = None
     if lifted_slots:
         to_lifted = incoming if lifted_slots > 1 else incoming.sum(1, keepdim=True)

@@ -14,12 +14,13 @@ from fernn.cells._checks import check_step
 from fernn.flows import Flow
 from labrun.errors import UserError, require_known
 
-Activation = Literal["relu", "tanh"]
+Activation = Literal["relu", "tanh", "selu"]
 Initial = Literal["random", "symmetric"]
 Order = Literal["convolve_first", "move_first"]
 ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "tanh": torch.tanh,
+    "selu": torch.selu,
 }
 
 
@@ -42,7 +43,9 @@ class FlowEquivariantCell(Cell):
         channels: channels of a frame.
         hidden: channels of each slot of the state.
         kernel: side of the kernels, odd; None for the flow's own.
-        activation: ``relu`` or ``tanh``.
+        activation: ``relu``, ``tanh``, or ``selu`` (G. Klambauer and others, 2017,
+            arXiv 1706.02515), whose kernels begin with a variance of one over what a
+            pixel sums, so that many layers keep mean 0 and variance 1.
         initial: the recurrent kernel, see `initialise`: ``random`` or ``symmetric``.
         order: of a step: ``convolve_first``, as in the equation, or ``move_first``,
             :math:`[\psi_1(\nu) \cdot h_t(\nu)] \star W`, as the paper's code. The two
@@ -84,6 +87,8 @@ class FlowEquivariantCell(Cell):
         self.initial: Initial = initial
         self.order: Order = order
         self.conv_h = self.layer("convolution", self.hidden, self.hidden)
+        if activation == "selu":
+            keep_variance(self)
         initialise(self.conv_h, initial)
 
     def forward(self, lifted: Lifted | None, state: State | None) -> State:
@@ -114,6 +119,17 @@ class FlowEquivariantCell(Cell):
 
     def _activate(self, signal: Tensor) -> Tensor:
         return ACTIVATIONS[self.activation](signal)
+
+
+@torch.no_grad()
+def keep_variance(network: nn.Module) -> None:
+    """Draw kernels again, normal and so wide that SELU keeps the variance of signals.
+
+    Those that know orientations, as of a rotation flow, stay as they were drawn.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
 
 
 @torch.no_grad()

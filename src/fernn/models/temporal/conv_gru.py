@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import nn
 
+from fernn.models.convgru import recurrence
 from fernn.models.temporal import Signal, Space, Temporal, per_frame
 from fernn.models.temporal._mixing import Hidden, Mixing, Recurrent
 
 
 class ConvGru(Temporal):
-    r"""Gates that see the frame and the state around a pixel.
+    r"""The recurrence of `fernn.models.convgru` in the frames of slots.
 
-    .. math::
-        z, r &= \sigma(x \star W_{z,r} + h \star U_{z,r} + b_{z,r}) \\
-        h' &= z \odot h
-              + (1 - z) \odot \tanh(x \star W_c + (r \odot h) \star U_c + b_c)
-
-    (N. Ballas et al., arXiv 1511.06432), with :math:`b_z = 1` at first, so that
-    the state is kept. The recurrent convolutions are those of `Recurrent`. Parameters:
+    Its sums are :math:`x \star W + h \star U + b`, with the recurrent convolutions
+    of `Recurrent`. Parameters:
     :math:`9 \cdot 3 (C_\mathrm{in} + K C) C + 3 C` for 3×3 kernels, with K = 1 unmixed
     and 9 where a slot gets its neighbours in the plane.
 
@@ -49,12 +47,14 @@ class ConvGru(Temporal):
         hidden, seen = state or (torch.zeros_like(drives[:, 0, :width]), 0)
         outputs = []
         for time, drive in enumerate(drives.unbind(1), start=seen - 1):
-            gates = torch.sigmoid(drive[:, : 2 * width] + self.gates(hidden, time))
-            z, r = gates.chunk(2, dim=1)
-            candidate = drive[:, 2 * width :] + self.candidate(r * hidden, time)
-            hidden = torch.lerp(torch.tanh(candidate), hidden, z)
+            gates = drive[:, : 2 * width] + self.gates(hidden, time)
+            candidate = partial(self._candidate, drive[:, 2 * width :], time)
+            hidden = recurrence(gates, candidate, hidden)
             outputs.append(hidden)
         return torch.stack(outputs, dim=1), (hidden, seen + len(outputs))
+
+    def _candidate(self, drive: Hidden, time: int, scaled: Hidden) -> Hidden:
+        return drive + self.candidate(scaled, time)
 
 
 def build(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from fernn.models.convlstm import recurrence
 from fernn.models.temporal import Signal, Space, Temporal, per_frame
 from fernn.models.temporal._mixing import Hidden, Mixing, Recurrent
 
@@ -12,15 +13,10 @@ State = tuple[Hidden, Hidden, int]
 
 
 class ConvLstm(Temporal):
-    r"""Gates that see the frame and the state around a pixel.
+    r"""The recurrence of `fernn.models.convlstm` in the frames of slots.
 
-    .. math::
-        i, f, o &= \sigma(x \star W_{i,f,o} + h \star U_{i,f,o} + b_{i,f,o}), \qquad
-        g = \tanh(x \star W_g + h \star U_g + b_g) \\
-        c' &= f \odot c + i \odot g, \qquad h' = o \odot \tanh c'
-
-    (X. Shi et al., arXiv 1506.04214, without its peepholes), with :math:`b_f = 1` at
-    first. The recurrent convolution is that of `Recurrent`. Parameters:
+    Its sums are :math:`x \star W + h \star U + b`, with the recurrent convolution of
+    `Recurrent`. Parameters:
     :math:`9 \cdot 4 (C_\mathrm{in} + K C) C + 4 C` for 3×3 kernels, with K = 1 unmixed
     and 9 where a slot gets its neighbours in the plane.
 
@@ -48,10 +44,8 @@ class ConvLstm(Temporal):
         hidden, memory, seen = state or (zero, zero, 0)
         outputs = []
         for time, drive in enumerate(drives.unbind(1), start=seen - 1):
-            i, f, o, g = (drive + self.gates(hidden, time)).chunk(4, dim=1)
-            written = torch.sigmoid(i) * torch.tanh(g)
-            memory = torch.sigmoid(f) * memory + written
-            hidden = torch.sigmoid(o) * torch.tanh(memory)
+            gates = drive + self.gates(hidden, time)
+            hidden, memory = recurrence(gates, memory)
             outputs.append(hidden)
         return torch.stack(outputs, dim=1), (hidden, memory, seen + len(outputs))
 

@@ -11,10 +11,18 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fernn.models.temporal import Signal, Space, Temporal, at_least_one, per_frame
+from fernn.models.temporal import (
+    Signal,
+    Space,
+    Temporal,
+    _flashrnn,
+    at_least_one,
+    per_frame,
+)
 from labrun.errors import UserError, require_known
 
 Rule = Literal["lstm", "gru", "elman", "slstm"]
+Execution = Literal["torch", "flashrnn"]
 Heads = Float[Tensor, "pixel head channel"]
 Gates = Float[Tensor, "gate pixel head channel"]
 States = tuple[Heads, ...]  # h first
@@ -38,12 +46,13 @@ class FlashRnn(Temporal):
             \quad n' = \sigma(a_f) \odot n + e^{a_i},
             \quad h' = \sigma(a_o) \odot c' / n'
 
-    FlashRNN (K. Pöppel et al., arXiv 2412.07752), whose kernels for GPUs are not used
-    here; B is a convolution. With one head the first three are torch's ``RNN``, ``GRU``
-    and ``LSTM``. The sLSTM keeps c and n divided by :math:`e^m`, with m the largest
-    exponent so far, since :math:`e^{a_i}` overflows. Parameters with 3×3 kernels, of G
-    gates (1, 3, 4, 4): :math:`G (9 C_\mathrm{in} C + C^2 / N + C)`, and C more for
-    ``gru``.
+    FlashRNN (K. Pöppel et al., arXiv 2412.07752); B is a convolution. With the
+    execution ``flashrnn`` a GPU runs the kernels of that package, which must be
+    installed; a processor has PyTorch in both. With one head the first three are
+    torch's ``RNN``, ``GRU`` and ``LSTM``. The sLSTM keeps c and n divided by
+    :math:`e^m`, with m the largest exponent so far, since :math:`e^{a_i}` overflows.
+    Parameters with 3×3 kernels, of G gates (1, 3, 4, 4): :math:`G (9 C_\mathrm{in} C +
+    C^2 / N + C)`, and C more for ``gru``.
 
     Args:
         space: where it computes.
@@ -51,10 +60,11 @@ class FlashRnn(Temporal):
         hidden: channels C of h, which it returns, and of the other states.
         rule: ``lstm``, ``gru``, ``elman`` or ``slstm``.
         heads: N, which divides C.
+        execution: ``torch``, or ``flashrnn``.
 
     Raises:
-        UserError: an unknown rule, a number below one, or heads that do not divide
-            the channels.
+        UserError: an unknown rule or execution, a number below one, or heads that do
+            not divide the channels.
     """
 
     def __init__(
@@ -64,9 +74,12 @@ class FlashRnn(Temporal):
         hidden: int,
         rule: Rule = "slstm",
         heads: int = 1,
+        execution: Execution = "torch",
     ):
         super().__init__()
         require_known("rule", rule, get_args(Rule))
+        require_known("execution", execution, get_args(Execution))
+        self.kind, self.execution = rule, execution
         (heads,) = at_least_one(heads=heads)
         if hidden % heads:
             raise UserError(f"heads must divide the {hidden} channels, got {heads}")
@@ -80,25 +93,35 @@ class FlashRnn(Temporal):
             self.inner_bias = nn.Parameter(torch.zeros(heads, width))
 
     def forward(self, signal: Signal, state: States | None) -> tuple[Signal, States]:
-        """See `Temporal.forward`; of the states the first is h."""
+        """See `Temporal.forward`; of the states the first is h.
+
+        Raises:
+            UserError: the execution is ``flashrnn``, on a GPU without the package or
+                one that cannot run it.
+        """
         split = "b t (g n c) y x -> t g (b y x) n c"
         gates, heads = self.rule.gates, self.heads
-        drives = rearrange(
-            per_frame(self.drive, signal), split, g=gates, n=heads
-        ).unbind(0)
+        drives = rearrange(per_frame(self.drive, signal), split, g=gates, n=heads)
+        series, state = self._series(drives, state)
+        height, width = signal.shape[3:]
+        joined = "t (b y x) n c -> b t (n c) y x"
+        return rearrange(series, joined, y=height, x=width), state
+
+    def _series(self, drives: Tensor, state: States | None) -> tuple[Tensor, States]:
+        if self.execution == "flashrnn" and drives.is_cuda:
+            _flashrnn.require(drives.device)
+            weights = self.recurrent, self.inner_bias
+            return _flashrnn.series(self.kind, drives, *weights, state)
         if state is None:
             state = self.rule.empty(torch.zeros_like(drives[0][0]))
         outputs = []
-        for drive in drives:
+        for drive in drives.unbind(0):
             found = torch.einsum("gnij,pnj->gpni", self.recurrent, state[0])
             if self.inner_bias is not None:
                 found = torch.cat([found[:2], found[2:] + self.inner_bias])
             state = self.rule.step(drive, found, state)
             outputs.append(state[0])
-        height, width = signal.shape[3:]
-        joined = "t (b y x) n c -> b t (n c) y x"
-        series = rearrange(torch.stack(outputs), joined, y=height, x=width)
-        return series, state
+        return torch.stack(outputs), state
 
 
 def elman(drive: Gates, found: Gates, state: States) -> States:
@@ -149,7 +172,13 @@ RULES: dict[Rule, _Rule] = {
 
 
 def build(
-    space: Space, inputs: int, hidden: int, *, rule: Rule = "slstm", heads: int = 1
+    space: Space,
+    inputs: int,
+    hidden: int,
+    *,
+    rule: Rule = "slstm",
+    heads: int = 1,
+    execution: Execution = "torch",
 ) -> FlashRnn:
     """See `FlashRnn`."""
-    return FlashRnn(space, inputs, hidden, rule, heads)
+    return FlashRnn(space, inputs, hidden, rule, heads, execution)

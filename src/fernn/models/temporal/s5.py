@@ -71,13 +71,29 @@ class S5(Temporal):
 
     def forward(self, signal: Signal, state: State | None) -> tuple[Signal, State]:
         """See `Temporal.forward`; the state is h."""
+        _, states = self.states(signal, state)
+        return self.answer(signal, states), states[-1]
+
+    def states(
+        self, signal: Signal, state: State | None
+    ) -> tuple[
+        Complex[Tensor, "state 1 1"], Complex[Tensor, "time sample state height width"]
+    ]:
+        r""":math:`\bar\Lambda`, and h after each frame."""
         rate = torch.complex(-self.log_decay.exp(), self.frequency)
         factor = torch.exp(rate * self.log_step.exp())
         real, imaginary = per_frame(self.drive, self.norm(signal)).chunk(2, dim=2)
         drive = torch.complex(real, imaginary).movedim(1, 0) * ((factor - 1) / rate)
-        states = linear_scan(factor[None, None], drive, state, self.scan)
+        return factor, linear_scan(factor[None, None], drive, state, self.scan)
+
+    def answer(
+        self,
+        signal: Signal,
+        states: Complex[Tensor, "time sample state height width"],
+    ) -> Signal:
+        """x, from its last value and h."""
         parts = torch.cat([states.real, states.imag], dim=2).movedim(0, 1)
-        return signal + F.gelu(per_frame(self.out, parts)), states[-1]
+        return signal + F.gelu(per_frame(self.out, parts))
 
 
 def build(

@@ -37,9 +37,12 @@ class Strategy:
 
     Attributes:
         whole: the penalty is no mean over samples, so a batch is never cut in pieces.
+        partial: which weights have no gradient in a phase, in words; several devices
+            cannot average one that is not there. Empty if all have one.
     """
 
     whole = False
+    partial = ""
 
     def parameters(self, model: nn.Module) -> Iterable[nn.Parameter]:
         """What the optimiser moves and the clip limits."""
@@ -119,6 +122,7 @@ class Several(Strategy):
     def __init__(self, strategies: Mapping[str, Strategy]):
         self._all = dict(strategies)
         self.whole = any(each.whole for each in self._all.values())
+        self.partial = next(filter(None, (e.partial for e in self._all.values())), "")
         for hook in EXCLUSIVE:
             own = [kind for kind, each in self._all.items() if _overrides(each, hook)]
             if len(own) > 1:

@@ -26,6 +26,8 @@ class Ponder(Strategy):
     def __init__(self, model: Any, steps: int, weight: float, begin: float):
         self.model, self.steps = model, steps
         self.weight, self.begin, self.cost = weight, begin, 0.0
+        if begin:
+            self.partial = "ponder trains the halting from a later step on alone"
 
     def before_step(self, run: Run, optimiser: torch.optim.Optimizer) -> None:
         """Whether tokens halt in this step, and at which cost."""

@@ -46,6 +46,8 @@ class SelfPretraining(Strategy):
     ):
         self.settings, self.decoder, self.until = settings, decoder, until
         self.pretext, self.mask, self.pretrains = pretext, mask, until > 0
+        if until:
+            self.partial = "self_pretrain trains the head in the second phase alone"
 
     def source(self, step: int, split: Sequences, task: Any) -> tuple[Sequences, Any]:
         """The same sequences, and what is learnt of them."""

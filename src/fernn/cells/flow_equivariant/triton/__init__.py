@@ -24,7 +24,7 @@ from fernn.cells.flow_equivariant._gather import (
     channels_last,
     opposite,
 )
-from fernn.cells.flow_equivariant._step import Convolution, DirectConvolution
+from fernn.cells.flow_equivariant._step import IN_PLACE, Convolution, DirectConvolution
 from fernn.cells.flow_equivariant.comoving import ComovingCell
 from fernn.cells.flow_equivariant.fused import FusedCell
 from fernn.cells.flow_equivariant.plain import FlowEquivariantCell
@@ -99,7 +99,7 @@ class ImplicitGemm(Convolution):
 
         rectify = activation == "relu"
         stepped = convolve(autocast(state), weight, self.starts, lifted, rectify)
-        return stepped if rectify else stepped.tanh_()
+        return stepped if rectify else IN_PLACE[activation](stepped)
 
     def backward(self, gradient: ChannelsLast, weight: Tensor) -> ChannelsLast:
         """See `Convolution.backward`: the same with all turned round."""

@@ -1,0 +1,192 @@
+"""Write docs/systems.md and docs/zoo.md.
+
+    python docs/pages.py [BUDGET ...]
+
+Both come from docs/systems.yaml and config.yaml; the numbers of docs/zoo.md are those
+of docs/results/BUDGET/zoo.csv. The tables `zoo` of budgets that are named are copied
+from their results first.
+"""
+
+import csv
+import math
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = {  # of src/fernn
+    "models": "Models",
+    "cells": "Cells beside that of the paper",
+    "models/temporal": "Cells in the frame of each slot",
+    "models/rollouts": "Roll-outs",
+    "training/strategies": "Strategies",
+    "treatments": "Treatments",
+    "evaluation": "Analyses and statistics",
+}
+SYSTEMS = """\
+# Systems
+
+Each model, strategy, treatment and analysis: its source, its file, a test of its law
+and the experiments of [config.yaml](../config.yaml) that use it. `python docs/pages.py`
+writes this page from [systems.yaml](systems.yaml); a file without an entry fails
+`tests/test_pages.py`.
+"""
+ZOO = """\
+# Strategies, treatments and analyses, one by one
+
+Each is compared with the model that differs by it alone, of the same experiment, seeds,
+data and budget. `effect` is a ratio of errors, or of accuracies and shares a
+difference, with the 95 % interval over seeds; below 1 a model has the smaller error.
+Verdicts are those of the table [`zoo`](../src/fernn/tables/zoo.py). `python
+docs/pages.py` writes this page from what was run:
+
+```
+snakemake zoo --cores 2 --config budget=zoo
+snakemake zoo --cores 2 --config budget=ace   # the first row
+python docs/pages.py zoo ace
+```
+"""
+NAMED = 4  # experiments of a system
+NOT_RUN = "Not run.\n"
+SHOWN = ("experiment", "model", "against", "quantity", "seeds")
+
+
+def read(path: Path) -> Any:
+    """A YAML file, whose aliases are resolved."""
+    return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+
+
+def modules(folder: str) -> list[str]:
+    """The kinds of a folder; of analyses those that measure."""
+    paths = sorted((ROOT / "src/fernn" / folder).glob("[!_]*.py"))
+    return [
+        path.stem
+        for path in paths
+        if folder != "evaluation"
+        or "\ndef measure(" in path.read_text(encoding="utf-8")
+    ]
+
+
+def uses(config: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
+    """The experiments that use each kind, by folder and kind."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, experiment in config["experiments"].items():
+        protocol = config["protocols"][experiment["protocol"]]
+        for key in dict.fromkeys(_kinds(config, experiment, protocol)):
+            found.setdefault(key, []).append(name)
+    return found
+
+
+def _kinds(
+    config: Mapping[str, Any], experiment: Mapping, protocol: Mapping
+) -> Iterator[tuple[str, str]]:
+    for name in [*experiment["models"], *experiment.get("baselines", [])]:
+        entry = config["models"][name]
+        if "kind" in entry:
+            yield "models", entry["kind"]
+        rollouts = protocol.get("rollouts", {})
+        yield from _of(
+            "models/rollouts",
+            entry.get("rollout", rollouts.get(name, protocol.get("rollout"))),
+        )
+        for folder in ("models/temporal", "cells"):
+            yield from _of(folder, entry.get("cell"))
+        yield from _of("training/strategies", entry.get("strategy"))
+        yield from _of("treatments", entry.get("treatment"))
+    for axis in experiment["axes"]:
+        yield "evaluation", config["axes"][axis]["statistic"]
+
+
+def _of(folder: str, given: Any) -> Iterator[tuple[str, str]]:
+    for each in given if isinstance(given, list) else [given]:
+        if each is not None:
+            yield folder, each["kind"] if isinstance(each, dict) else each
+
+
+def systems() -> str:
+    """The page that maps every system to its source, file, law and experiments."""
+    known, where = read(ROOT / "docs/systems.yaml")["systems"], uses(config())
+    parts = [SYSTEMS]
+    for folder, title in FOLDERS.items():
+        parts.append(f"## {title}\n\n| entry | source | law | experiments |")
+        parts[-1] += "\n| --- | --- | --- | --- |"
+        for kind in modules(folder):
+            paper, law = known[folder][kind]
+            file, _, test = law.partition("::")
+            named = where.get((folder, kind), [])
+            experiments = [f"`{name}`" for name in named[:NAMED]]
+            if len(named) > NAMED:
+                experiments.append("others")
+            cells = (
+                f"[`{kind}`](../src/fernn/{folder}/{kind}.py)",
+                paper,
+                f"[{test}](../tests/{file}.py)",
+                ", ".join(experiments) or "–",
+            )
+            parts[-1] += f"\n| {' | '.join(cells)} |"
+        parts[-1] += "\n"
+    return "\n".join(parts)
+
+
+def config() -> Any:
+    """config.yaml."""
+    return read(ROOT / "config.yaml")
+
+
+def zoo() -> str:
+    """The page of what each system changed, or that it was not run."""
+    rows = [
+        row
+        for path in sorted((ROOT / "docs/results").glob("*/zoo.csv"))
+        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+    ]
+    parts = [ZOO]
+    for part in read(ROOT / "docs/systems.yaml")["zoo"]:
+        parts.append(f"## [{part['title']}]({part['page']})\n")
+        parts.append(comparisons([row for row in rows if belongs(row, part)]))
+    return "\n".join(parts)
+
+
+def belongs(row: Mapping[str, str], part: Mapping[str, Any]) -> bool:
+    """Whether a row of the table is about a part of the page."""
+    changes = {*row["change"].split(", ")}
+    return (
+        row["statistic"] in part.get("statistics", [])
+        or row["experiment"] in part.get("experiments", [])
+        or bool(changes & {*part.get("changes", [])})
+    )
+
+
+def comparisons(rows: list[Mapping[str, str]]) -> str:
+    """Rows as a table of Markdown."""
+    if not rows:
+        return NOT_RUN
+    lines = [f"| {' | '.join((*SHOWN, 'effect', 'interval', 'verdict'))} |"]
+    lines.append(f"|{' --- |' * (len(SHOWN) + 3)}")
+    for row in rows:
+        effect, low, high = (
+            float(row[name] or "nan") for name in ("effect", "low", "high")
+        )
+        interval = "–" if math.isnan(low) else f"{low:.3g} to {high:.3g}"
+        cells = [row[name] for name in SHOWN]
+        cells += ["–" if math.isnan(effect) else f"{effect:.3g}", interval]
+        lines.append(f"| {' | '.join((*cells, row['verdict']))} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(*budgets: str) -> None:
+    """Copy tables of runs, and write both."""
+    for budget in budgets:
+        target = ROOT / f"docs/results/{budget}"
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / f"results/{budget}/tables/zoo.csv", target)
+    for name, page in (("systems", systems()), ("zoo", zoo())):
+        (ROOT / "docs" / f"{name}.md").write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
