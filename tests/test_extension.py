@@ -22,7 +22,7 @@ from labrun.storage import read_dataset
 LIMIT = 480  # seconds; it takes 50 on an idle core
 TOYS = Path(__file__).parent / "toys"
 ADDED = {  # the file: what is told of its entry when the file is not there
-    "cells/gated.py": "models.gated.cell.kind: no 'gated' in cells",
+    "cells/held.py": "models.gated.cell.kind: no 'held' in cells",
     "data/sources/blank.py": "sources.nothing.kind: no 'blank' in sources",
     "flows/diagonal.py": "models.mixture.flow.kind: no 'diagonal' in flows",
     "models/mixture.py": "models.mixture.kind: no 'mixture' in models",

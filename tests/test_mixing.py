@@ -204,11 +204,11 @@ def test_a_cell_of_another_kind_follows_the_flow(monkeypatch, forecaster):
     """The toy, found by its name; that its slots move is what makes it so."""
     toys = Path(__file__).parent / "toys/cells"
     monkeypatch.setattr(cells, "__path__", [*cells.__path__, str(toys)])
-    model = forecaster(flow=TORUS, size=5, cell={"kind": "gated", "kernel": 3})
+    model = forecaster(flow=TORUS, size=5, cell={"kind": "held", "kernel": 3})
     assert slot_error(model, 5, (1, -2)) < EXACT
     model(video(3, 5), 3).square().sum().backward()
     assert all(weight.grad.abs().max() > 0 for weight in model.parameters())
     model.cell.move = lambda state: state
     assert slot_error(model, 5, (1, -2)) > 0.01
-    with pytest.raises(UserError, match="no 'gatd' in cells; did you mean 'gated'"):
-        forecaster(flow=TORUS, size=5, cell={"kind": "gatd"})
+    with pytest.raises(UserError, match="no 'hled' in cells; did you mean 'held'"):
+        forecaster(flow=TORUS, size=5, cell={"kind": "hled"})

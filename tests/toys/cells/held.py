@@ -8,7 +8,7 @@ from fernn.cells import Cell, Lifted, State
 from fernn.flows import Flow
 
 
-class GatedCell(Cell):
+class HeldCell(Cell):
     """The next state is between the old one, moved, and a new one, by a learned gate.
 
     Args are those of `Cell`.
@@ -29,6 +29,6 @@ class GatedCell(Cell):
         return torch.lerp(self.move(state), new.tanh(), self.move(gate).sigmoid())
 
 
-def build(flow: Flow, hidden: int, *, kernel: int = 3) -> GatedCell:
-    """A gated cell from a specification."""
-    return GatedCell(flow, hidden, kernel)
+def build(flow: Flow, hidden: int, *, kernel: int = 3) -> HeldCell:
+    """A cell that holds its state from a specification."""
+    return HeldCell(flow, hidden, kernel)
