@@ -20,9 +20,9 @@ from matplotlib.figure import Figure
 from fernn.drawing import parts
 from fernn.drawing.style import PAGE, Look, looks_of, theme
 from fernn.evaluation import aggregate
-from fernn.evaluation.last_seen import NEVER
 
 SHOWS = {"last_seen": {"statistic": "last_seen"}}
+NEVER = -1  # the age of what was not seen
 FEWEST = 30  # pixels of an age that is drawn
 TITLES = {"digit": "pixels of digits", "background": "other pixels"}
 
