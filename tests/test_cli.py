@@ -85,7 +85,7 @@ print("torch" in sys.modules, "xarray" in sys.modules)
 """
     command = [sys.executable, "-c", code, json.dumps(calls)]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
-    assert run.stdout == b"[0, 0, 0, 0, 0, 0]\nFalse True\n"
+    assert run.stdout == b"[0, 0, 0, 0, 0, 0, 0]\nFalse True\n"
 
 
 def test_a_users_mistake_is_lines_and_exit_code_2(monkeypatch, capsys):
