@@ -104,7 +104,7 @@ def test_killed_and_continued_equals_uninterrupted(whole, tmp_path, states):
 def test_the_tracker_shows_each_run_once_with_all_its_points(whole):
     runs = json.loads((whole / "results/demo/runs.json").read_text())["runs"]
     names = sorted(key.split("/")[3] for key in runs)
-    assert names == ["seed-0", "trial-00", "trial-01", "trial-02"]
+    assert names == ["seed-0", "seeds", "trial-00", "trial-01", "trial-02"]
     assert runs[next(key for key in runs if "seed-0" in key)] == 2 * 30
 
 

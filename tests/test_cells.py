@@ -65,7 +65,7 @@ def test_the_published_size_for_every_v(max_speed):
     [
         ({"rollout": "fre"}, "did you mean 'free'"),
         ({"pooling": "man"}, "no pooling 'man'"),
-        ({"activation": "gelu"}, "no activation 'gelu'; did you mean 'relu'"),
+        ({"activation": "gelu"}, "no activation 'gelu'; did you mean 'selu'"),
         ({"kernel": 4}, "the kernel odd, got 1, 3 and 4"),
         ({"decoder_layers": -1}, "must not be negative, got -1"),
         ({"execution": "fast"}, "no execution 'fast'"),

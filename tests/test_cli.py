@@ -107,8 +107,9 @@ def test_our_mistake_keeps_its_traceback(monkeypatch):
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-# Libraries that others bring: seaborn, mlflow, Snakemake, torch.
-BROUGHT = re.compile("PIL|sqlalchemy|psutil|snakemake_interface_.*|triton")
+# Libraries that others bring: seaborn, mlflow, Snakemake, torch; and one under a licence
+# of its own, which only who asks for its execution installs.
+BROUGHT = re.compile("PIL|sqlalchemy|psutil|snakemake_interface_.*|triton|flashrnn")
 
 
 def requirements(*extras):

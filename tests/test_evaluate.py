@@ -114,7 +114,8 @@ def test_each_model_has_its_run_in_the_tracker(made):
         run, metrics, end = read_events(made / f"{name}.events.jsonl")[0]
         assert run["key"] == f"tiny/moving/{name}/test" and end["status"] == "FINISHED"
         mean = float(shard[name].clamped_squared_error.mean())
-        assert metrics["values"] == {"test/error": pytest.approx(mean)}
+        assert metrics["values"]["test/error"] == pytest.approx(mean)
+        assert metrics["values"]["test/error: seeds"] == 2
 
 
 def test_the_log_ends_with_the_model_that_failed(made, capsys):

@@ -99,6 +99,8 @@ def renamed(config: dict, new: dict) -> dict:
         model["label"] = f"Label of {name}"
         if "kind" not in model:  # one that is made of another
             model["of"] = new["models"][model["of"]]
+        if model.get("against"):
+            model["against"] = new["models"][model["against"]]
         if model.get("strategy"):
             model["strategy"] = [needing(s, new["models"]) for s in specs(model)]
     for protocol in config["protocols"].values():

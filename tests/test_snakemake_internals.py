@@ -84,7 +84,7 @@ def test_slurms_plugin_has_what_the_executor_overrides():
     from labrun.slurm_executor import Executor
 
     own = {name for name, value in vars(Executor).items() if inspect.isfunction(value)}
-    added = {"_answers", "_asked"}
+    added = {"_answers", "_asked", "_tell_crowded"}
     assert {name for name in own if not hasattr(plugin.Executor, name)} == added
     assert "jobname_prefix" in plugin.ExecutorSettings.__dataclass_fields__
 
@@ -93,7 +93,8 @@ def test_a_module_can_tell_that_it_is_one_and_whether_it_has_a_prefix():
     from snakemake.modules import ModuleInfo, WorkflowModifier
     from snakemake.path_modifier import PathModifier
 
-    assert "self.is_module = is_module" in inspect.getsource(WorkflowModifier.__init__)
+    source = inspect.getsource(WorkflowModifier.is_main_snakefile)
+    assert "return self.base_snakefile is None" in source
     assert "modifies_prefixes" in inspect.getsource(PathModifier)
     source = inspect.getsource(ModuleInfo.use_rules)
     assert in_order(source, "path_modifier=self.path_modifier", "with modifier:")

@@ -25,7 +25,11 @@ def test_every_table_has_a_row_for_each_model_in_three_formats(name, tmp_path):
         return
     table = module.tabulate(cubes)
     labels = [about["label"] for about in aggregate.models(cubes[0]).values()]
+    mine = aggregate.models(cubes[0], baselines=False)
     first = table["model"].tolist()[: len(labels)]
+    if name == "leaderboard":  # controls of forecasts classify nothing
+        labels = [each["label"] for each in mine.values()]
+        first = first[: len(labels)]
     if name.startswith("leaderboard"):  # they are ranked
         first, labels = sorted(first), sorted(labels)
     assert first == labels
@@ -175,4 +179,4 @@ def test_numbers_are_rounded_for_reading():
     cases |= {(np.nan, np.nan): "–", (np.inf, np.nan): "diverged", (0.0, 0.0): "0"}
     for (value, std), text in cases.items():
         assert _write.plain(value, std) == text
-    assert _write._tex(8.1e-3, 6e-4) == r"$(8.1 \pm 0.6) \times 10^{-3}$"
+    assert _write.tex(8.1e-3, 6e-4) == r"$(8.1 \pm 0.6) \times 10^{-3}$"

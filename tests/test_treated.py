@@ -45,6 +45,7 @@ def test_it_is_no_model_to_train_and_one_to_measure(planned):
     order = [name for name in about if name not in made["baselines"]]
     assert order == ["grnn", "fernn_v2", "cut"]
     own = {"label": "Cut", "color": None, "of": "fernn_v2", "treatment": how}
+    own |= {"against": "fernn_v2", "change": ["prune"]}
     assert about["cut"] == about["fernn_v2"] | own
     assert about["cut"]["epochs"] > 0
     # Nothing else of the plan moves.

@@ -23,7 +23,7 @@ os.environ |= {
 
 # This workflow's own folder, also where another one uses it as a module.
 HOME = Path(str(workflow.current_basedir)).parents[1]
-AS_MODULE = workflow.modifier.is_module
+AS_MODULE = not workflow.modifier.is_main_snakefile()
 
 
 def refuse(why):

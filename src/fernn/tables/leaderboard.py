@@ -102,8 +102,8 @@ def _errors(group: Sequence[xr.Dataset]) -> xr.DataArray | None:
             if test == AGAIN:
                 continue
             alike = {n: e.reset_coords(drop=True) for n, e in errors.items()}
-            index = pd.Index([*alike], name="model")
-            stacked = xr.concat([*alike.values()], index)
+            names = xr.DataArray([*alike], dims="model", name="model")
+            stacked = xr.concat([*alike.values()], names)
             found[cube.attrs["experiment"], test] = aggregate.worst(stacked)
     if not found:
         return None
