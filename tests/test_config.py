@@ -246,7 +246,7 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
         ("published: {kth: {shown: tabel}}", "no figure or table 'tabel'"),
         (
             "experiments: {kth: {axes: [camera, length]}}",
-            "how models forecast, the data",
+            "how models forecast or act, the data",
         ),
         ("protocols: {exact: {rollout: null}}", "has no rollout, and 'translation"),
         ("protocols: {kth: {learning_rates: {grn: 0.001}}}", "did you mean 'grnn'"),

@@ -12,7 +12,7 @@ from labrun.errors import UserError
 
 SHIPPED = read(Path(__file__).parents[1] / "config.yaml")
 # budgets whose experiments are their own
-ALONE = ("ablation", "ace", "lyapunov", "zoo", "zoo-paper")
+ALONE = ("ablation", "ace", "lyapunov", "world", "world-paper", "zoo", "zoo-paper")
 BUDGETS = [name for name in SHIPPED.content["budgets"] if name not in ALONE]
 ITEMS = {"figure": (1, 2, 3, 4, 5, 6, 9, 10, 11), "table": (1, 2, 4)}
 SIZES = {

@@ -202,7 +202,10 @@ def _showing(plan: dict[str, Any]) -> Iterator[Job]:
             yield _plain((rule, name), after)
     for key in {key: None for key in made if key[0] == "bench"}:
         yield _plain(key)
-    yield _plain(("trace",), tuple(shown))
+    tables = tuple(key for key in shown if key[0] == "table")
+    yield _plain(("numbers",), tables)
+    yield _plain(("look",), tuple(dict.fromkeys(made)))
+    yield _plain(("trace",), (*shown, ("numbers",)))
     yield _plain(("track",), tuple(shown))
 
 
