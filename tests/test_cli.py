@@ -107,8 +107,8 @@ def test_our_mistake_keeps_its_traceback(monkeypatch):
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-# Libraries that others bring: seaborn, mlflow, Snakemake, torch; and one under a licence
-# of its own, which only who asks for its execution installs.
+# Libraries that others bring: seaborn, mlflow, Snakemake, torch. One has a licence of
+# its own and is installed by users who ask for its execution.
 BROUGHT = re.compile("PIL|sqlalchemy|psutil|snakemake_interface_.*|triton|flashrnn")
 
 

@@ -64,7 +64,7 @@ def learned(rule, name, value):
     told = value if isinstance(value, dict) else {"constant": value}
 
     def look_up(wildcards, attempt):
-        known = LEARNED("/".join([rule, ".".join(wildcards)]))
+        known = LEARNED(f"{rule}/{'.'.join(wildcards)}")
         return grown({growth: known[name]} if name in known else told, attempt)
 
     return look_up
