@@ -59,8 +59,9 @@ def part(content: str, selection: str) -> str:
     wanted = {}
     for each in selection.split(";"):
         column, _, values = each.partition("=")
-        wanted[column.strip()] = [value.strip() for value in values.split(",")]
-    places = [head.index(column) for column in wanted.pop("columns")]
+        one = [values.strip()]  # a value may have a comma
+        wanted[column.strip()] = one + [value.strip() for value in values.split(",")]
+    places = [head.index(column) for column in wanted.pop("columns") if column in head]
     kept = [
         row
         for row in rows
