@@ -26,11 +26,20 @@ def of_seeds(name: str, values: Sequence[float]) -> dict[str, float]:
     told = {name: float(given.mean()), f"{name}{COUNT}": float(given.size)}
     if given.size < 2:
         return told
-    from scipy.special import stdtrit  # the quantile, without all of scipy.stats
-
     with np.errstate(invalid="ignore", over="ignore"):  # a seed that diverged
         sigma = float(given.std(ddof=1))
-    half = float(stdtrit(given.size - 1, (1 + LEVEL) / 2)) * sigma
-    half /= math.sqrt(given.size)
+    half = quantile(given.size - 1) * sigma / math.sqrt(given.size)
     low, high = told[name] - half, told[name] + half
     return told | {f"{name}{SIGMA}": sigma, f"{name}{LOW}": low, f"{name}{HIGH}": high}
+
+
+def quantile(freedom: float, level: float = LEVEL) -> float:
+    """Student's t, which lies within plus and minus this with the probability `level`.
+
+    Args:
+        freedom: degrees of it.
+        level: of the interval.
+    """
+    from scipy.special import stdtrit  # without all of scipy.stats
+
+    return float(stdtrit(freedom, (1 + level) / 2))

@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 from fernn.velocities import square
 from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of
 from fernn.videos.draws import (
+    MOVING,
     Numbers,
     Redraw,
     Rows,
@@ -116,13 +117,7 @@ def _drawn(
 
 
 NUMBERS = Numbers(
-    {
-        "digit_index": ("", "atlas row"),
-        "offset_rows": ("pixel", "offset along rows"),
-        "offset_columns": ("pixel", "offset along columns"),
-        "velocity_rows": ("pixel/frame", "velocity along rows"),
-        "velocity_columns": ("pixel/frame", "velocity along columns"),
-    },
+    MOVING,
     _drawn,
     lambda spec: given(spec) or square(spec["grid_speed"]),
     dtype=np.int16,

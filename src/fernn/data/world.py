@@ -21,7 +21,7 @@ import xarray as xr
 from jaxtyping import Bool, Float, Int, UInt8
 
 from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of
-from fernn.videos.draws import COMPONENTS, Redraw, Rows, per_digit
+from fernn.videos.draws import COMPONENTS, MOVING, Redraw, Rows, per_digit, tabulated
 from fernn.videos.visible import of_what_is_shown, since_seen
 from labrun.errors import UserError, require_known
 from labrun.random_words import below, words
@@ -29,15 +29,8 @@ from labrun.random_words import below, words
 TASK = "act"
 FLOWS = ("translation", "pan")
 DRAWS = ("sampled",)
-OF_DIGITS = {
-    "digit_index": {"long_name": "atlas row"},
-    "offset_rows": {"units": "pixel", "long_name": "offset along rows"},
-    "offset_columns": {"units": "pixel", "long_name": "offset along columns"},
-    "velocity_rows": {"units": "pixel/frame", "long_name": "velocity along rows"},
-    "velocity_columns": {"units": "pixel/frame", "long_name": "velocity along columns"},
-}
 OF_AGENT = {
-    f"action_{axis}": {"units": "pixel", "long_name": f"step of the agent along {axis}"}
+    f"action_{axis}": ("pixel", f"step of the agent along {axis}")
     for axis in COMPONENTS
 }
 
@@ -119,13 +112,9 @@ def synthesize(
         if spec[name] < 0:
             raise UserError(f"{name} must not be negative, got {spec[name]}")
     rows = _drawn(spec, pool_of(spec, atlas), 0, 0, sequences)
-    table: dict[str, Any] = {
-        name: (("sample", "digit"), rows[name].astype(np.int32), about)
-        for name, about in OF_DIGITS.items()
-    }
-    for name, about in OF_AGENT.items():
-        table[name] = (("sample", "step"), rows[name].astype(np.int32), about)
-    recipe = xr.Dataset(table, coords={"sample": np.arange(sequences)})
+    kinds = dict.fromkeys([*MOVING, *OF_AGENT], np.int32)
+    recipe = tabulated(MOVING, rows, ("sample", "digit"), kinds)
+    recipe = recipe.assign(tabulated(OF_AGENT, rows, ("sample", "step"), kinds))
     return recipe.assign_attrs(spec, source=atlas.attrs.get("source", ""))
 
 

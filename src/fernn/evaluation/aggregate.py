@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from fernn import needs
 from labrun.errors import UserError
+from labrun.spread import quantile
 
 
 def require(cubes: Sequence[xr.Dataset], shows: needs.Shows) -> None:
@@ -137,14 +138,12 @@ def t_interval(
     Returns:
         The lower and the upper bound; NaN for a single value.
     """
-    from scipy.special import stdtrit  # the quantile, without all of scipy.stats
-
     count = values.sizes[dim]
     mean = values.mean(dim, skipna=False)
     if count < 2:
         return mean * np.nan, mean * np.nan
     error = values.std(dim, ddof=1, skipna=False) / np.sqrt(count)
-    half = stdtrit(count - 1, (1 + level) / 2) * error
+    half = quantile(count - 1, level) * error
     return mean - half, mean + half
 
 

@@ -22,6 +22,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from labrun.spread import quantile
+
 LEVEL = 0.95  # of the interval, as of all others here
 UNDECIDED = "undecided"
 Scale = Literal["ratio", "difference"]
@@ -55,13 +57,11 @@ class Estimate:
 
     def interval(self) -> Interval:
         """Welch's interval at `LEVEL`."""
-        from scipy.special import stdtrit  # the quantile, without all of scipy.stats
-
         total = sum(error for error, _ in self.errors)
         if not total > 0:  # no spread at all, or one that is not known
             return Interval(self.value, self.value + total, self.value + total)
         freedom = total**2 / sum(error**2 / count for error, count in self.errors)
-        half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * math.sqrt(total)
+        half = quantile(freedom, LEVEL) * math.sqrt(total)
         return Interval(self.value, self.value - half, self.value + half)
 
 

@@ -71,7 +71,7 @@ def treat(
     """
     found = copy.deepcopy(require_forecaster(model, "analog"))
     if weight_noise:
-        _program(found, weight_noise, seed)
+        program(found, weight_noise, seed)
     if bits >= EXACT and not read_noise:
         return found
     signed = getattr(found.cell, "activation", None) != "relu"
@@ -111,8 +111,14 @@ def _full_scale(state: State, given: float | None) -> Tensor:
 
 
 @torch.no_grad()
-def _program(model: nn.Module, share: float, seed: int) -> None:
-    """Add noise to all weights that are no biases."""
+def program(model: nn.Module, share: float, seed: int) -> None:
+    """Add noise to all weights that are no biases.
+
+    Args:
+        model: whose weights are changed.
+        share: standard deviation, relative to the largest weight of a layer.
+        seed: of the noise.
+    """
     generator = torch.Generator().manual_seed(seed)
     for weight in model.parameters():
         if weight.ndim > 1:

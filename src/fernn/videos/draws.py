@@ -19,6 +19,13 @@ Rows = dict[str, np.ndarray]  # columns of a recipe by name, samples first
 Velocity = tuple[int, ...]
 COMPONENTS = ("rows", "columns")
 Redraw = Literal["epoch", "never"]  # when the sequences of a split are drawn anew
+MOVING = {  # columns of digits with a velocity each: units and meaning
+    "digit_index": ("", "atlas row"),
+    "offset_rows": ("pixel", "offset along rows"),
+    "offset_columns": ("pixel", "offset along columns"),
+    "velocity_rows": ("pixel/frame", "velocity along rows"),
+    "velocity_columns": ("pixel/frame", "velocity along columns"),
+}
 Shared = Literal["all", "first"]  # the digits that have a grid's velocity
 
 
@@ -47,14 +54,31 @@ class Numbers:
 
     def table(self, rows: Rows) -> xr.Dataset:
         """The recipe of these rows, with units and meanings."""
-        kinds = self.dtypes or {}
-        table: dict[str, Any] = {}
-        for name, (units, meaning) in self.columns.items():
-            attrs = {"units": units} if units else {}
-            values = rows[name].astype(kinds.get(name, self.dtype))
-            table[name] = (self.dims, values, {**attrs, "long_name": meaning})
-        samples = len(next(iter(rows.values())))
-        return xr.Dataset(table, coords={"sample": np.arange(samples)})
+        kinds = dict.fromkeys(self.columns, self.dtype) | dict(self.dtypes or {})
+        return tabulated(self.columns, rows, self.dims, kinds)
+
+
+def tabulated(
+    columns: Mapping[str, tuple[str, str]],
+    rows: Rows,
+    dims: Sequence[str],
+    dtypes: Mapping[str, type],
+) -> xr.Dataset:
+    """Columns of a recipe, with units and meanings.
+
+    Args:
+        columns: units and meaning of each, by its name.
+        rows: the numbers.
+        dims: of a column; the first is the sample.
+        dtypes: by name.
+    """
+    table: dict[str, Any] = {}
+    for name, (units, meaning) in columns.items():
+        attrs = {"units": units} if units else {}
+        values = rows[name].astype(dtypes[name])
+        table[name] = (dims, values, {**attrs, "long_name": meaning})
+    samples = len(next(iter(rows.values())))
+    return xr.Dataset(table, coords={"sample": np.arange(samples)})
 
 
 def draw_recipe(

@@ -18,7 +18,7 @@ from fernn.models.forecaster import Forecaster
 from fernn.training.settings import Settings
 from fernn.training.strategies import Run, Strategy
 from fernn.treatments._forecasters import AfterStep
-from fernn.treatments.analog import EXACT, levels
+from fernn.treatments.analog import EXACT, levels, program
 from fernn.treatments.analog import objection as of_options
 from labrun.errors import UserError
 from labrun.random_words import derived
@@ -38,14 +38,11 @@ class NoiseAware(Strategy):
         self.clean = []
         if not self.noise:
             return
-        place = derived(self.seed, "noise_aware", run["step"])
-        draw = torch.Generator().manual_seed(place)
-        for weight in self.model.parameters():
-            if weight.ndim > 1:
-                before = weight.clone()
-                drawn = torch.randn(weight.shape, generator=draw, dtype=torch.float64)
-                weight += self.noise * weight.abs().max() * drawn.to(weight)
-                self.clean.append((weight, before, weight.clone()))
+        weights = [weight for weight in self.model.parameters() if weight.ndim > 1]
+        before = [weight.clone() for weight in weights]
+        program(self.model, self.noise, derived(self.seed, "noise_aware", run["step"]))
+        noisy = [weight.clone() for weight in weights]
+        self.clean = list(zip(weights, before, noisy, strict=True))
 
     @torch.no_grad()
     def after_step(self, run: Run) -> None:

@@ -15,6 +15,7 @@ from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
 from fernn.training.settings import Settings
 from fernn.training.strategies import Run, Strategy, _graphs
@@ -85,10 +86,8 @@ class Pruned(Strategy):
 
 def largest(weight: Tensor, share: float) -> Tensor:
     """Where a weight is not among the smallest; their number is rounded."""
-    order = weight.abs().flatten().argsort(stable=True)
-    kept = torch.ones(weight.numel(), dtype=torch.bool, device=weight.device)
-    kept[order[: round(share * weight.numel())]] = False
-    return kept.view_as(weight)
+    everything = torch.ones_like(weight, dtype=torch.bool)
+    return prune.L1Unstructured(float(share)).compute_mask(weight, everything)
 
 
 def build(
