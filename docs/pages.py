@@ -41,8 +41,9 @@ ZOO = """\
 Each is compared with the model that differs by it alone, of the same experiment, seeds,
 data and budget. `effect` is a ratio of errors, or of accuracies and shares a
 difference, with the 95 % interval over seeds; below 1 a model has the smaller error.
-Verdicts are those of the table [`zoo`](../src/fernn/tables/zoo.py). `python
-docs/pages.py` writes this page from what was run:
+Verdicts are those of the table [`zoo`](../src/fernn/tables/zoo.py). *Not run*: not with
+this table; what was seen before is on the page that the title leads to, such as that of
+ACE. `python docs/pages.py` writes this page from what was run:
 
 ```
 snakemake zoo --cores 2 --config budget=zoo
