@@ -31,7 +31,6 @@ myst_heading_anchors = 4
 html_theme = "furo"
 html_title = "fernn"
 html_math_renderer = "mathml"
-html_extra_path = ["playground.html"]
 html_show_sourcelink = False
 html_show_search_summary = False  # it fetches pages, which file:// refuses
 html_copy_source = False

@@ -13,6 +13,7 @@ source. After the build every link and anchor of every page must lead somewhere.
 import html
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -193,6 +194,15 @@ def broken(folder: Path) -> Iterator[str]:
                 yield f"{path.relative_to(folder)}: {link}"
 
 
+def copy_pages(app, error: Exception | None) -> None:
+    """Copy the HTML files of docs to the same places of the site."""
+    if error is None and app.builder.format == "html":
+        for path in DOCS.rglob("*.html"):
+            target = Path(app.outdir) / path.relative_to(DOCS)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+
+
 def check(app, error: Exception | None) -> None:
     """Report broken links of the site that was built."""
     if error is None and app.builder.format == "html":
@@ -219,5 +229,6 @@ def setup(app) -> dict[str, bool]:
     app.connect("source-read", read)
     app.connect("doctree-read", tested)
     app.connect("html-collect-pages", source_pages)
+    app.connect("build-finished", copy_pages)
     app.connect("build-finished", check)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
