@@ -40,7 +40,7 @@ lint: $(VENV)/installed ## formatters, linters, types
 	pyright
 	snakefmt --check Snakefile workflow
 	snakemake --lint
-	codespell README.md CHANGELOG.md CONTRIBUTING.md docs src workflow
+	codespell --skip "*.html" README.md CHANGELOG.md CONTRIBUTING.md docs src workflow
 
 docs: $(VENV)/installed ## build the documentation in site/html, run its examples, check it
 	OMP_NUM_THREADS=1 python -m sphinx -q -W -b html -d site/doctrees docs site/html
