@@ -121,3 +121,11 @@ def test_it_is_no_baseline_and_no_guide(planned, monkeypatch):
     lines = planned(guided, LISTED.replace("translation_slow", "translation"))
     wanted = "guide 'cut' is treated, not trained; name 'fernn_v2'"
     assert any(wanted in line for line in lines), lines
+
+
+def test_a_statistic_treats_no_model_as_it_is_treated_already(planned):
+    listed = "experiments: {treatments_swept: {models: [fernn_line, line_coarse]}}"
+    lines = planned(rest=listed)
+    wanted = "'swept_bits' treats models by analog, as 'line_coarse' is already"
+    assert len(lines) == 2 and any(wanted in line for line in lines), lines
+    assert planned(rest=listed.replace("coarse", "decayed"))["experiments"]

@@ -98,6 +98,12 @@ def keywords(package: str, kind: str) -> set[str]:
     return {name for name, each in known.items() if each.keyword}
 
 
+def nested(package: str, kind: str) -> dict[str, str]:
+    """Of the options that are kinds of other packages, these packages."""
+    known = _options(package, kind) if exists(package, kind) else {}
+    return {name: each.nested for name, each in known.items() if each.nested}
+
+
 def default(package: str, kind: str, name: str) -> Any:
     """The value of an option that is not given; None if it must be."""
     value = _options(package, kind)[name].default

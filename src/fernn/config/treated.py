@@ -33,6 +33,7 @@ def problems(config: Config) -> Iterator[Problem]:
             yield Problem(("models", name, "kind"), MISSING)
     for name, experiment in config.experiments.items():
         yield from _listed(config, experiment, ("experiments", name))
+        yield from _twice(config, experiment, ("experiments", name, "axes"))
 
 
 def _base(model: Model) -> Any:
@@ -97,9 +98,32 @@ def _listed(config: Config, experiment: Experiment, path: tuple) -> Iterator[Pro
                 yield Problem(where, f"{message} of this experiment")
 
 
+def _twice(config: Config, experiment: Experiment, path: tuple) -> Iterator[Problem]:
+    """A statistic that treats models is of none that is treated so already."""
+    entries = {name: config.models.get(name) for name in experiment.models}
+    has = {
+        name: [each["kind"] for each in _treatments(entry)]
+        for name, entry in entries.items()
+        if entry
+    }
+    for index, axis in enumerate(experiment.axes):
+        for kind in _given(config, axis):
+            for model in (name for name, kinds in has.items() if kind in kinds):
+                message = f"{axis!r} treats models by {kind}, as {model!r} is already"
+                yield Problem((*path, index), message)
+
+
+def _given(config: Config, name: str) -> list[Any]:
+    """The treatments that the statistic of an axis is told of."""
+    axis = config.axes.get(name)
+    nested = options.nested("evaluation", axis.statistic) if axis else {}
+    specs = [axis.options.get(n) for n, of in nested.items() if axis and of == PACKAGE]
+    return [spec.get("kind") for spec in specs if isinstance(spec, dict)]
+
+
 def _treatments(model: Model) -> list[dict[str, Any]]:
     """Those of an entry, in their order."""
-    given = model.treatment
+    given = model.treatment or []
     return [named(each) for each in (given if isinstance(given, list) else [given])]
 
 
