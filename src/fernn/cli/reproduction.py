@@ -68,7 +68,8 @@ def _plan(path: Path) -> dict[str, Any]:
     try:
         plan = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"--plan: {path}: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"--plan: {path}: {reason}") from None
     for key in ("paper", "published", "missing"):
         if key not in plan:
             message = f"no `{key}`; write it again with `fernn config`"
