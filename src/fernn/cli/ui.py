@@ -1,8 +1,8 @@
 """Serve the runs in MLflow's pages, for a browser on this machine.
 
 Serves results/mlflow/mlflow.db until Ctrl-C is pressed, also while the workflow runs.
-The address printed for an experiment opens a comparison of its models by their means over
-seeds. There is no login, so it listens only to this machine: from another machine, use
+The address printed for an experiment opens a comparison of its models by their means
+over seeds. There is no login, so it listens only to this machine: from another one, use
 ``ssh -L 5000:127.0.0.1:5000 HOST`` and open the same addresses there.
 """
 
