@@ -38,12 +38,13 @@ writes this page from [systems.yaml](systems.yaml); a file without an entry fail
 ZOO = """\
 # Effects of strategies, treatments and analyses
 
-Each row compares a model with the model that differs from it in one thing only, in the same
-experiment, with the same seeds, data and budget. `effect` is a ratio of errors, where below 1
-the model has the smaller error, or, for accuracies and shares, a difference, with the 95 %
-interval over seeds. Verdicts are those of the table [`zoo`](../src/fernn/tables/zoo.py).
-*Not run* means not run with this table; earlier results are on the page to which the title
-leads, such as that of ACE. `python docs/pages.py` writes this page after these runs:
+Each row compares a model with the model that differs from it in one thing only, in
+the same experiment, with the same seeds, data and budget. `effect` is a ratio of
+errors, where below 1 the model has the smaller error, or, for accuracies and shares,
+a difference, with the 95 % interval over seeds. Verdicts are those of the table
+[`zoo`](../src/fernn/tables/zoo.py). *Not run* means not run with this table; earlier
+results are on the page to which the title leads, such as that of ACE. `python
+docs/pages.py` writes this page after these runs:
 
 ```
 snakemake zoo --cores 2 --config budget=zoo
