@@ -209,7 +209,7 @@ def _run(path: Path) -> tuple[str, list[Path]]:
 
 
 def further() -> Made:
-    """Tables of contents of the pages that no other one names."""
+    """Contents of the pages that no other contents name, and of all tables."""
     indexes = [DOCS / "index.md", *DOCS.glob("*/index.md")]
     named = {DOCS / "index"}
     for index in indexes:
@@ -221,13 +221,14 @@ def further() -> Made:
         f"{title_of(path)} <{path.relative_to(DOCS).with_suffix('')}>"
         for path in sorted(DOCS.glob("results/*/*.md"))
     ]
-    studies, results = _contents("Studies", own), _contents("Results", tables)
-    return f"{studies}\n\n{results}", [DOCS, *indexes]
+    parts = [_contents("More", own)] if own else []
+    parts.append(_contents("Tables", tables))
+    return "\n\n".join(parts), [DOCS, *indexes]
 
 
 def title_of(path: Path) -> str:
-    """What a table of docs/results is called, which has no heading itself."""
-    return f"{path.parent.name}, {path.stem.replace('_', ' ')}"
+    """The title of a table of docs/results, which has no heading: table (budget)."""
+    return f"{path.stem.replace('_', ' ').capitalize()} ({path.parent.name})"
 
 
 def _contents(caption: str, lines: list[str]) -> str:

@@ -36,14 +36,15 @@ writes this page from [systems.yaml](systems.yaml); a file without an entry fail
 `tests/test_pages.py`.
 """
 ZOO = """\
-# Strategies, treatments and analyses, one by one
+# Effects of strategies, treatments and analyses
 
-Each is compared with the model that differs by it alone, of the same experiment, seeds,
-data and budget. `effect` is a ratio of errors, or of accuracies and shares a
-difference, with the 95 % interval over seeds; below 1 a model has the smaller error.
-Verdicts are those of the table [`zoo`](../src/fernn/tables/zoo.py). *Not run*: not with
-this table; what was seen before is on the page that the title leads to, such as that of
-ACE. `python docs/pages.py` writes this page from what was run:
+Each row compares a model with the model that differs from it in one thing only, in
+the same experiment, with the same seeds, data and budget. `effect` is a ratio of
+errors, where below 1 the model has the smaller error, or, for accuracies and shares,
+a difference, with the 95 % interval over seeds. Verdicts are those of the table
+[`zoo`](../src/fernn/tables/zoo.py). *Not run* means not run with this table; earlier
+results are on the page to which the title leads, such as that of ACE. `python
+docs/pages.py` writes this page after these runs:
 
 ```
 snakemake zoo --cores 2 --config budget=zoo

@@ -173,6 +173,40 @@ def test_an_unknown_command_is_told_the_nearest(capsys):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["trian"], "no command 'trian'; did you mean 'train'?"),
+        (
+            ["look", "here", "--outptu", "x"],
+            "look: no argument '--outptu'; did you mean '--output'?",
+        ),
+        (["estimate"], "no config.yaml in {here}: run this in the folder of"),
+        (["play", "--output", "a_file/x"], "a_file/x: not a directory"),
+        (["playground", "--output", "a_file/x.html"], "a_file: file exists"),
+    ],
+)
+def test_a_slip_is_one_line(tmp_path, monkeypatch, capsys, arguments, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a_file").touch()
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"fernn: {told.format(here=tmp_path)}")
+    assert error.count("\n") == 1
+
+
+def test_ctrl_c_is_one_line_and_exit_code_130(monkeypatch, capsys):
+    def stopped(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands()["config"], "run", stopped)
+    monkeypatch.setattr(sys, "argv", ["fernn", "config"])
+    assert main() == 130
+    assert capsys.readouterr().err == "fernn config: interrupted\n"
+    with pytest.raises(KeyboardInterrupt):  # it ends the command that called this one
+        main(["config"])
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "required: command"),

@@ -72,9 +72,17 @@ def test_every_key_command_and_statistic_is_listed():
     assert "fernn.evaluation.aggregate" not in text
 
 
-def test_every_example_has_a_page_and_every_study_is_in_the_contents():
+def test_every_example_has_a_page_and_every_page_is_in_the_contents(
+    tmp_path, monkeypatch
+):
     scripts = {path.stem for path in (ROOT / "examples").glob("*.py")}
     assert scripts == {p.stem for p in (ROOT / "docs/gallery").glob("*.md")} - {"index"}
     text, _ = generated.further()
-    assert "\nlyapunov\n" in text and "\nconcepts\n" not in text
-    assert "\ndemo, seeds <results/demo/seeds>\n" in text
+    assert "\nSeeds (demo) <results/demo/seeds>\n" in text
+    assert "\nconcepts\n" not in text
+    (tmp_path / "index.md").write_text("```{toctree}\nnamed\n```\n", encoding="utf-8")
+    for page in ("named", "new"):
+        (tmp_path / f"{page}.md").touch()
+    monkeypatch.setattr(generated, "DOCS", tmp_path)
+    text, _ = generated.further()
+    assert "\nnew\n" in text and "\nnamed\n" not in text

@@ -94,7 +94,12 @@ def write(path: Path, measured: Measured, command: str) -> None:
 
 def markdown(measured: Measured, command: str) -> str:
     """The report: machine, then one section a measurement."""
-    lines = ["# Benchmarks", "", f"Written by `{command}`; do not edit.", ""]
+    lines = [
+        "# Measurements of speed and memory",
+        "",
+        f"Written by `{command}`; do not edit.",
+        "",
+    ]
     lines += [f"- {what}: {value}" for what, value in describe().items()]
     verdicts = [row.verdict for rows in measured.values() for row in rows]
     met, missed = verdicts.count("met"), verdicts.count("missed")

@@ -15,6 +15,7 @@ from labrun.storage import FULL
 
 CONTINUE_ME = 75
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)  # the user may mend the mode
+MISNAMED = (errno.EEXIST, errno.ENAMETOOLONG, errno.ENOTDIR)  # a file as a folder, …
 EXPECTED = (ContinueMe, OSError, UserError)
 
 
@@ -52,7 +53,7 @@ def explained(error: Exception) -> tuple[str, int]:
         text = f"{error}; {_set_aside(error.path)}"
     elif isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        if error.errno in REFUSED and where:
+        if error.errno in (*REFUSED, *MISNAMED) and where:
             text = f"{where}{str(error.strerror).lower()}"
         elif error.errno in FULL:
             again = "nothing is lost: free some and run the same command"

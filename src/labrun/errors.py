@@ -57,7 +57,8 @@ def require_known(what: str, name: Any, known: Iterable[str]) -> None:
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message: the known name nearest to `name`, or all of them."""
     known = sorted(known)
-    alike = [each for each in known if each.casefold() == str(name).casefold()]
+    letters = sorted(str(name).casefold())  # of a name in capitals, or transposed
+    alike = [each for each in known if sorted(each.casefold()) == letters]
     close = alike or difflib.get_close_matches(name, known, n=1)
     if close:
         return f"did you mean {close[0]!r}?"

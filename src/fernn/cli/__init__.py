@@ -6,11 +6,13 @@ import argparse
 import importlib
 import os
 import pkgutil
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from fernn.cli._extras import missing
 from fernn.cli._streams import guard
@@ -18,6 +20,8 @@ from labrun import gpu_shares
 from labrun.command_line import EXPECTED, explained
 from labrun.errors import UserError, nearest
 from labrun.lease import hold
+
+INTERRUPTED = 130  # as a shell has it of a command that Ctrl-C ends
 
 
 def names() -> list[str]:
@@ -35,6 +39,7 @@ def commands(wanted: Sequence[str] | None = None) -> dict[str, ModuleType]:
 def parser(wanted: Sequence[str] | None = None) -> argparse.ArgumentParser:
     """The command line of some subcommands; each module's docstring is its help."""
     top = argparse.ArgumentParser(prog="fernn", description=__doc__)
+    top.add_argument("--version", action=_Version, nargs=0, help="print the version")
     subparsers = top.add_subparsers(title="commands", metavar="command", required=True)
     for name, module in commands(wanted).items():
         text = module.__doc__ or ""
@@ -47,21 +52,37 @@ def parser(wanted: Sequence[str] | None = None) -> argparse.ArgumentParser:
         module.add_arguments(sub)
         computes = getattr(module, "COMPUTES", False)
         sub.set_defaults(run=module.run, command=name, computes=computes)
+        sub.set_defaults(usage=sub.format_usage)
     return top
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print("fernn", version("fernn"))
+        parser.exit()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command: 0, or 2 with one line for what the user can mend.
 
-    75 says that the work is saved and the same command continues it.
+    75 says that the work is saved and the same command continues it, 130 that Ctrl-C
+    ended it.
     """
+    outermost = argv is None  # not called by another command
     if argv is None:
         guard()
         argv = sys.argv[1:]
     try:
-        args = parser(_named(argv)).parse_args(argv)
+        args = _parsed(argv)
         with _lease(args), _gpus(args):
             args.run(args)
+    except KeyboardInterrupt:
+        if not outermost:
+            raise
+        print(f"fernn {argv[0]}: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except (ModuleNotFoundError, *EXPECTED) as error:
         text, code = _explained(error, argv[0])
         if not code:
@@ -69,6 +90,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(text, end="\n" if text else "", file=sys.stderr)
         return code
     return 0
+
+
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments of a command line.
+
+    Raises:
+        UserError: there is no such command or option; the nearest one is named.
+    """
+    wanted = parser(_named(argv))
+    args, unknown = wanted.parse_known_args(argv)
+    if unknown:
+        known = nearest(unknown[0], {*re.findall(r"--[\w-]+", args.usage())})
+        raise UserError(f"{args.command}: no argument {unknown[0]!r}; {known}")
+    return args
 
 
 def _explained(error: Exception, command: str) -> tuple[str, int]:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from labrun.errors import UserError
+
 CONFIG = Path("config.yaml")  # the workflow's own, whatever files are given
 
 
@@ -71,6 +73,13 @@ def configuration(named: Sequence[Path]) -> list[Path]:
 
     One of them may be the workflow's own file, ``config.yaml`` of some folder; then
     there is no other.
+
+    Raises:
+        UserError: it is not among them, nor in this folder.
     """
-    own = any(path.name == CONFIG.name for path in named)
-    return [*named] if own else [CONFIG, *named]
+    if any(path.name == CONFIG.name for path in named):
+        return [*named]
+    if not CONFIG.exists():
+        where = "run this in the folder of the repository, or name one by --configfile"
+        raise UserError(f"no {CONFIG} in {Path.cwd()}: {where}")
+    return [CONFIG, *named]

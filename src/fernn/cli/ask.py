@@ -1,6 +1,6 @@
-"""Ask for the hyperparameters of a round of trials, from the results of all before it.
+"""Choose the hyperparameters of a round of trials from the results of earlier rounds.
 
-The same results give the same hyperparameters. Trial 0 has them as given.
+The same results give the same hyperparameters. Trial 0 uses those of --training.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Join an experiment's models, from their shards, into a cube of one axis."""
+"""Join the shards of an experiment's models into the cube of one axis."""
 
 from __future__ import annotations
 

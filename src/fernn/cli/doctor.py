@@ -1,8 +1,9 @@
-"""Look, before a long run, at all that it needs; a line for each thing.
+"""Check everything that a long run needs, and print one line for each check.
 
-``ok``, ``note`` (worth knowing) or ``FAIL`` with what to do; exit code 1 if anything
-fails. Slurm is looked at with --profile, or where both the folder slurm and the command
-sinfo are. It takes seconds, changes nothing, and prints no password.
+A line begins with ``ok``, ``note`` (worth knowing) or ``FAIL``, and says what to do;
+the exit code is 1 if a check fails. Slurm is checked with --profile, or if the folder
+slurm and the command sinfo exist. The command takes seconds, changes nothing, and
+prints no password.
 """
 
 from __future__ import annotations

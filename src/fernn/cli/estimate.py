@@ -1,7 +1,7 @@
-"""Say what a run will cost before it: hours, wall time, memory, disk.
+"""Estimate the cost of a run beforehand: hours, wall time, memory, disk.
 
-Numbers come from the benchmark files of earlier runs of the budget, and where there are
-none from the operations of each model; every row says from which. No job is run.
+Numbers come from the benchmark files of earlier runs of the budget or, where there are
+none, from the operations of each model; every row names its source. No job is run.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Export a trained model of a run: weights, what is known of it, and a card.
+"""Export a trained model of a run: weights, description and model card.
 
     fernn export results/demo/runs/translation/fernn_v2/0 weights/demo-fernn-v2
 
 The folder has model.safetensors, config.json and README.md; `fernn.load(folder)` gives
-the model. Numbers come from the cubes of the run's budget: without one it has none.
+the model. Results come from the cubes of the run's budget; without cubes the card has
+no results.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Draw a figure from cubes.
 
-Each output carries what it was made from; equal cubes give equal bytes.
+Each output records what it was made from; equal cubes give equal bytes.
 
   fernn figure length_generalization --cubes length.nc --output figure.pdf figure.png
 """

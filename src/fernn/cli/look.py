@@ -1,9 +1,9 @@
-"""Write a page to look at cubes: choose model, axis, velocity and statistic.
+"""Write an interactive page that shows cubes by model, axis, velocity and statistic.
 
     fernn look results/demo        # results/demo/look.html
 
-The page is one file that opens in any browser, also from a disk without network; it
-holds the mean over samples of every statistic, apart for each model and seed.
+The page is one file that opens in any browser, without a network. It contains the mean
+over samples of every statistic, separately for each model and seed.
 """
 
 from __future__ import annotations

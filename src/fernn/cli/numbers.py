@@ -1,10 +1,10 @@
-r"""Write every number of tables as a LaTeX macro, for a text that cites them.
+r"""Write every number of tables as a LaTeX macro, for texts that cite them.
 
     fernn numbers results/demo/tables/*.csv --output numbers.tex
 
 Then ``\input{numbers}`` defines ``\fernn{seeds/translation/0/FERNN-V2/length 7x}``: the
-table's name, what its rows are called, the column. A name that is not there is an error
-of LaTeX, so that no text keeps a number that the tables no longer have.
+name of the table, of the row and of the column. LaTeX reports an unknown name as an
+error, so that no text keeps a number that the tables no longer have.
 """
 
 from __future__ import annotations

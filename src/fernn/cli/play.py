@@ -1,10 +1,10 @@
-"""Draw forecasts and errors of trained models, without training any.
+"""Draw forecasts and errors of trained models, without training.
 
     fernn play                    # the models that come with fernn
-    fernn play weights/my-model   # one's own, from `fernn export`
+    fernn play weights/my-model   # your own, from `fernn export`
 
-Makes test sequences, measures the models on them, and draws how they predict, how their
-error grows with the length of a forecast, and at which velocities they predict.
+Makes test sequences, evaluates the models on them, and draws three figures: predicted
+frames, error against the length of the forecast, and error at each velocity.
 """
 
 from __future__ import annotations

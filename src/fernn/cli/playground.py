@@ -1,7 +1,7 @@
-"""Write a page in which trained models predict digits that you throw and draw.
+"""Write a page in which trained models predict digits that you move or draw.
 
     fernn playground                       # of the models that come with fernn
-    fernn playground weights/my-model      # of one's own, from `fernn export`
+    fernn playground weights/my-model      # of your own, from `fernn export`
 
 The page is one file that opens in any browser; it needs no server.
 """

@@ -1,8 +1,8 @@
-"""Write what reproduces each item of the paper, and its numbers beside the published.
+"""Write how each item of the paper is reproduced, with our and the published numbers.
 
 Numbers come from the cubes of the plan's budget, hours from its benchmarks or from an
-estimate; what is missing is told as not run. Which budgets have the published settings
-is compared, key by key.
+estimate; what is missing is reported as not run. The settings of each budget are
+compared with the published ones key by key.
 
   fernn reproduction --plan results/demo/config.json --output reproduction.md
 """
@@ -68,7 +68,8 @@ def _plan(path: Path) -> dict[str, Any]:
     try:
         plan = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"--plan: {path}: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"--plan: {path}: {reason}") from None
     for key in ("paper", "published", "missing"):
         if key not in plan:
             message = f"no `{key}`; write it again with `fernn config`"

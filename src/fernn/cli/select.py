@@ -1,9 +1,9 @@
 """Choose a study's best hyperparameters; every trial must have ended.
 
-A best value at the edge of its range is told: a better one may lie beyond.
+A best value at the edge of its range is reported: a better one may lie beyond.
 
-The study is the journal of the workers; one that was made in rounds gets a journal of
-its own, `batch.journal` beside its results.
+The study is the journal of the workers; a study that was made in rounds gets its own
+journal, `batch.journal`, in the folder of its results.
 """
 
 from __future__ import annotations

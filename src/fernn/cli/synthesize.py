@@ -1,4 +1,4 @@
-"""Draw the recipe of one split: which digits, from where, how fast."""
+"""Draw the recipe of one split: which digits, their positions and velocities."""
 
 from __future__ import annotations
 

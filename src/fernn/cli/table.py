@@ -1,6 +1,7 @@
 """Write a table from cubes.
 
-CSV has full precision; Markdown and LaTeX are rounded and carry the lineage.
+CSV has full precision; Markdown and LaTeX are rounded and record what the table was
+made from.
 
   fernn table forecasting_error --cubes in_distribution.nc --output t.csv t.md t.tex
 """

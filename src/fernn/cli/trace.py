@@ -1,7 +1,8 @@
 """Print what an artefact was made from, and check every file against its SHA-256.
 
-Exit code 1, with one line a file, if a file has changed since or is missing: its inputs
-are held against the hashes it carries, itself against the SHA256SUMS above it.
+The exit code is 1, with one line per file, if a file has changed or is missing. Inputs
+are compared with the hashes that the artefact records, the artefact itself with the
+SHA256SUMS in its folder or above.
 """
 
 from __future__ import annotations

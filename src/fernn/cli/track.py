@@ -1,4 +1,4 @@
-"""Show the runs in MLflow: upload what is new in the spools, once or continuously.
+"""Upload new events of the runs from the spools to MLflow, once or continuously.
 
 Jobs write their events to files, the spools, which are the record; MLflow is a view of
 them that can be deleted and rebuilt at any time. One syncer writes at a time; others

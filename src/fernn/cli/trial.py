@@ -1,4 +1,4 @@
-"""Train one trial of a round and write how it ended, divergence included.
+"""Train one trial of a round and write how it ended, also if it diverged.
 
 A trial that was stopped goes on from its last saved state, to the same bits. Stopped by
 SIGTERM or SIGUSR1 it saves and exits with 75: continue me.

@@ -1,9 +1,9 @@
-"""Open the runs in a browser: MLflow's own pages on this machine.
+"""Serve the runs in MLflow's pages, for a browser on this machine.
 
-Serves results/mlflow/mlflow.db until it is stopped with Ctrl-C; it may run during the
-workflow. The address printed for an experiment opens the view that compares its models:
-the mean over seeds of each. There is no login, so it listens to this machine only: from
-another one, use ``ssh -L 5000:127.0.0.1:5000 HOST`` and open the addresses there.
+Serves results/mlflow/mlflow.db until Ctrl-C is pressed, also while the workflow runs.
+The address printed for an experiment opens a comparison of its models by their means
+over seeds. There is no login, so it listens only to this machine: from another one, use
+``ssh -L 5000:127.0.0.1:5000 HOST`` and open the same addresses there.
 """
 
 from __future__ import annotations
