@@ -254,6 +254,9 @@ def test_a_feature_hears_the_same_feature_of_a_slot_that_has_moved():
     expected = torch.zeros_like(state)
     expected[0, slot((0, 0)), 1, 2, 3] = 6
     assert torch.equal(cell(None, state), expected)
+    cell.gate.bias.fill_(1000)  # what is proposed is taken
+    assert torch.equal(cell(None, state), cell.convolve(expected).relu())
+    assert expected.count_nonzero() == 1 < cell(None, state).count_nonzero()
 
 
 @pytest.mark.usefixtures("unchecked")

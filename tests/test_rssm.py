@@ -43,7 +43,7 @@ def gaussian(numbers):
     return Normal(mean, F.softplus(raw) + 0.1)
 
 
-def unrolled(model, video, actions, frames):
+def unrolled(model, video, actions, frames, noise=None):
     """The equations as they are written: frames by q while there are, then by p."""
     cell, h, z = model.gru, torch.zeros(2, 8).double(), torch.zeros(2, 3).double()
     shown, beliefs = [], []
@@ -60,7 +60,7 @@ def unrolled(model, video, actions, frames):
         if time < video.shape[1]:
             seen = model.encoder(video[:, time])
             q = gaussian(model.posterior(torch.cat([h, seen], 1)))
-        z = q.mean
+        z = q.mean if noise is None else q.mean + q.stddev * noise[:, time]
         shown.append(model.decoder(torch.cat([h, z], 1)))
         beliefs.append((q, p))
     return torch.stack(shown, 1), beliefs
@@ -81,6 +81,9 @@ def test_a_forecast_is_its_equations_and_has_no_chance_in_it():
     expected = [kl_divergence(q, p).sum(1) for q, p in beliefs[:FRAMES]]
     assert apart(divergence, torch.stack(expected).mean(0)) < 1e-12
     assert divergence.min() > 1e-3
+    drawn, _ = unrolled(model, video, actions, FRAMES, noise())
+    found = model(video, AHEAD, actions[:, : FRAMES - 1], noise())
+    assert apart(found, drawn) < 1e-12
 
 
 @torch.no_grad()

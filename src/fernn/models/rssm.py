@@ -152,6 +152,13 @@ class Rssm(nn.Module):
             states.append(state)
         return states, torch.stack(apart).mean(0)
 
+    def remembered(
+        self, video: Video, actions: Actions
+    ) -> Iterator[Float[Tensor, "batch number"]]:
+        """The state after each frame; see `fernn.models.world.World.remembered`."""
+        states, _ = self.follow(video, self.steps(actions))
+        return (torch.cat(state, dim=1) for state in states)
+
     def imagine(self, state: State, steps: Steps) -> Iterator[Image]:
         """The frames that p expects after a state, of a step to each."""
         for step in steps.unbind(1):
