@@ -74,7 +74,7 @@ def sequences(atlas):
 
 
 def test_a_map_knows_the_way_where_windows_are_alike(sequences):
-    subject = Subject(None, RECALL, sequences())
+    subject = Subject(None, RECALL, sequences(sequences=1))
     found = paths.measure(subject, SPEC, goals=30, unexplained=1e-9)
     state, pixels, blind = found.success.mean("sample").values
     assert state == 1
