@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
+import drawn
 from fernn import models
 from fernn.data import world
 from fernn.evaluation import graphs, paths
 from fernn.evaluation.subject import Subject
 from fernn.models._window import corners_of
 from fernn.models.persistence import roll
+from fernn.tables.paths import tabulate
 from fernn.videos.recipes import synthesize
 from labrun.errors import UserError
 
@@ -113,3 +116,21 @@ def test_worlds_that_move_and_models_without_memory_are_refused(sequences):
     subject.__dict__["model"] = models.build({"kind": "told", "hidden": 2}, SIZE)
     with pytest.raises(UserError, match="paths needs a model that remembers, got a To"):
         paths.measure(subject, SPEC)
+
+
+def test_the_table_has_shares_of_models_beside_those_of_the_controls():
+    state = np.array([[0.5, 0.7], [0.1, 0.3], [1, 1]])[:, :, None]
+    shares = np.stack([state, 0 * state + 0.2, 0 * state + 0.05], 2)
+    shares = shares + np.array([-0.1, 0.1])  # of two worlds
+    dims = ("model", "seed", "graph", "sample")
+    table = {"success": (dims, shares), "codes": (dims, 0 * shares + 40)}
+    table["places"] = (("model", "seed", "sample"), 0 * shares[:, :, 0] + 49)
+    coords = {"model": [*drawn.MODELS], "graph": [*paths.GRAPHS]}
+    cube = xr.Dataset(table, coords, drawn.attrs("paths"))
+    first, other, copied = tabulate([cube]).to_dict("records")
+    assert (first["model"], first["codes"], first["places"]) == ("Red net", 40, 49)
+    assert first["state_mean"] == pytest.approx(0.6)
+    assert first["state_std"] == pytest.approx(0.02**0.5)
+    assert other["state_mean"] == pytest.approx(0.2) == first["pixels"]
+    assert first["random"] == pytest.approx(0.05)
+    assert copied["state_mean"] == 1 and np.isnan(copied["state_std"])
