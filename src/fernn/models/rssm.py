@@ -80,12 +80,8 @@ class Rssm(nn.Module):
         self, window: Frame, hidden: int, latent: int, channels: int, layers: int
     ):
         super().__init__()
-        for name, number in {
-            "hidden": hidden,
-            "latent": latent,
-            "channels": channels,
-            "layers": layers,
-        }.items():
+        given = {"hidden": hidden, "latent": latent, "channels": channels}
+        for name, number in {**given, "layers": layers}.items():
             whole(number, f"{name} must be positive", least=1)
         self.view, self.hidden, self.latent = Window(window, window), hidden, latent
         widths = [CHANNELS, *(channels * 2**layer for layer in range(layers))]
@@ -245,13 +241,5 @@ def build(
     channels: int = 32,
     layers: int = 4,
 ) -> Rssm:
-    """An RSSM from a specification, by default of the published sizes; see `Rssm`.
-
-    Args:
-        size: of a frame.
-        hidden: numbers of h.
-        latent: numbers of z.
-        channels: of the first convolution.
-        layers: how many.
-    """
+    """An RSSM from a specification, by default of the published sizes; see `Rssm`."""
     return Rssm(frame_of(size), hidden, latent, channels, layers)
