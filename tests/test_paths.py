@@ -18,6 +18,8 @@ from labrun.errors import UserError
 
 SIZE, TORUS, FRAMES = 3, 7, 120
 RECALL = {"kind": "recall", "world": TORUS}
+WORLD = {"kind": "world", "flow": {"kind": "translation", "max_speed": 1}}
+WORLD |= {"world": TORUS, "hidden": 3}
 SPEC = {"context": 1, "horizon": FRAMES - 1, "batch": 2}
 
 
@@ -88,6 +90,18 @@ def test_a_map_knows_the_way_where_windows_are_alike(sequences):
 
 
 @torch.no_grad()
+def test_a_map_that_diverges_tells_no_places_apart(sequences):
+    torch.manual_seed(0)
+    model = models.build(WORLD, SIZE)
+    model.cell.conv_h.weight.fill_(100)
+    subject = Subject(None, RECALL, sequences(sequences=1))
+    subject.__dict__["model"] = model
+    found = paths.measure(subject, SPEC, goals=5)
+    assert found.success.sel(graph="state") == 0
+    assert found.codes.sel(graph="state") == 1 < found.codes.sel(graph="pixels")
+
+
+@torch.no_grad()
 def test_what_is_remembered_lies_from_the_window_on(sequences):
     """Of a map: its window is the frame; of a world model: what it decodes there."""
     split = sequences()
@@ -98,8 +112,7 @@ def test_what_is_remembered_lies_from_the_window_on(sequences):
     ):
         assert torch.equal(seen[..., :SIZE, :SIZE], frame)
     torch.manual_seed(0)
-    spec = {"kind": "world", "flow": {"kind": "translation", "max_speed": 1}}
-    model = models.build({**spec, "world": TORUS, "hidden": 3}, SIZE)
+    model = models.build(WORLD, SIZE)
     *_, last = model.remembered(video, actions)
     *_, state = model.states(video, corners_of(actions))
     found = roll(last, corners_of(actions)[:, -1])

@@ -12,7 +12,8 @@ that take one place for several have only longer ways.
 Beside the ``state`` stand the graph of the ``pixels`` of the frames, clustered alike,
 and a walk at ``random``, of as many steps as the true path, drawn from those of the
 walk. What is clustered is `remembered` by the model after each frame, but for the first
-quarter, in which it gets to know the world. Places are those of a torus.
+quarter, in which it gets to know the world; states that diverge beyond all numbers tell
+no places apart, and are one code. Places are those of a torus.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
-from jaxtyping import Int
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from fernn.evaluation import graphs
 from fernn.evaluation.subject import Subject
@@ -81,13 +83,22 @@ def measure(
         seen = torch.stack(states, dim=1).flatten(2), video.flatten(2)
         walks = corners_of(actions)[:, frames // SETTLING :].cpu().numpy()
         for number, walk in enumerate(walks):
-            each = [kind[number, frames // SETTLING :].cpu().numpy() for kind in seen]
-            labels = [graphs.codes(one, unexplained, codes) for one in each]
+            each = [kind[number, frames // SETTLING :] for kind in seen]
+            labels = [_codes(one, unexplained, codes) for one in each]
             drawn = sequences.recipe.attrs["seed"], first + number, goals
             found.append(
                 _of_world(labels, walk, sequences.recipe.attrs["world"], drawn)
             )
     return _tabulated(found, sequences.recipe)
+
+
+def _codes(
+    vectors: Float[Tensor, "time number"], unexplained: float, most: int
+) -> Codes:
+    """Clusters; where a number is not finite, one of all vectors."""
+    if not vectors.isfinite().all():
+        return np.zeros(len(vectors), int)
+    return graphs.codes(vectors.double().cpu().numpy(), unexplained, most)
 
 
 def _of_world(
