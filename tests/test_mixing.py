@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fernn import cells, flows, models
+from fernn import cells, flows, models, testing
 from fernn.cells import FlowEquivariantCell, flow_equivariant
 from fernn.cells.flow_equivariant._mixing import offsets
 from labrun.errors import UserError
@@ -191,6 +191,78 @@ def test_the_choice_says_why_it_is_plain(forecaster, capsys):
 def test_wrong_values_are_refused(forecaster, options, message):
     with pytest.raises(UserError, match=message):
         forecaster(**options)
+
+
+def gated(flow, mixing="lattice", seed=0):
+    torch.manual_seed(seed)
+    spec = {"kind": "gated", "kernel": 3}
+    spec |= {} if mixing == "none" else {"mixing": mixing}
+    return cells.build(spec, flows.build(flow, 5), 3).double()
+
+
+@pytest.mark.parametrize("flow", [TORUS, TRUNCATED, RING, SINGLE])
+@torch.no_grad()
+def test_a_gated_cell_begins_without_mixing(flow):
+    """The identity to the bit, and the cell to the rounding of another order."""
+    mixed, plain = gated(flow), gated(flow, "none")
+    torch.manual_seed(1)
+    state = torch.randn(2, len(mixed.flow.velocities), 3, 5, 5).double()
+    lifted = plain.lift(video(1, 5))[0]
+    assert torch.equal(mixed.mixing(state), state)
+    mixed.load_state_dict({**plain.state_dict(), **own_of(mixed)})
+    assert (mixed(lifted, state) - plain(lifted, state)).abs().max() < 1e-13
+    assert (mixed(None, state) - plain(None, state)).abs().max() < 1e-13
+    assert torch.equal(mixed(lifted, None), plain(lifted, None))
+    mixed.mixing.convolution.weight.add_(0.1)
+    assert (mixed(lifted, state) - plain(lifted, state)).abs().max() > 1e-3
+
+
+def own_of(cell):
+    """The weights of the mixing alone."""
+    return {k: v for k, v in cell.state_dict().items() if k.startswith("mixing.")}
+
+
+def test_the_mixing_of_a_gated_cell_is_learnt_from_its_identity_on():
+    """Kernels of neighbours, which are zero, have a gradient; so has the delta."""
+    cell = gated(TRUNCATED)
+    state = torch.rand(2, 9, 3, 5, 5).double()
+    cell(None, state)[:, 4].square().sum().backward()
+    slope = cell.mixing.convolution.weight.grad.unflatten(0, (3, 9))
+    assert (slope.abs().amax((2, 3, 4)) > 1e-9).all()
+
+
+@torch.no_grad()
+def test_a_gated_cell_that_mixes_is_equivariant_where_kernels_are_shared():
+    cell = gated(RING)
+    torch.nn.init.normal_(cell.mixing.convolution.weight)
+    testing.assert_flow_equivariant(cell, cell.flow)
+    cell.mixing.sources.copy_(cell.mixing.sources.roll(3, 0)[torch.randperm(15)])
+    with pytest.raises(AssertionError, match="not flow equivariant"):
+        testing.assert_flow_equivariant(cell, cell.flow)
+
+
+@torch.no_grad()
+def test_a_feature_hears_the_same_feature_of_a_slot_that_has_moved():
+    """From ν = (0, 1) to (0, 0): the pixel is one column further, in one feature."""
+    cell = gated(TRUNCATED)
+    slot, kernels = cell.flow.velocities.index, cell.mixing.convolution.weight
+    place = offsets(cell.flow, 1).index((0, 1))
+    kernels.zero_().unflatten(0, (3, 9))[1, place, 0, 1, 1] = 2
+    state = torch.zeros(1, 9, 3, 5, 5).double()
+    state[0, slot((0, 1)), :, 2, 2] = 3
+    cell.gate.bias.fill_(-1000)  # what is proposed is not taken
+    expected = torch.zeros_like(state)
+    expected[0, slot((0, 0)), 1, 2, 3] = 6
+    assert torch.equal(cell(None, state), expected)
+    cell.gate.bias.fill_(1000)  # what is proposed is taken
+    assert torch.equal(cell(None, state), cell.convolve(expected).relu())
+    assert expected.count_nonzero() == 1 < cell(None, state).count_nonzero()
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_gated_cell_has_no_kernel_for_each_pair():
+    with pytest.raises(UserError, match="no mixing 'full'; known: lattice, none"):
+        gated(TRUNCATED, "full")
 
 
 def test_learned_shifts_are_not_mixed():

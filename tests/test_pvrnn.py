@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from fernn import models, treatments
-from fernn.models.pvrnn import Belief, divergence
+from fernn.models._belief import Belief, divergence
 from fernn.training import strategies
 from fernn.training.loop import train
 from fernn.training.settings import settings

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import torch
 from einops import rearrange
 from torch import nn
 
 from fernn.cells._base import Lifted, State
+from fernn.cells._checks import check_step
+from fernn.cells.flow_equivariant._mixing import FeatureMixing
 from fernn.cells.flow_equivariant.plain import (
     Activation,
     FlowEquivariantCell,
     Initial,
 )
 from fernn.flows import Flow
+from labrun.errors import require_known
+
+GatedMixing = Literal["none", "lattice"]
 
 
 class Gate(nn.Module):
@@ -55,7 +62,16 @@ class GatedCell(FlowEquivariantCell):
     2601.01075). The state is a convex mean of what was there and of what is proposed,
     so with :math:`\alpha = 0` a slot remembers for ever.
 
-    Args are those of `FlowEquivariantCell`; the order is its first.
+    With a `mixing` of ``lattice`` slots hear their neighbours in V: the moved state is
+    mixed by `FeatureMixing`, and the proposal and the gate have the mixed one. Before
+    training that is the identity, so the cell is the one without mixing.
+
+    Args are those of `FlowEquivariantCell`; the order is its first. And:
+        mixing: ``none`` or ``lattice``.
+        mixing_radius: of a ``lattice``, see `FeatureMixing`.
+
+    Raises:
+        UserError: as `FlowEquivariantCell`, or an unknown mixing, or a radius below 1.
     """
 
     STACKED = None
@@ -68,9 +84,15 @@ class GatedCell(FlowEquivariantCell):
         kernel: int | None = None,
         activation: Activation = "relu",
         initial: Initial = "random",
+        mixing: GatedMixing = "none",
+        mixing_radius: int = 1,
     ):
         super().__init__(flow, channels, hidden, kernel, activation, initial)
+        require_known("mixing", mixing, get_args(GatedMixing))
         self.gate = Gate(self.layer("convolution", 2 * hidden, hidden), hidden)
+        self.mixing = None
+        if mixing == "lattice":
+            self.mixing = FeatureMixing(flow, hidden, self.kernel, mixing_radius)
 
     @classmethod
     def objection(cls, flow: Flow) -> str | None:
@@ -81,9 +103,16 @@ class GatedCell(FlowEquivariantCell):
 
     def forward(self, lifted: Lifted | None, state: State | None) -> State:
         """The next state; see `FlowEquivariantCell.forward`, which raises alike."""
-        proposal = super().forward(lifted, state)
-        kept = torch.zeros_like(proposal) if state is None else self.move(state)
-        return self.gate(kept, proposal)
+        if state is None or self.mixing is None:
+            proposal = super().forward(lifted, state)
+            kept = torch.zeros_like(proposal) if state is None else self.move(state)
+            return self.gate(kept, proposal)
+        check_step(self, lifted, state)
+        kept = self.mixing(self.move(state))
+        heard = self.convolve(kept)
+        return self.gate(
+            kept, self._activate(heard if lifted is None else heard + lifted)
+        )
 
 
 def build(
@@ -94,6 +123,10 @@ def build(
     kernel: int | None = None,
     activation: Activation = "relu",
     initial: Initial = "random",
+    mixing: GatedMixing = "none",
+    mixing_radius: int = 1,
 ) -> GatedCell:
     """A gated cell; see `GatedCell`."""
-    return GatedCell(flow, channels, hidden, kernel, activation, initial)
+    return GatedCell(
+        flow, channels, hidden, kernel, activation, initial, mixing, mixing_radius
+    )

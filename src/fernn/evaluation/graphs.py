@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter, deque
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 Labels = Int[np.ndarray, "sample time"]
+Step = tuple[int, ...]
+Ways = dict[int, dict[Step, int]]
 
 
 def codes(
@@ -80,3 +84,37 @@ def _cycle(following: np.ndarray, code: int) -> float:
         seen[code] = len(seen)
         code = int(following[code])
     return float(len(seen) - seen[code])
+
+
+def ways(labels: Int[np.ndarray, " time"], steps: Int[np.ndarray, "step axis"]) -> Ways:
+    """Which code followed most often on each step that was taken at a code.
+
+    Of equally many it is the first. Step t leads from label t to the next.
+    """
+    counts: dict[int, dict[Step, Counter[int]]] = {}
+    for now, step, after in zip(labels[:-1], steps, labels[1:], strict=True):
+        taken = counts.setdefault(int(now), {})
+        taken.setdefault(tuple(map(int, step)), Counter())[int(after)] += 1
+    return {
+        code: {step: found.most_common(1)[0][0] for step, found in taken.items()}
+        for code, taken in counts.items()
+    }
+
+
+def shortest(known: Ways, start: int, goal: int) -> Sequence[Step] | None:
+    """The fewest steps from a code to another; None if no way is known."""
+    came: dict[int, tuple[int, Step] | None] = {start: None}
+    waiting = deque([start])
+    while waiting and goal not in came:
+        code = waiting.popleft()
+        for step, after in known.get(code, {}).items():
+            if after not in came:
+                came[after] = code, step
+                waiting.append(after)
+    if goal not in came:
+        return None
+    path: list[Step] = []
+    while (last := came[goal]) is not None:
+        goal, step = last
+        path.append(step)
+    return path[::-1]

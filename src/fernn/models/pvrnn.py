@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from fernn.cells import check_video
 from fernn.flows import Size
+from fernn.models._belief import Belief, divergence
 from fernn.models._options import Boundary, check_horizon
 from fernn.models._recurrent import (
     CHANNELS,
@@ -48,17 +49,6 @@ Latent = Float[Tensor, "batch latent height width"]
 Latents = Float[Tensor, "batch time latents height width"]
 
 
-class Belief(NamedTuple):
-    """A Gaussian, of each number of a latent variable."""
-
-    mean: Latent
-    log_std: Latent
-
-    def drawn(self, noise: Latent | None) -> Latent:
-        """The mean, or with standard normal noise a draw."""
-        return self.mean if noise is None else self.mean + self.log_std.exp() * noise
-
-
 class Course(NamedTuple):
     """What following some frames gave.
 
@@ -73,13 +63,6 @@ class Course(NamedTuple):
     features: list[Features]
     divergence: Float[Tensor, ""]
     added: Latents
-
-
-def divergence(q: Belief, p: Belief) -> Latent:
-    """KL(q‖p) of each number."""
-    wider = q.log_std - p.log_std
-    apart = (q.mean - p.mean) * (-p.log_std).exp()
-    return ((2 * wider).exp() + apart.square() - 1) / 2 - wider
 
 
 class PvRnn(nn.Module):
@@ -129,6 +112,10 @@ class PvRnn(nn.Module):
         sizes = hidden, decoder_layers, CHANNELS, 3
         self.decoder = decoder(*sizes, boundary, True, decoder_hidden)
         self._divergence: Tensor | None = None  # of the newest forward pass with noise
+
+    def latent_shape(self, height: int, width: int) -> tuple[int, ...]:
+        """Of z, for frames of so many pixels."""
+        return self.latent, height, width
 
     def belief(self, d: Features, added: Tensor | float = 0.0) -> Belief:
         """The prior after the features d; with A, the posterior."""

@@ -71,11 +71,25 @@ class Recall(nn.Module):
         pasted = self.view.write(video, corners)
         seen = self.view.write(torch.ones_like(video), corners)
         shift = self._shift(pasted, seen)
-        world = torch.zeros_like(pasted[:, 0])
-        for frame, there in zip(pasted.unbind(1), seen.unbind(1), strict=True):
-            world = torch.where(there > 0, frame, roll(world, shift))
+        *_, world = _pasted(pasted, seen, shift)
         for ahead in range(1, horizon + 1):
             yield roll(world, ahead * shift)
+
+    def remembered(
+        self, video: Video, actions: Actions
+    ) -> Iterator[Float[Tensor, "batch 1 tall wide"]]:
+        """The map after each frame, as it lies from the window on.
+
+        Args:
+            video: frames.
+            actions: the steps between them.
+        """
+        corners = corners_of(actions)
+        pasted = self.view.write(video, corners)
+        seen = self.view.write(torch.ones_like(video), corners)
+        worlds = _pasted(pasted, seen, self._shift(pasted, seen))
+        for world, corner in zip(worlds, corners.unbind(1), strict=True):
+            yield roll(world, -corner)
 
     def _shift(self, pasted: Video, seen: Video) -> Corner:
         """By which the map moves at each step."""
@@ -83,6 +97,14 @@ class Recall(nn.Module):
             return torch.zeros(len(pasted), 2, dtype=torch.long, device=pasted.device)
         common = seen[:, -2] * seen[:, -1]
         return estimate(pasted[:, -2] * common, pasted[:, -1] * common)
+
+
+def _pasted(pasted: Tensor, seen: Tensor, shift: Tensor) -> Iterator[Tensor]:
+    """The map after each frame, which is moved before the next is pasted."""
+    world = torch.zeros_like(pasted[:, 0])
+    for frame, there in zip(pasted.unbind(1), seen.unbind(1), strict=True):
+        world = torch.where(there > 0, frame, roll(world, shift))
+        yield world
 
 
 def build(size: Size, world: int, motion: Motion = "still") -> Recall:

@@ -37,6 +37,7 @@ from fernn.flows import Frame, Size, cached_kernels
 from fernn.models._options import Pooling
 from fernn.models._window import Actions, Corner, Corners, Window, corners_of
 from fernn.models.forecaster import Forecaster
+from fernn.models.persistence import roll
 from labrun.errors import UserError, require_known
 from labrun.modules import Kind
 
@@ -161,6 +162,20 @@ class World(nn.Module):
         for frame, corner in zip(video.unbind(1), corners.unbind(1), strict=False):
             state = self.cell(self._lift(frame, corner), state)
             yield state
+
+    def remembered(
+        self, video: Video, actions: Actions
+    ) -> Iterator[Float[Tensor, "batch 1 tall wide"]]:
+        """The believed world after each frame, as it lies from the window on.
+
+        Args:
+            video: frames.
+            actions: the steps between them.
+        """
+        corners = self.corners(actions)
+        with cached_kernels(self):
+            for time, state in enumerate(self.states(video, corners)):
+                yield roll(self.map.decode(state), -corners[:, time])
 
     def corners(self, actions: Actions) -> Corners:
         """Where the window is in the map in each frame."""

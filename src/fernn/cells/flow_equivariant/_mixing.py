@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from fernn.cells._base import State
 from fernn.cells.flow_equivariant.plain import FlowEquivariantCell, initialise
@@ -45,8 +45,7 @@ class LatticeCell(FlowEquivariantCell):
 
     def __init__(self, flow: Flow, *args: Any, radius: int = 1, **kwargs: Any):
         super().__init__(flow, *args, **kwargs)
-        radius = whole(radius, "mixing_radius must be positive", least=1)
-        apart = offsets(flow, radius)
+        apart = _offsets(flow, radius)
         hidden = self.hidden
         self.conv_h = self.layer("convolution", hidden, len(apart) * hidden)
         with torch.no_grad():  # as if the sum over offsets were one convolution
@@ -63,9 +62,56 @@ class LatticeCell(FlowEquivariantCell):
         sent = rearrange(
             convolved, "(b v) (m r d c) h w -> b (v d) (m r c) h w", v=slots, **sizes
         )
-        with_zero = F.pad(sent, 3 * (0, 0) + (0, 1))  # for what V does not hold
-        received = with_zero.index_select(1, self.sources)
-        return rearrange(received, "b (v d) c h w -> b v d c h w", v=slots).sum(2)
+        return _received(sent, self.sources, slots)
+
+
+class FeatureMixing(nn.Module):
+    r"""Each feature of a slot hears the same feature of the neighbours in V.
+
+    .. math:: h'(\nu) = \sum_\mu h(\nu + \mu) \star K_\mu
+
+    :math:`K_\mu` has a kernel for each feature and is shared by all slots, so that a
+    flow of the input still permutes the slots of a closed V; a truncated V has nothing
+    beyond its border. It begins as the identity: :math:`K_0` is the delta kernel, and
+    the others are zero.
+
+    Args:
+        flow: V and its action, without orientations.
+        hidden: features of a slot.
+        kernel: side of the kernels, odd.
+        radius: how many steps of V's lattice apart neighbours may be, on each axis.
+
+    Raises:
+        UserError: a radius below one.
+    """
+
+    sources: Int[Tensor, " slots_of_offsets"]
+
+    def __init__(self, flow: Flow, hidden: int, kernel: int, radius: int):
+        super().__init__()
+        apart = _offsets(flow, radius)
+        self.convolution = nn.Conv2d(
+            hidden,
+            hidden * len(apart),
+            kernel,
+            padding=kernel // 2,
+            padding_mode=flow.padding,
+            groups=hidden,
+            bias=False,
+        )
+        still = apart.index((0,) * len(apart[0]))
+        with torch.no_grad():
+            kernels = self.convolution.weight.zero_().unflatten(0, (hidden, -1))
+            kernels[:, still, 0, kernel // 2, kernel // 2] = 1
+        self.register_buffer("sources", _sources(flow, apart), persistent=False)
+
+    def forward(self, state: State) -> State:
+        """The mixed state."""
+        slots, hidden = state.shape[1:3]
+        images = self.convolution(rearrange(state, "b v c h w -> (b v) c h w"))
+        sizes = {"v": slots, "c": hidden}
+        sent = rearrange(images, "(b v) (c d) h w -> b (v d) c h w", **sizes)
+        return _received(sent, self.sources, slots)
 
 
 class FullCell(FlowEquivariantCell):
@@ -107,6 +153,23 @@ def offsets(flow: Flow, radius: int) -> list[Velocity]:
         steps = range(-radius, radius + 1) if gaps else [0]
         axes.append([step * min(gaps, default=0) for step in steps])
     return list(itertools.product(*axes))
+
+
+def _offsets(flow: Flow, radius: int) -> list[Velocity]:
+    return offsets(flow, whole(radius, "mixing_radius must be positive", least=1))
+
+
+def _received(sent: Tensor, sources: Tensor, slots: int) -> State:
+    """What each slot gets, a sum over offsets.
+
+    Args:
+        sent: batch × slots of offsets × features × height × width; offsets inmost.
+        sources: of `_sources`.
+        slots: how many.
+    """
+    with_zero = F.pad(sent, 3 * (0, 0) + (0, 1))  # for what V does not hold
+    received = with_zero.index_select(1, sources)
+    return rearrange(received, "b (v d) c h w -> b v d c h w", v=slots).sum(2)
 
 
 def _sources(flow: Flow, apart: list[Velocity]) -> Int[Tensor, " slots_of_offsets"]:

@@ -1,14 +1,15 @@
 r"""Latent variables are drawn, and what is learnt are all frames, observed ones too.
 
 The noise is a function of the seed, the step and the sample. For a model whose forward
-pass takes ``noise`` and has ``latent`` channels of it, such as PV-RNN; its divergence
-from the prior is added by the strategy ``extra_loss``, whose weight is the meta-prior.
+pass takes ``noise`` last, of the ``latent_shape`` that it has for a frame, such as
+PV-RNN and RSSM; its divergence from the prior is added by the strategy ``extra_loss``.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -24,8 +25,8 @@ from labrun.random_words import fractions, words
 class Variational(Strategy):
     """The posterior is trained on all frames."""
 
-    def __init__(self, latent: int, seed: int):
-        self.latent, self.seed = latent, seed
+    def __init__(self, latent_shape: Callable[..., tuple[int, ...]], seed: int):
+        self.latent_shape, self.seed = latent_shape, seed
 
     def source(self, step: int, split: Sequences, task: Any) -> tuple[Sequences, Any]:
         """The same sequences, with noise."""
@@ -33,7 +34,7 @@ class Variational(Strategy):
 
 
 class Drawn:
-    """A task of forecasting, whose input are all frames and noise."""
+    """A task of forecasting, whose input are all frames, what is known, and noise."""
 
     def __init__(self, task: Any, variational: Variational, step: int):
         self.task, self.own, self.step = task, variational, step
@@ -42,14 +43,15 @@ class Drawn:
     def batch(
         self, split: Any, first: int, count: int, context: int, ahead: int, epoch: int
     ) -> tuple[tuple[Any, ...], Tensor]:
-        """``(all frames, ahead, noise)``, and all frames."""
-        (video, ahead), target = self.task.batch(
+        """``(all frames, ahead, what else the task gives, noise)``, and all frames."""
+        (video, ahead, *known), target = self.task.batch(
             split, first, count, context, ahead, epoch
         )
         video = torch.cat([video, target], dim=1)
-        shape = video.shape[1], self.own.latent, *video.shape[3:]
+        shape = video.shape[1], *self.own.latent_shape(*video.shape[3:])
         noise = normal(self.own.seed, self.step, first, len(video), math.prod(shape))
-        return (video, ahead, noise.unflatten(1, shape).to(video)), video
+        noise = noise.unflatten(1, shape).to(video)
+        return (video, ahead, *known, noise), video
 
 
 def normal(seed: int, step: int, first: int, count: int, width: int) -> Tensor:
@@ -68,5 +70,5 @@ def build(model: nn.Module, settings: Settings, needs: Any) -> Variational:
     if "noise" not in inspect.signature(model.forward).parameters:
         kind = type(model).__name__
         raise UserError(f"strategy variational: a {kind} has no latent variables")
-    latent: Any = model.latent
-    return Variational(latent, settings.seed)
+    latent_shape: Any = model.latent_shape
+    return Variational(latent_shape, settings.seed)
