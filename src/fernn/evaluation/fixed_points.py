@@ -15,6 +15,8 @@ roll-out q is minimised, and the Jacobian of
 to the template's positions, and, of a roll-out that keeps the norm, to the norm. A flow
 of the input maps the fixed points of a flow equivariant model to others, of the same
 spectrum. See `fernn.evaluation.dynamics`.
+
+Source: E. Torre and others, 2025, arXiv 2510.25674.
 """
 
 from __future__ import annotations

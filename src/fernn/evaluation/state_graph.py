@@ -7,6 +7,8 @@ after :math:`N / \gcd(N, v)` frames; a model that knows where it is walks a cycl
 that length. Clusters are those of all sequences, without the first quarter of each run,
 and transitions are those between them. A run is *driven* by true frames, or is the
 *rollout* after the context. See `fernn.evaluation.graphs`.
+
+Source: A. Dedieu and others, ICML 2024, arXiv 2401.05946.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ and the error of the forecast of frame t + 1, in two runs: *driven*, where all t
 are true, and *rollout*, where those after the context are the model's own. The two are
 the same for t = context. The state is the one from which the forecast is decoded. A
 flow of the input permutes the slots of a flow equivariant model and leaves their norms.
+
+Source: Y. Chen and others, COLM 2025, arXiv 2410.07145.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Mean squared error of a model with relaxations, as it is and with γ = 0."""
+"""Mean squared error of a model with relaxations, as it is and with γ = 0.
+
+Source: A. Manolache and others, NeurIPS 2025, arXiv 2505.13631.
+"""
 
 from __future__ import annotations
 

@@ -11,6 +11,8 @@ Its timescale is the lag, in frames, at which C falls below 1/e. For an autoregr
 process of first order, :math:`C(k) = e^{-k/\tau}`, that is τ. An activity that does not
 fall that far within the run has none, that is, infinity. For V = {0} the frame of the
 slot is the lab.
+
+Source: S. Khajehabdollahi and others, ICLR 2024, arXiv 2309.12927.
 """
 
 from __future__ import annotations

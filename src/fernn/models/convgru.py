@@ -8,6 +8,8 @@ N. Ballas and others, ICLR 2016 (arXiv 1511.06432), with the update gate of K. C
 others (2014), whose bias starts at 1, so that the state is kept at first. On a torus
 predictions move with a static shift of the frames; with zero padding they do not. None
 moves with a flow.
+
+Source: N. Ballas and others, ICLR 2016, arXiv 1511.06432.
 """
 
 from __future__ import annotations

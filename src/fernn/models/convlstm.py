@@ -11,6 +11,8 @@ that of the next, and the ``h`` of the last is decoded. The forget gates' bias s
 at 1. On a torus with patches of one pixel, predictions move with a static shift of the
 frames; with zero padding they do not, and larger patches leave multiples of their side.
 No prediction moves with a flow.
+
+Source: X. Shi and others, NeurIPS 2015, arXiv 1506.04214.
 """
 
 from __future__ import annotations

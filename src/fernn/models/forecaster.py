@@ -1,4 +1,7 @@
-"""Encode the observed frames, roll out, decode the predicted ones."""
+"""Encode the observed frames, roll out, decode the predicted ones.
+
+Source: T. A. Keller, NeurIPS 2025, arXiv 2507.14793.
+"""
 
 from __future__ import annotations
 

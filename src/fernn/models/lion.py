@@ -18,6 +18,8 @@ After Z. Liu and others, NeurIPS 2024 (arXiv 2407.18232), whose tokens are the o
 voxels of a laser scan: here all pixels are, so nothing is sparse, and T frames become
 the next T, as in `fernn.models.simvp`. On the torus the forecast moves with a static
 shift by a whole window, and with no other and no flow.
+
+Source: Z. Liu and others, NeurIPS 2024, arXiv 2407.18232.
 """
 
 from __future__ import annotations

@@ -12,6 +12,9 @@ ranged over V, flows faster than V would break it. It is the n-gram head of in-c
 language learning (arXiv 2401.12973) for displacements, in place of symbols; exact for
 one object that moves rigidly. It has no weights: a control of what an automaton's
 repetitions alone tell.
+
+Source: E. Akyürek and others, ICML 2024, arXiv 2401.12973: its n-gram head, by
+registration.
 """
 
 from __future__ import annotations

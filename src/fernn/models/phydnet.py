@@ -19,6 +19,8 @@ one-step predictions of the observed frames: strategies ``extra_loss`` and
 ``scheduled_sampling``. The group normalisation makes D * p no pure stencil. On a torus
 predictions move with a static shift of the frames; with zero padding, and so with
 strided encoders, they do not. None moves with a flow.
+
+Source: V. Le Guen, N. Thome, CVPR 2020, arXiv 2003.01460.
 """
 
 from __future__ import annotations

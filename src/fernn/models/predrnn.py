@@ -21,6 +21,8 @@ Y. Wang and others, NeurIPS 2017, and PredRNNv2, TPAMI 2022 (arXiv 2103.09504), 
 trains with the strategies ``scheduled_sampling: reverse`` and ``extra_loss`` of weight
 0.1. On a torus with patches of one pixel, predictions move with a static shift of the
 frames; with zero padding they do not. None moves with a flow.
+
+Source: Y. Wang and others, TPAMI 2022, arXiv 2103.09504.
 """
 
 from __future__ import annotations

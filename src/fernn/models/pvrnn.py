@@ -17,6 +17,8 @@ Training minimises the error of all frames under q plus w times KL(q‖p), the s
 ``variational`` and ``extra_loss``. A forecast takes the means of p, or draws from it.
 On a torus predictions move with a static shift of the frames; with zero padding they do
 not. None moves with a flow.
+
+Source: A. Ahmadi, J. Tani, 2019, arXiv 1811.01339.
 """
 
 from __future__ import annotations

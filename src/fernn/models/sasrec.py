@@ -14,6 +14,8 @@ is the nearest of them, softly, so that gradients reach them. Nothing is dropped
 
 A frame has no pixels for this model: no shift and no flow moves its predictions. It
 predicts mixtures of K frames, and knows many places or many digits, not both.
+
+Source: W.-C. Kang, J. McAuley, 2018, arXiv 1808.09781.
 """
 
 from __future__ import annotations

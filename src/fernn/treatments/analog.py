@@ -10,6 +10,8 @@ for a ReLU; a state with both signs has levels from -p to p. Levels and programm
 weights, :math:`W + \sigma_w \max|W|\,\xi`, are the same in all slots and pixels, so
 they leave the flow equivariance exact. The noise of reading is of each device, that is
 of each slot and pixel, and breaks it.
+
+Source: arXiv 2411.18271.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@ r"""The state forgets a share of itself after every step, :math:`h \leftarrow d\
 
 A remedy, without training, of states that grow beyond the trained length (Stuffed
 Mamba, arXiv 2410.07145). A number that is the same everywhere commutes with every flow.
+
+Source: Y. Chen and others, COLM 2025, arXiv 2410.07145.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ A state larger than what a training of that length needs never learns to forget,
 grows beyond the trained length (Stuffed Mamba, arXiv 2410.07145); this is one of its
 remedies without training. A flow permutes slots and moves pixels and changes no norm,
 so the treatment is exactly equivariant.
+
+Source: Y. Chen and others, COLM 2025, arXiv 2410.07145.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 By magnitude, as in arXiv 2407.20938 on the sparsity of recurrent networks. All slots
 share their weights, so that a model with fewer of them is as equivariant as before.
+
+Source: arXiv 2407.20938.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ T, so each slot of the state is first pulled back by its own flow,
 and a flow of the input permutes the slots after both readings as after one. Without the
 pull-back, the form of the paper, the slots meet the frames again T steps away from
 where they are, and the equivariance is lost.
+
+Source: S. Arora and others, 2024, arXiv 2407.05483.
 """
 
 from __future__ import annotations

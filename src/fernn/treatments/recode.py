@@ -9,6 +9,8 @@ takes a step down the gradient of
 the error of reading the frame just seen. To first order it falls by
 :math:`s \lVert \nabla \delta \rVert^2`. A flow of the input moves the gradient of this
 invariant number as it moves the state, so the treatment is equivariant.
+
+Source: arXiv 2101.00674.
 """
 
 from __future__ import annotations

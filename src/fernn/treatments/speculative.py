@@ -11,6 +11,8 @@ fails, up to the next draft, its own roll-out is. So a forecast is nowhere furth
 ε from what the recurrence says. After speculative decoding, as multi-token prediction
 uses it (arXiv 2507.11851); there it saves time, here, where both frames are decoded, it
 tells how far a draft can be trusted.
+
+Source: M. Samragh and others, 2025, arXiv 2507.11851.
 """
 
 from __future__ import annotations

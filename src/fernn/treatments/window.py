@@ -10,6 +10,8 @@ so a sliding window costs one more state and is exact. Y. Chen and others, Stuff
 (COLM 2025, arXiv 2410.07145). A cell with a nonlinearity between its steps has no such
 difference and is refused. In its co-moving frame the window is the same in all slots,
 so the treatment is flow equivariant.
+
+Source: Y. Chen and others, COLM 2025, arXiv 2410.07145.
 """
 
 from __future__ import annotations

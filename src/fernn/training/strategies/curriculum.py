@@ -7,6 +7,8 @@ learnt, or the newest ones alone (`window`; 1 is the paper's single head).
 
 S. Khajehabdollahi and others, Emergent mechanisms for long timescales depend on
 training curriculum, ICLR 2024 (arXiv 2309.12927), whose heads are of a memory task.
+
+Source: S. Khajehabdollahi and others, ICLR 2024, arXiv 2309.12927.
 """
 
 from __future__ import annotations

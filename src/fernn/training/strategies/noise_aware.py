@@ -5,6 +5,8 @@ its states are read with b bits, as by the treatment ``analog``; the gradient th
 moves the clean weights, and passes the levels as if they were not there. Noise and
 levels are the same in all slots and pixels. Validation and the checkpoint are of the
 clean weights. After arXiv 2411.18271.
+
+Source: arXiv 2411.18271.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ is one of
 
 Steps, data and learning rates are those of one training: nothing is added. I. Amos and
 others, Never Train from Scratch, ICLR 2024 (arXiv 2310.02980).
+
+Source: I. Amos and others, ICLR 2024, arXiv 2310.02980.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@ r"""Latent variables are drawn, and what is learnt are all frames, observed ones
 The noise is a function of the seed, the step and the sample. For a model whose forward
 pass takes ``noise`` and has ``latent`` channels of it, such as PV-RNN; its divergence
 from the prior is added by the strategy ``extra_loss``, whose weight is the meta-prior.
+
+Source: A. Ahmadi, J. Tani, 2019, arXiv 1811.01339.
 """
 
 from __future__ import annotations
