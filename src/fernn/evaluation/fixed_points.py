@@ -1,9 +1,8 @@
 r"""Fixed points of a roll-out in the frame of its input, and their spectra.
 
-After an analysis of networks that emulate hidden Markov models (arXiv 2510.25674), in
-the frame of a flow: a network that follows a moving template does not come to rest, but
-its state may become a travelling wave, :math:`h_{t+1} = \psi_1(\hat\nu) h_t`.
-Measured is
+After an analysis of networks that emulate hidden Markov models, in the frame of a flow:
+a network that follows a moving template does not come to rest, but its state may become
+a travelling wave, :math:`h_{t+1} = \psi_1(\hat\nu) h_t`. Measured is
 
 .. math::
     q_t = \min_{\nu} \lVert \psi_{-1}(\nu) h_{t+1} - h_t \rVert / \lVert h_t \rVert

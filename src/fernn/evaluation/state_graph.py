@@ -1,12 +1,12 @@
 r"""The graph of a model's states: does it have the period of what it sees?
 
-After Dedieu et al. (transformers with discrete bottlenecks, ICML 2024, arXiv
-2401.05946): states, pooled over V in the lab frame, are clustered, and the transitions
-between clusters counted. On a torus of N pixels a digit of v pixels per frame returns
-after :math:`N / \gcd(N, v)` frames; a model that knows where it is walks a cycle of
-that length. Clusters are those of all sequences, without the first quarter of each run,
-and transitions are those between them. A run is *driven* by true frames, or is the
-*rollout* after the context. See `fernn.evaluation.graphs`.
+After transformers with discrete bottlenecks: states, pooled over V in the lab frame,
+are clustered, and the transitions between clusters counted. On a torus of N pixels a
+digit of v pixels per frame returns after :math:`N / \gcd(N, v)` frames; a model that
+knows where it is walks a cycle of that length. Clusters are those of all sequences,
+without the first quarter of each run, and transitions are those between them. A run is
+*driven* by true frames, or is the *rollout* after the context. See
+`fernn.evaluation.graphs`.
 
 Source: A. Dedieu and others, ICML 2024, arXiv 2401.05946.
 """

@@ -1,8 +1,8 @@
 r"""The norm of the state and the error, up to many lengths of the training.
 
 A state that is large for its training may never learn to forget: beyond the trained
-length it grows, and the forecast fails. Chen et al. (Stuffed Mamba, COLM 2025, arXiv
-2410.07145) call it state collapse. After t frames are measured
+length it grows, and the forecast fails. *Stuffed Mamba* calls it state collapse. After
+t frames are measured
 
 .. math:: \lVert h_t \rVert, \qquad \lVert h_t(\nu) \rVert \text{ for each slot}, \qquad
    \max_c \lVert h_t^c \rVert^2 / \lVert h_t \rVert^2 \text{ over the channels } c
@@ -12,7 +12,7 @@ are true, and *rollout*, where those after the context are the model's own. The 
 the same for t = context. The state is the one from which the forecast is decoded. A
 flow of the input permutes the slots of a flow equivariant model and leaves their norms.
 
-Source: Y. Chen and others, COLM 2025, arXiv 2410.07145.
+Source: Y. Chen and others, Stuffed Mamba, COLM 2025, arXiv 2410.07145.
 """
 
 from __future__ import annotations

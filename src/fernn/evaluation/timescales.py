@@ -1,7 +1,7 @@
 r"""How long a channel of the state remembers: times of its autocorrelation.
 
-After Khajehabdollahi et al. (Emergent mechanisms for long timescales, ICLR 2024, arXiv
-2309.12927), in the frame of each slot: the activity of a channel c is
+After *Emergent mechanisms for long timescales*, in the frame of each slot: the activity
+of a channel c is
 
 .. math:: a_t = \psi_{-t}(\nu) h_t^c(\nu), \qquad
    C_c(k) = \frac{\mathrm{cov}(a_t, a_{t+k})}{\mathrm{cov}(a_t, a_t)}
@@ -12,7 +12,8 @@ process of first order, :math:`C(k) = e^{-k/\tau}`, that is τ. An activity that
 fall that far within the run has none, that is, infinity. For V = {0} the frame of the
 slot is the lab.
 
-Source: S. Khajehabdollahi and others, ICLR 2024, arXiv 2309.12927.
+Source: S. Khajehabdollahi and others, Emergent mechanisms for long timescales, ICLR
+2024, arXiv 2309.12927.
 """
 
 from __future__ import annotations

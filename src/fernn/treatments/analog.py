@@ -1,7 +1,7 @@
 r"""The model as an analog crossbar would run it: few levels, noisy weights and reads.
 
 After every step a converter reads the state with b bits, by levels that are uniform in
-the output of the nonlinearity, up to a full scale p (arXiv 2411.18271):
+the output of the nonlinearity, up to a full scale p:
 
 .. math:: q(h) = \mathrm{round}\bigl((2^b - 1) \min(h + \sigma_r p\,\xi, p) / p\bigr)
           \cdot p / (2^b - 1)
