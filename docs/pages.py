@@ -32,10 +32,10 @@ FOLDERS = {  # of src/fernn
 SYSTEMS = """\
 # Systems
 
-Each model, strategy, treatment and analysis: the paper that it is from, a test that fails
-if it is something else, and the experiments of [config.yaml](../config.yaml) that use it.
-`make docs` writes this page anew from the files that it names; `pytest -m law` runs the
-tests.
+Each model, strategy, treatment and analysis: the paper that it is from, a test that
+fails if it is something else, and the experiments of [config.yaml](../config.yaml) that
+use it. `make docs` writes this page anew from the files that it names; `pytest -m law`
+runs the tests.
 """
 SOURCE = re.compile(r"^Source: (.*?)\.\n(?:\n|\"\"\")", re.MULTILINE | re.DOTALL)
 LAW = re.compile(r"^@pytest\.mark\.law\(([^)]*)\)\ndef (\w+)\(", re.MULTILINE)

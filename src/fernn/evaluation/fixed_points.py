@@ -30,6 +30,7 @@ import xarray as xr
 from torch import Tensor
 
 from fernn.evaluation import dynamics
+from fernn.evaluation.headlines import Headline
 from fernn.evaluation.states import RUNS, driven, in_lab, require_states
 from fernn.evaluation.subject import Subject
 
@@ -154,3 +155,12 @@ def _dataset(recipe: xr.Dataset, found: list, kicks: list, points: list) -> xr.D
             "part": ["real", "imaginary"],
         },
     )
+
+
+def _residual(cube: xr.Dataset, model: str) -> xr.DataArray:
+    """The relative change at the end of the roll-out, in the frame of its velocity."""
+    chosen = cube["residual"].sel(model=model, system="comoving", run="rollout")
+    return chosen.isel(time=-1, drop=True).mean("sample")
+
+
+COMPARED = {"fixed_points": Headline("change of the state", "ratio", None, _residual)}

@@ -22,6 +22,7 @@ import xarray as xr
 from torch import Tensor
 
 from fernn.evaluation import graphs
+from fernn.evaluation.headlines import Headline
 from fernn.evaluation.states import RUNS, driven, in_lab, require_states
 from fernn.evaluation.subject import Subject
 from fernn.evaluation.velocities import names, period
@@ -96,3 +97,14 @@ def true_periods(recipe: xr.Dataset) -> np.ndarray:
     speeds = np.concatenate([recipe[name].values for name in names(recipe)], axis=1)
     each = [[size // math.gcd(size, int(v)) for v in sample] for sample in speeds]
     return np.array([float(math.lcm(*sample)) for sample in each])
+
+
+def _recovered(cube: xr.Dataset, model: str) -> xr.DataArray:
+    """The share of sequences whose cycle in the roll-out has the true length."""
+    period = cube["period"].sel(model=model, run="rollout")
+    return (period == cube["true_period"]).mean("sample").astype(np.float64)
+
+
+COMPARED = {
+    "state_graph": Headline("periods recovered", "difference", "higher", _recovered)
+}

@@ -25,6 +25,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from fernn.evaluation.headlines import Headline
 from fernn.evaluation.states import RUNS, driven, in_lab, require_states
 from fernn.evaluation.subject import Subject
 from fernn.evaluation.velocities import components, slot_axes, units
@@ -109,3 +110,13 @@ def _of_state(model: Any, carry: Carry, frame: Tensor, true: Tensor) -> Tensor:
     share = squares.sum((1, 3, 4)).amax(1) / whole
     error = (frame - true).square().mean((1, 2, 3))
     return torch.stack([whole.sqrt(), share, error, *slots.sqrt().unbind(1)], dim=1)
+
+
+def _growth(cube: xr.Dataset, model: str) -> xr.DataArray:
+    """The error after all true frames over that at the end of the trained length."""
+    error = cube["squared_error"].sel(model=model, run="driven").mean("sample")
+    trained = int(cube.attrs["context"]) + int(cube.attrs["horizon"]) - 1
+    return error.isel(time=-1, drop=True) / error.sel(time=trained, drop=True)
+
+
+COMPARED = {"state_norm": Headline("growth of the error", "ratio", "lower", _growth)}

@@ -27,6 +27,7 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor
 
+from fernn.evaluation.headlines import Headline
 from fernn.evaluation.states import driven, in_lab, require_states
 from fernn.evaluation.subject import Subject
 from fernn.flows import push_forward
@@ -125,3 +126,13 @@ def crossing(correlation: np.ndarray) -> np.ndarray:
                 found[channel] = lag + (before - THRESHOLD) / (before - after)
                 break
     return found
+
+
+def _middle(cube: xr.Dataset, model: str) -> xr.DataArray:
+    """The median over channels; of one that never falls the longest lag."""
+    longest = float(cube["lag"].max())
+    found = cube["timescale"].sel(model=model)
+    return found.clip(max=longest).median("channel", skipna=True)
+
+
+COMPARED = {"timescales": Headline("median timescale", "ratio", None, _middle)}
