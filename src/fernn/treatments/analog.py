@@ -76,7 +76,7 @@ def treat(
         program(found, weight_noise, seed)
     if bits >= EXACT and not read_noise:
         return found
-    signed = getattr(found.cell, "activation", None) != "relu"
+    signed = found.cell.activation != "relu"
     noise = torch.Generator()
 
     def read(state: State, first: bool) -> State:

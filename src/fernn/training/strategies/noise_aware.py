@@ -58,7 +58,7 @@ class NoiseAware(Strategy):
         if self.bits >= EXACT:
             return network(*seen)
         cell = self.model.cell
-        signed = getattr(cell, "activation", None) != "relu"
+        signed = cell.activation != "relu"
         self.model.cell = AfterStep(
             cell, lambda state, first: straight_through(state, self.bits, signed)
         )
