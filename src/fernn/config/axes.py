@@ -10,9 +10,9 @@ from fernn.config.budgets import out_of_range, sized
 from fernn.config.problems import Problem
 from fernn.config.recipes import SPLITS
 from fernn.config.schema import Axis, AxisSizes, Budget, Config, Experiment
-from fernn.data import Draw
+from fernn.data import Draw, Split
 
-GIVEN = ("atlas", "split", "pool", "draw", "seed", "sequences", "frames", "frame_size")
+GIVEN = ("atlas", *Split.__annotations__)  # by the pipeline
 SIZES = (*GIVEN, "context", "digits")  # of the data, given by the budget
 # The draws of a test set; a statistic that takes only some names them as its `DRAWS`.
 ANY = get_args(Draw)
