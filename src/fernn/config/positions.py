@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from fernn.config import scan
 from labrun.errors import UserError
@@ -21,10 +18,24 @@ COMMAND_LINE = "--config"
 
 @dataclass(frozen=True)
 class Source:
-    """A configuration file with the position of each of its keys."""
+    """A configuration file.
+
+    Attributes:
+        name: its path.
+        content: its keys and values, as plain data.
+        root: its nodes, which know their positions; none of an empty file.
+    """
 
     name: str
     content: Any
+    root: yaml.Node | None
+
+
+class _Loader(scan.LOADER):  # pyright: ignore[reportGeneralTypeIssues]
+    """Snakemake's reader, to which 1e-3 is a number, as it is to YAML 1.2."""
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", scan.FLOAT, [*"-+.0123456789"])
 
 
 def read(path: Path | str) -> Source:
@@ -34,16 +45,39 @@ def read(path: Path | str) -> Source:
         UserError: no such file, no YAML mapping, or something that `scan` refuses;
             file, line and column are told.
     """
-    text = scanned(path)
+    loader = _Loader(scanned(path))
     try:
-        content = YAML().load(text)
-    except (YAMLError, ValueError) as error:
+        root = loader.get_single_node()
+        _unique(root)
+        content = {} if root is None else loader.construct_document(root)
+    except (yaml.YAMLError, ValueError) as error:
         raise _wrong(path, error) from None
+    finally:
+        loader.dispose()
     if content is None:
         content = {}
     if not isinstance(content, dict):
         raise UserError(f"{path}:1:1: must be a mapping of keys to values")
-    return Source(str(path), content)
+    return Source(str(path), content, root)
+
+
+def _unique(node: yaml.Node | None) -> None:
+    """Look at all keys of a node and of what is in it.
+
+    Raises:
+        yaml.MarkedYAMLError: a mapping has a key twice.
+    """
+    if isinstance(node, yaml.MappingNode):
+        keys = set()
+        for key, value in node.value:
+            if key.value in keys:
+                message = f"found duplicate key {key.value!r}"
+                raise yaml.MarkedYAMLError(problem=message, problem_mark=key.start_mark)
+            keys.add(key.value)
+            _unique(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _unique(value)
 
 
 def syntax(files: Iterable[Path]) -> None:
@@ -79,8 +113,8 @@ def scanned(path: Path | str) -> str:
 
 
 def _wrong(path: Path | str, error: Exception) -> UserError:
-    """An error of either reader in one line."""
-    if isinstance(error, (MarkedYAMLError, yaml.MarkedYAMLError)):
+    """An error of the reader in one line."""
+    if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         return UserError(f"{where}: {error.problem}")
@@ -104,7 +138,7 @@ def merge(sources: Iterable[Source]) -> dict[str, Any]:
     """The content of all files; later ones win, key by key, as in the workflow."""
     merged: dict[str, Any] = {}
     for source in sources:
-        update(merged, _plain(source.content))
+        update(merged, _copy(source.content))
     return merged
 
 
@@ -135,8 +169,11 @@ def numbers(merged: Any, ours: Any) -> Any:
     return merged
 
 
-def _plain(node: Any) -> Any:
-    return json.loads(json.dumps(node, default=str))
+def _copy(node: Any) -> Any:
+    """Of plain data; what two aliases share becomes two."""
+    if isinstance(node, dict):
+        return {key: _copy(value) for key, value in node.items()}
+    return [_copy(value) for value in node] if isinstance(node, list) else node
 
 
 def locate(path: tuple[Any, ...], sources: Iterable[Source], merged: Any) -> str:
@@ -160,32 +197,34 @@ def locate(path: tuple[Any, ...], sources: Iterable[Source], merged: Any) -> str
         return ", ".join(source.name for source in sources)
     place = COMMAND_LINE
     for source in sources:
-        node, mark, found = _descend(source.content, parents)
-        if mark and found == len(parents) and _same(node, value):
-            place = f"{source.name}:{mark[0] + 1}:{mark[1] + 1}"
+        content, mark = _descend(source, parents)
+        if mark and _same(content, value):
+            place = f"{source.name}:{mark.line + 1}:{mark.column + 1}"
     return place
 
 
-def _descend(node: Any, path: list[Any]) -> tuple[Any, Any, int]:
-    """The deepest node on a path, its position, and its depth."""
-    position, found = None, 0
+def _descend(source: Source, path: list[Any]) -> tuple[Any, yaml.Mark | None]:
+    """The value at the end of a path and its position, or none if it is not there."""
+    content, node, mark = source.content, source.root, None
     for key in path:
-        mark = _mark(node, key)
+        mark, node = _child(node, key)
         if mark is None:
-            break
-        node, position, found = node[key], mark, found + 1
-    return node, position, found
+            return None, None
+        content = content[key]
+    return content, mark
 
 
-def _mark(node: Any, key: Any) -> tuple[int, int] | None:
-    """Line and column, from 0; of what ``<<`` merges in, where it was written."""
-    if isinstance(node, CommentedSeq) and isinstance(key, int) and key < len(node):
-        return node.lc.item(key)
-    if isinstance(node, CommentedMap):
-        for origin in (node, *getattr(node, "merge", ())):
-            if key in (origin.lc.data or ()):
-                return origin.lc.key(key)
-    return None
+def _child(node: yaml.Node | None, key: Any) -> tuple[yaml.Mark | None, Any]:
+    """Position and node of a value; of what ``<<`` merges in, where it was written."""
+    if isinstance(node, yaml.SequenceNode) and isinstance(key, int):
+        if key < len(node.value):
+            return node.value[key].start_mark, node.value[key]
+    elif isinstance(node, yaml.MappingNode):
+        # Construction put what is merged in before the mapping's own keys.
+        for name, value in reversed(node.value):
+            if name.value == key:
+                return name.start_mark, value
+    return None, None
 
 
 def _same(node: Any, value: Any) -> bool:

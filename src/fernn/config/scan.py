@@ -1,7 +1,8 @@
 """What a YAML file must not hold, found before any of it is built.
 
-Snakemake reads YAML 1.1 with PyYAML, this package reads YAML 1.2 with ruamel.yaml. A
-value must be the same to both. The limits keep a short file from growing in memory.
+Snakemake and this package read YAML 1.1 with PyYAML; editors and other readers, such as
+ruamel.yaml, go by YAML 1.2. A value must be the same to both. The limits keep a short
+file from growing in memory.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from datetime import date
 from typing import Any
 
 import yaml
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from labrun.errors import cut
 
@@ -31,9 +30,9 @@ UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uf
 NUMBER = re.compile(r"[-+]?[0-9._:]+")
 # What everybody reads alike, most of all values; no reader need be asked.
 ALIKE = re.compile(r"0|-?[1-9][0-9]{0,17}|-?[0-9]{1,9}\.[0-9]{1,17}|true|false|null|")
-WORD = re.compile(r"[a-z][a-z0-9_]+")
+WORD = re.compile(r"[A-Za-z].*")  # text, if it is plain and no constant
 CONSTANTS = {"yes", "no", "on", "off", "true", "false", "null"}
-YAML12 = YAML(typ="safe", pure=True)
+FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)$")
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -149,7 +148,7 @@ def of_scalar(text: str, plain: bool, key: bool) -> str | None:
         return f"{text}: a configuration file that Snakemake runs as code is refused"
     if not plain or (key and text == "<<") or (not key and ALIKE.fullmatch(text)):
         return None
-    if WORD.fullmatch(text) and text not in CONSTANTS:
+    if WORD.fullmatch(text) and text.lower() not in CONSTANTS:
         return None
     if len(text) > DIGITS and NUMBER.fullmatch(text):
         return f"a number has at most {DIGITS} characters, got {len(text)}"
@@ -158,10 +157,10 @@ def of_scalar(text: str, plain: bool, key: bool) -> str | None:
 
 @functools.cache
 def _of_plain(text: str, key: bool) -> str | None:
-    old, new = (
-        _read(text, yaml.safe_load),
-        _read(text, YAML12.load),
-    )
+    from ruamel.yaml import YAML  # rarely needed, and slow to load
+
+    old = _read(text, yaml.safe_load)
+    new = _read(text, YAML(typ="safe", pure=True).load)
     quoted = "'" + text.replace("'", "''") + "'"
     if key:
         odd = not isinstance(old, str) or not isinstance(new, str)
@@ -181,6 +180,8 @@ def _of_plain(text: str, key: bool) -> str | None:
 
 def _read(text: str, reader: Any) -> Any:
     """A plain value as a reader has it, or why it has none."""
+    from ruamel.yaml.error import YAMLError
+
     try:
         return reader(f"value: {text}")["value"]
     except (yaml.YAMLError, YAMLError, ValueError, ArithmeticError) as error:
