@@ -43,6 +43,7 @@ lint: $(VENV)/installed ## formatters, linters, types
 	codespell --skip "*.html" README.md CHANGELOG.md CONTRIBUTING.md docs src workflow
 
 docs: $(VENV)/installed ## build the documentation in site/html, run its examples, check it
+	python docs/pages.py
 	OMP_NUM_THREADS=1 python -m sphinx -q -W -b html -d site/doctrees docs site/html
 	OMP_NUM_THREADS=1 python -m sphinx -q -W -b doctest -d site/doctrees docs site/doctest
 

@@ -152,9 +152,11 @@ def _modules(package: str, entry: str) -> list[tuple[str, Any]]:
 
 def _options(function: Callable) -> list[str]:
     """The arguments that a configuration may give, with their defaults."""
+    from labrun.modules import arguments
+
     given = ("size", "flow", "hidden", "space", "inputs")
     told = []
-    for name, argument in inspect.signature(function).parameters.items():
+    for name, argument in arguments(function).items():
         free = argument.default is not inspect.Parameter.empty
         if argument.kind is argument.KEYWORD_ONLY or (free and name not in given):
             default = repr(argument.default).replace('"', "'")

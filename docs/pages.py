@@ -2,13 +2,15 @@
 
     python docs/pages.py [BUDGET ...]
 
-Both come from docs/systems.yaml and config.yaml; the numbers of docs/zoo.md are those
-of docs/results/BUDGET/zoo.csv. The tables `zoo` of budgets that are named are copied
-from their results first.
+A row of docs/systems.md comes from the file of a kind, the test that names it by the
+marker `law`, and config.yaml. The parts of docs/zoo.md are those of docs/zoo.yaml, its
+numbers those of docs/results/BUDGET/zoo.csv. The tables `zoo` of budgets that are named
+are copied from their results first.
 """
 
 import csv
 import math
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -30,11 +32,14 @@ FOLDERS = {  # of src/fernn
 SYSTEMS = """\
 # Systems
 
-Each model, strategy, treatment and analysis: its source, its file, a test of its law
-and the experiments of [config.yaml](../config.yaml) that use it. `python docs/pages.py`
-writes this page from [systems.yaml](systems.yaml); a file without an entry fails
-`tests/test_pages.py`.
+Each model, strategy, treatment and analysis: the paper that it is from, a test that
+fails if it is something else, and the experiments of [config.yaml](../config.yaml) that
+use it. `make docs` writes this page anew from the files that it names; `pytest -m law`
+runs the tests.
 """
+SOURCE = re.compile(r"^Source: (.*?)\.\n(?:\n|\"\"\")", re.MULTILINE | re.DOTALL)
+LAW = re.compile(r"^@pytest\.mark\.law\(([^)]*)\)\ndef (\w+)\(", re.MULTILINE)
+NONE = "–"
 ZOO = """\
 # Effects of strategies, treatments and analyses
 
@@ -109,25 +114,41 @@ def _of(folder: str, given: Any) -> Iterator[tuple[str, str]]:
             yield folder, each["kind"] if isinstance(each, dict) else each
 
 
+def source(folder: str, kind: str) -> str:
+    """What the paragraph `Source:` in the docstring of a kind's file says."""
+    text = (ROOT / f"src/fernn/{folder}/{kind}.py").read_text(encoding="utf-8")
+    found = SOURCE.search(text)
+    return " ".join(found[1].split()) if found else NONE
+
+
+def laws() -> dict[str, str]:
+    """Links to the tests that prove each kind, `folder/kind`."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "tests").glob("test_*.py")):
+        for places, test in LAW.findall(path.read_text(encoding="utf-8")):
+            for place in re.findall(r'"([^"]+)"', places):
+                link = f"[{test}](../tests/{path.name})"
+                found.setdefault(place, []).append(link)
+    return {place: ", ".join(links) for place, links in found.items()}
+
+
 def systems() -> str:
     """The page that maps every system to its source, file, law and experiments."""
-    known, where = read(ROOT / "docs/systems.yaml")["systems"], uses(config())
+    proved, where = laws(), uses(config())
     parts = [SYSTEMS]
     for folder, title in FOLDERS.items():
         parts.append(f"## {title}\n\n| entry | source | law | experiments |")
         parts[-1] += "\n| --- | --- | --- | --- |"
         for kind in modules(folder):
-            paper, law = known[folder][kind]
-            file, _, test = law.partition("::")
             named = where.get((folder, kind), [])
             experiments = [f"`{name}`" for name in named[:NAMED]]
             if len(named) > NAMED:
                 experiments.append("others")
             cells = (
                 f"[`{kind}`](../src/fernn/{folder}/{kind}.py)",
-                paper,
-                f"[{test}](../tests/{file}.py)",
-                ", ".join(experiments) or "–",
+                source(folder, kind),
+                proved.get(f"{folder}/{kind}", NONE),
+                ", ".join(experiments) or NONE,
             )
             parts[-1] += f"\n| {' | '.join(cells)} |"
         parts[-1] += "\n"
@@ -147,7 +168,7 @@ def zoo() -> str:
         for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())
     ]
     parts = [ZOO]
-    for part in read(ROOT / "docs/systems.yaml")["zoo"]:
+    for part in read(ROOT / "docs/zoo.yaml"):
         parts.append(f"## [{part['title']}]({part['page']})\n")
         parts.append(comparisons([row for row in rows if belongs(row, part)]))
     return "\n".join(parts)

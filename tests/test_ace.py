@@ -95,6 +95,7 @@ def test_the_code_of_the_authors_bounds_one_side_alone():
 
 
 @pytest.mark.parametrize(("curvature", "wanted"), [(0.01, 0.7), (1.0, 0.7), (1.0, -2)])
+@pytest.mark.law("training/strategies/ace")
 def test_equality_ends_strict_and_its_multiplier_is_the_slope_there(curvature, wanted):
     made, found = descend(ACE, 4000, curvature, wanted, settle_steps=1000)
     assert abs(found[-1]) < 1e-4
@@ -116,6 +117,9 @@ def test_critical_damping_settles_in_the_time_asked_for_and_no_damping_never():
 
 
 @pytest.mark.parametrize(("curvature", "rho"), [(1.0, 1.0), (2.0, 0.5), (0.5, 4.0)])
+@pytest.mark.law(
+    "training/strategies/resilient_ace", "training/strategies/gamma_penalty"
+)
 def test_the_resilient_form_rests_as_a_ridge(curvature, rho):
     """γ* = a g / (a + ρ) and u* = |γ*|, which a penalty of ρ/2 γ² has, too."""
     strategy = {**RESILIENT, "rho": rho}
@@ -150,6 +154,7 @@ def test_a_scale_is_the_loss_after_a_twentieth_of_the_steps():
     assert later.report()["rho"] == 0.5 * 4 / 2
 
 
+@pytest.mark.law("training/strategies/gamma_schedule")
 def test_gamma_falls_by_the_schedule():
     model = Parabola(1.0, 0.0)
     for shape, half in (("linear", 0.75), ("cosine", (1 + 2**-0.5) / 2)):

@@ -59,6 +59,7 @@ def test_an_n_gram_forecasts_a_period_that_it_has_seen_and_no_shorter_one():
     assert not torch.allclose(short, video[:, 14:21])
 
 
+@pytest.mark.law("models/ngram")
 def test_its_forecasts_flow_by_any_velocity():
     """Windows that move are registered by other shifts; the copies flow."""
     flow = flows.build({"kind": "translation", "max_speed": 1}, 12)

@@ -19,6 +19,7 @@ def logits(of, video):
     return Bag(of).double().eval()(video)
 
 
+@pytest.mark.law("models/bag")
 def test_the_order_of_frames_does_not_count_but_that_of_differences_does(video):
     shuffled = video[:, [3, 0, 4, 1, 2]]
     frames = logits("frames", video)

@@ -35,6 +35,7 @@ def test_shifting_by_the_wrong_velocity_would_be_noticed(forecaster):
     assert (plain(video, 2) - fused(video, 2)).abs().max() > 1e-3
 
 
+@pytest.mark.law("models/rollouts/free")
 def test_free_running_keeps_the_state_norm(forecaster):
     """Of a recurrence that by itself explodes: the converse is the bare cell."""
     model = forecaster(rollout="free")

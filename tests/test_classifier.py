@@ -34,6 +34,7 @@ def logits(model, velocity):
 
 @pytest.mark.parametrize("last", [1, 3])
 @pytest.mark.parametrize("columns", [1, 2, 5])
+@pytest.mark.law("models/classifier", "evaluation/classification")
 def test_a_flow_of_a_closed_v_changes_nothing(columns, last):
     still, moved = logits(build(last=last), (0, columns))
     assert (still - moved).abs().max() < 1e-12 < still.std()
@@ -53,6 +54,7 @@ def test_other_flows_and_truncations_do(change, velocity):
     assert (still - moved).abs().max() > 1e-4 * still.std()
 
 
+@pytest.mark.law("models/conv3d")
 def test_a_convolution_over_time_sees_every_flow():
     torch.manual_seed(0)
     model = models.build({"kind": "conv3d", "width": 4, "boundary": "circular"}, 6)

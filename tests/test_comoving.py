@@ -63,6 +63,7 @@ def outputs(model, video):
     ("cell", "plane"), [*((cell, False) for cell in CELLS), (MIXED, True)], ids=str
 )
 @torch.no_grad()
+@pytest.mark.law("models/comoving")
 def test_a_flow_permutes_the_slots_and_nothing_else(cell, plane):
     model, video = build(cell, PLANE if plane else RING), film()
     flow, velocity = model.cell.flow, (1, -2) if plane else NU

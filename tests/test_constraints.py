@@ -55,6 +55,7 @@ def cube(history, axis="strategy"):
     return combine(shards, {**mock_cubes.attrs("curves"), **own})
 
 
+@pytest.mark.law("evaluation/strategy_curves")
 def test_curves_are_those_of_the_strategy_alone(history):
     found = curves(history, "a", **{"ace.gamma_leak": [1.0, 0.5], "phase": [0, 1]})
     assert found["quantity"].values.tolist() == ["gamma_leak", "phase"]
@@ -101,6 +102,7 @@ def test_the_figure_has_a_row_for_each_relaxation_and_skips_strict_models(histor
     assert len(multiplier.lines) == len(gamma.lines) == len(slack.lines) + 3
 
 
+@pytest.mark.law("evaluation/strict_error")
 def test_the_strict_error_is_that_of_gamma_zero(tmp_path, sequences):
     torch.manual_seed(0)
     spec = {**MODEL, "relaxations": ["leak"]}

@@ -17,6 +17,7 @@ def splits(sequences):
     return [sequences(split=name, pool=name) for name in ("train", "val")]
 
 
+@pytest.mark.law("training/strategies/curriculum")
 def test_one_stage_of_all_frames_is_plain_training(splits):
     plain, weights = run(None, splits)
     for single in ({"horizons": [2]}, {"speeds": [2]}, {"horizons": [2], "window": 2}):

@@ -33,6 +33,7 @@ def video():
 @torch.no_grad()
 @pytest.mark.parametrize("execution", ["plain", "fused"])
 @pytest.mark.parametrize("width", [None, 3])
+@pytest.mark.law("training/strategies/anneal_decoder")
 def test_layers_merge_where_the_slope_is_one_and_nowhere_else(execution, width):
     options = {"execution": execution, "decoder_hidden": width}
     deep, plain = build(decoder="annealed", **options), build(**options)

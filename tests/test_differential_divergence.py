@@ -19,6 +19,7 @@ def penalty(output, target, **options):
     return float(strategy(**options).penalty(None, (), output, target))
 
 
+@pytest.mark.law("training/strategies/differential_divergence")
 def test_it_is_the_divergence_of_differences_over_all_numbers():
     torch.manual_seed(0)
     output, target = torch.rand(2, 2, 4, 1, 3, 5, dtype=torch.float64)

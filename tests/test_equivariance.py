@@ -31,6 +31,7 @@ def error(found, expected):
 @pytest.mark.parametrize("execution", ["plain", "fused", "winograd"])
 @pytest.mark.parametrize("nu", [(0, 1), (1, 0), (1, -2)])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.law("models/forecaster")
 def test_flowing_the_input_permutes_the_slots(forecaster, execution, nu, activation):
     """h_t[ψ(ν̂) f](ν) = ψ_{t-1}(ν̂) h_t[f](ν - ν̂) wherever ν - ν̂ is in V."""
     model = forecaster(flow=FLOW, execution=execution, activation=activation)
@@ -50,6 +51,7 @@ def test_flowing_the_input_permutes_the_slots(forecaster, execution, nu, activat
     assert compared == 6 * (25 - lost) > 0
 
 
+@pytest.mark.law("evaluation/equivariance_error")
 def test_the_g_rnn_is_not_flow_equivariant(forecaster):
     """The converse: V = {0} follows a constant shift, but no flow."""
     model = forecaster(flow=SINGLE)
@@ -74,6 +76,9 @@ def test_the_action_has_a_sign(forecaster):
 
 @pytest.mark.parametrize("rollout", rollouts.kinds())
 @pytest.mark.parametrize("pooling", ["max", "mean"])
+@pytest.mark.law(
+    "models/rollouts/repeat", "models/rollouts/shifted", "models/rollouts/warped"
+)
 def test_roll_outs_flow_on_a_closed_set(forecaster, rollout, pooling):
     """All but `repeat` are exact where V is closed."""
     model = forecaster(flow=CLOSED, rollout=rollout, pooling=pooling, size=5)
@@ -116,6 +121,7 @@ def test_only_a_constant_first_state_is_flow_equivariant(forecaster):
         assert (error(moving, expected) < EXACT) == exact
 
 
+@pytest.mark.law("models/rollouts/advect")
 def test_advect_begins_as_free_and_has_the_period_of_the_torus(forecaster):
     """The first frame bit for bit; then every slot only flows, so frame S + 1 is 1."""
     models = {

@@ -87,6 +87,12 @@ def cube(axis, *shards):
 
 
 @pytest.mark.parametrize("axis", AXES)
+@pytest.mark.law(
+    "evaluation/curves",
+    "evaluation/footage",
+    "evaluation/frames",
+    "evaluation/hidden_state",
+)
 def test_together_as_apart(made, axis):
     assert evaluate("together.nc", *MODELS) == 0
     for name in MODELS:
@@ -152,6 +158,7 @@ def test_a_cube_of_an_axis_that_was_not_measured(made, capsys):
     assert main([*command, "error"]) == 0
 
 
+@pytest.mark.law("evaluation/processor_seconds")
 def test_processor_seconds_are_those_of_each_sidecar(made):
     """Three epochs of one model were timed, two of the other were not."""
     assert evaluate("together.nc", *MODELS, baselines=()) == 0

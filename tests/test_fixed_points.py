@@ -63,6 +63,7 @@ def test_a_small_map_has_all_its_eigenvalues_and_no_more():
     assert not np.isnan(dynamics.spectrum(step, point, 5)[:3]).any()
 
 
+@pytest.mark.law("evaluation/fixed_points")
 def test_a_moving_template_is_fixed_in_its_own_frame_alone():
     flow = Translation([(0, 0)], 7)
     before = state(slots=1)

@@ -51,6 +51,7 @@ def test_with_one_head_they_are_those_of_torch(rule, layer):
 
 @pytest.mark.parametrize("rule", ["lstm", "gru", "elman", "slstm"])
 @torch.no_grad()
+@pytest.mark.law("models/temporal/flash_rnn")
 def test_heads_are_blocks_of_a_dense_cell(rule):
     dense, blocks = build(rule), build(rule, heads=2)
     dense.drive.load_state_dict(blocks.drive.state_dict())

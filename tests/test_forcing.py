@@ -53,6 +53,7 @@ def test_nothing_forced_is_the_plain_roll_out(forecaster, rollout, what):
     assert not torch.equal(half[:, -1], plain[:, -1])
 
 
+@pytest.mark.law("training/strategies/forcing")
 def test_all_forced_is_teacher_forcing(forecaster):
     """Every prediction is the first one after all true frames before it."""
     frames = video(7)

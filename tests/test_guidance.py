@@ -26,6 +26,7 @@ def guide():
     return models.build(GRNN, size=7).eval()
 
 
+@pytest.mark.law("training/strategies/guidance")
 def test_cka_is_of_the_geometry():
     """Orthogonal maps, scales and shifts change nothing; others do; by features."""
     draw = torch.Generator().manual_seed(0)

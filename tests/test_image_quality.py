@@ -28,6 +28,7 @@ def test_flat_frames_by_hand():
     torch.testing.assert_close(found[1], torch.tensor([0, 0, 1, math.inf]))
 
 
+@pytest.mark.law("evaluation/image_quality")
 def test_one_pixel_by_hand():
     """A pixel off by 0.5 in a frame of 16×16: sums 0.25 and 0.5, 30.1 dB."""
     true = torch.zeros(1, 1, 16, 16)

@@ -69,6 +69,7 @@ class Unmoved(LeakyCell):
         return found + (1 - share) * (state - self.move(state))
 
 
+@pytest.mark.law("cells/leaky")
 def test_a_moved_leak_flows_and_an_unmoved_one_does_not():
     for kind in (LeakyCell, Unmoved):
         torch.manual_seed(0)

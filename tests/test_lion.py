@@ -41,6 +41,7 @@ def test_groups_are_put_back_and_in_the_other_order_are_not(order, shift):
 
 
 @torch.no_grad()
+@pytest.mark.law("models/lion")
 def test_a_recurrence_is_its_equation_in_both_directions():
     torch.manual_seed(0)
     layer, groups = Recurrence(4).double(), torch.randn(2, 5, 4).double()

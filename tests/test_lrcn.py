@@ -25,6 +25,7 @@ def apart(left, right):
 
 
 @torch.no_grad()
+@pytest.mark.law("models/lrcn")
 def test_it_is_its_equations():
     """Torch's gates are i, f, g, o; the answer is the mean over frames, or the last."""
     model, last = build(), build(of="last")

@@ -26,6 +26,7 @@ def series(times):
 
 @pytest.mark.parametrize("initial", ["legs", "lin"])
 @torch.no_grad()
+@pytest.mark.law("models/temporal/lssl")
 def test_the_convolution_is_the_recurrence(initial):
     one = build(initial=initial, form="recurrence")
     other = build(initial=initial, form="convolution")

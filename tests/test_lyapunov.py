@@ -104,6 +104,7 @@ class Doubles(torch.nn.Module):
         return carry._replace(state=carry.state * self.factors), None
 
 
+@pytest.mark.law("evaluation/lyapunov")
 def test_the_largest_exponent_of_a_linear_map_is_that_of_its_largest_eigenvalue():
     """Eigenvalues 2 and 1/2: 1/frame · log 2, once the smaller one has died out."""
     seen = torch.zeros(1, 3, 1, 2, 2)

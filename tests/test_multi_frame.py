@@ -33,6 +33,7 @@ def loss(strategy, splits, model=FREE, needs=None):
     return found, built, video[:, :3], video[:, 3:]
 
 
+@pytest.mark.law("training/strategies/multi_frame")
 def test_heads_are_the_roll_out_that_only_moves(splits):
     """Of `advect` the penalty is the loss once more; of another one, that of advect."""
     found, advect, video, target = loss(HEADS, splits, {**MODEL, "rollout": "advect"})
@@ -57,6 +58,7 @@ def test_consistency_is_of_states_after_predicted_frames(splits):
     torch.testing.assert_close(found, own)  # it has no such states
 
 
+@pytest.mark.law("training/strategies/distill")
 def test_a_teacher_is_imitated_in_outputs_and_projected_states(splits, teacher):
     needs = {"teacher": teacher}
     found, student, video, target = loss(PUPIL, splits, needs=needs)

@@ -19,6 +19,7 @@ def subject(atlas, recipe):
     return Subject(None, COPY, Sequences(made, atlas))
 
 
+@pytest.mark.law("evaluation/noise")
 def test_the_error_of_a_copy_is_the_variance_of_the_noise(subject):
     found = noise.measure(subject, SPEC)
     assert found["squared_error"].dims == ("noise", "sample", "frame")
@@ -31,6 +32,7 @@ def test_the_error_of_a_copy_is_the_variance_of_the_noise(subject):
     assert ratio.values == pytest.approx((noise.LEVELS[1] / noise.LEVELS[2]) ** 2)
 
 
+@pytest.mark.law("evaluation/squared_error")
 def test_without_noise_it_is_the_squared_error(subject):
     plain = squared_error.measure(subject, SPEC)
     found = noise.measure(subject, SPEC).sel(noise=0, drop=True)

@@ -25,6 +25,7 @@ def test_without_noise_and_levels_it_is_plain_training(splits):
         assert not torch.equal(found["cell.conv_h.weight"], plain["cell.conv_h.weight"])
 
 
+@pytest.mark.law("training/strategies/noise_aware")
 def test_clean_weights_make_the_step_of_the_noisy_ones():
     """Noise of a tenth of the largest weight is there in the step, and gone after."""
     model, _, way = continued.made(NOISY)

@@ -1,9 +1,16 @@
 """The options of a kind are the arguments of its entry function, as Python has them."""
 
+from typing import Annotated, TypedDict, Unpack
+
 import pytest
 
 import fernn.models
+from fernn import data
 from fernn.config import options
+from labrun import modules
+
+SPLIT = {"frames": 2, "sequences": 1, "seed": 0, "draw": "sampled", "pool": "train"}
+SPLIT |= {"split": "train"}
 
 MODULE = """
 from __future__ import annotations
@@ -91,3 +98,25 @@ def test_a_module_without_the_entry_is_no_kind(toy, name):
     assert options.constant("models", name, "HIDDEN") is None
     (problem,) = options.check("models", {"kind": name}, ("models", "a"))
     assert problem.path == ("models", "a", "kind") and "in models; " in problem.message
+
+
+class Shared(TypedDict):
+    context: int
+    frames: Annotated[int, "at least one"]
+
+
+def shares(size: int, *, hidden: int = 3, **rest: Unpack[Shared]) -> None: ...
+
+
+def takes_anything(size: int, *, hidden: int = 3, **rest: int) -> None: ...
+
+
+def test_the_keys_of_a_shared_mapping_are_arguments_by_name():
+    found = modules.arguments(shares)
+    assert [*found] == ["size", "context", "frames", "hidden"]
+    assert found["frames"].annotation == Annotated[int, "at least one"]
+    assert [*modules.keywords(shares)] == ["context", "frames", "hidden"]
+    assert [*modules.keywords(takes_anything)] == ["hidden"]
+    with pytest.raises(TypeError, match="unexpected: frame_sise, frame_size"):
+        data.specified("dots", {**SPLIT, "frame_sise": 3})
+    assert [*data.specified("dots", {**SPLIT, "frame_size": 3}, own=1)][-1] == "own"

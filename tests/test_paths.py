@@ -52,6 +52,7 @@ def success(*labels):
     return paths._of_world(labels, walk(), 4, (0, 0, 60))[0].tolist()
 
 
+@pytest.mark.law("evaluation/paths")
 def test_who_knows_the_place_succeeds_and_who_takes_two_for_one_does_not():
     rows, columns = (walk() % 4).T
     place, each = 4 * rows + columns, np.arange(200)

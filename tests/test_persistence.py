@@ -20,6 +20,7 @@ def moving(shifts, frames=6, size=(7, 9), digits=1):
     return torch.stack(video, 1)
 
 
+@pytest.mark.law("models/persistence")
 def test_the_estimated_motion_forecasts_one_moving_content_exactly():
     video = moving([[0, 0], [2, -1], [-3, 4], [3, 1]])
     found = estimate(video[:, 0], video[:, 1])

@@ -51,6 +51,7 @@ def test_in_mode_d_there_is_one_path_and_without_a_mode_there_are_many():
     assert paths == [2.0**far for far in range(1, 12)]  # 2048 at a distance of 11
 
 
+@pytest.mark.law("models/plstm")
 def test_diagonals_at_once_are_nodes_one_by_one():
     torch.manual_seed(0)
     shape = (2, 3, 5, 2)  # samples, rows, columns, heads

@@ -30,6 +30,7 @@ def test_the_smallest_weights_go_by_hand():
     assert kept.tolist() == [[True, False], [False, True]]
 
 
+@pytest.mark.law("training/strategies/pruned")
 def test_no_share_is_plain_training_and_half_of_the_weights_stay_zero(splits):
     """Moments of earlier gradients would move them again."""
     _, plain = continued.run(None, splits)

@@ -61,6 +61,7 @@ def test_with_nothing_added_the_posterior_is_the_prior():
 
 
 @torch.no_grad()
+@pytest.mark.law("models/pvrnn")
 def test_a_step_is_its_equation_and_the_first_prior_is_standard():
     model = build(tau=4.0)
     h, z = torch.rand(2, 4, SIZE, SIZE).double(), torch.rand(2, 2, SIZE, SIZE).double()
@@ -75,6 +76,7 @@ class Split:
         return video(frames)[first : first + count]
 
 
+@pytest.mark.law("training/strategies/variational")
 def test_training_is_of_all_frames_with_noise_of_the_step_and_the_sample():
     from fernn.training.tasks import forecast
 
@@ -114,6 +116,7 @@ def test_both_strategies_train_it_and_a_run_is_the_same_again(sequences):
     assert found[0] == found[1] != found[2]
 
 
+@pytest.mark.law("treatments/error_regression")
 def test_error_regression_lowers_the_energy_and_changes_nothing_else():
     model, frames = build(), video()
     weights = {name: value.clone() for name, value in model.state_dict().items()}

@@ -191,6 +191,7 @@ def test_thirty_steps_lower_the_loss(kind):
     assert losses[-1] < 0.8 * losses[0], losses
 
 
+@pytest.mark.law("models/convlstm")
 def test_a_cell_of_one_pixel_is_that_of_torch():
     torch.manual_seed(0)
     layer = models.build({"kind": "convlstm", "hidden": 5, "kernel": 1}, 1).layers[0]
@@ -215,6 +216,7 @@ def test_a_cell_of_one_pixel_is_that_of_torch():
 
 
 @pytest.mark.parametrize(("hidden", "equal"), [(1, True), (2, False)])
+@pytest.mark.law("models/convgru")
 def test_a_gated_unit_is_that_of_torch_where_the_reset_commutes(hidden, equal):
     """Torch resets the product of the state, this unit the state that is multiplied."""
     torch.manual_seed(0)

@@ -14,6 +14,7 @@ def sigmoid(x):
     return 1 / (1 + math.exp(-x))
 
 
+@pytest.mark.law("models/predrnn")
 def test_a_layer_with_two_memories_by_hand():
     """One pixel and one channel; biases and the weights of the outputs alone."""
     layer = models.build({"kind": "predrnn", "hidden": 1, "kernel": 1}, 1).layers[0]
@@ -94,6 +95,7 @@ def filters(kernel):
     return inverse @ ones @ inverse.mT
 
 
+@pytest.mark.law("models/phydnet")
 def test_a_filter_of_one_moment_differentiates_polynomials_exactly():
     """Along rows y, the first derivative of y³x is 3y²x, where filters do not wrap."""
     y = torch.arange(9).double()[:, None] - 4
@@ -156,6 +158,7 @@ def test_kept_keys_and_values_give_what_is_computed_anew(transformer):
     assert (one - other).abs().max() > 1e-3
 
 
+@pytest.mark.law("models/transformer")
 def test_attention_reaches_as_far_as_its_window_in_each_block(transformer):
     """Three blocks of two frames back reach six frames, and none of them seven."""
     video = torch.rand(1, 9, 1, 4, 6).double()

@@ -54,6 +54,7 @@ def test_without_its_free_part_it_is_the_strict_model(forecaster, names, rollout
     assert all(torch.equal(weights[name], own[name]) for name in own)
 
 
+@pytest.mark.law("cells/learned_shifts")
 def test_free_shifts_are_those_of_the_cell_with_learned_shifts(forecaster):
     learned = forecaster(cell={"kind": "learned_shifts", "activation": "relu"})
     relaxed = forecaster(relaxations=["shift"])

@@ -28,6 +28,7 @@ def apart(one, other):
 @pytest.mark.parametrize(
     ("by", "limit"), [("prediction", "shifted"), ("recurrence", "free")]
 )
+@pytest.mark.law("models/rollouts/corrected")
 def test_it_lies_between_advect_and_a_correction_at_every_frame(
     forecaster, execution, by, limit
 ):

@@ -65,6 +65,7 @@ def unrolled(model, video, actions, frames, noise=None):
 
 
 @torch.no_grad()
+@pytest.mark.law("models/rssm")
 def test_a_forecast_is_its_equations_and_has_no_chance_in_it():
     model, (video, actions) = build(), scene()
     shown, beliefs = unrolled(model, video, actions, FRAMES + AHEAD)

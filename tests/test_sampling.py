@@ -33,6 +33,7 @@ def made(strategy, model=CONVLSTM, **changes):
         ("reverse", [(0.5, 0.5)] * 3),
     ],
 )
+@pytest.mark.law("training/strategies/scheduled_sampling")
 def test_shares_of_true_frames_by_hand(order, shares):
     """Of 12 steps, a third of which is sampled: four."""
     strategy = {"kind": "scheduled_sampling", "order": order, "stop": 1 / 3}
@@ -72,6 +73,7 @@ def test_after_the_stop_the_loss_is_of_one_step_and_rolled_out_frames(sequences)
     assert abs(given - loss) > 1e-7  # the last frame is fed before the stop
 
 
+@pytest.mark.law("training/strategies/extra_loss")
 def test_the_loss_of_a_model_is_added_by_its_weight(sequences):
     split = sequences(split="train", pool="train")
     model, chosen, strategy = made({"kind": "extra_loss", "weight": 0.1}, PREDRNN)

@@ -28,6 +28,7 @@ def apart(left, right):
 
 @torch.no_grad()
 @pytest.mark.parametrize("position", ["none", "learned"])
+@pytest.mark.law("models/sasrec")
 def test_no_item_knows_a_later_one(position):
     model, other = attention(2, position), shares()
     other[:, 3:] = 0

@@ -87,6 +87,7 @@ def test_the_second_phase_begins_without_the_optimisers_memory(splits):
     assert not optimiser.state and at["best"] is None and at["phase_start"] == 2
 
 
+@pytest.mark.law("training/strategies/self_pretrain")
 def test_no_first_phase_is_plain_training_and_the_decoder_is_dropped(splits):
     plain = run(None, splits, **HOW)[1]
     weights = run({**NEXT, "share": 0.0}, splits, **HOW)[1]

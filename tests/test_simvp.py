@@ -33,6 +33,7 @@ def shift_error(model, shift):
 
 @pytest.mark.parametrize("normalize", ["batch", "sample"])
 @pytest.mark.parametrize("attention", ["gsta", "tau"])
+@pytest.mark.law("models/simvp")
 def test_a_static_shift_of_a_torus_shifts_the_forecast(attention, normalize):
     model = simvp(**TORUS, attention=attention, normalize=normalize)
     assert shift_error(model, (1, -3)) < EXACT

@@ -24,6 +24,7 @@ def recovered(known):
     return graphs.periods(known, graphs.transitions(known)).tolist()
 
 
+@pytest.mark.law("evaluation/state_graph")
 def test_states_on_a_ring_have_cycles_of_its_size_by_the_speed():
     assert recovered(labels()) == PERIODS
     counts = graphs.transitions(labels())

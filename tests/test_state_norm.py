@@ -67,6 +67,7 @@ def test_a_free_roll_out_keeps_the_norm_and_one_that_feeds_does_not(measured):
     assert spread("shifted") > 1e-3
 
 
+@pytest.mark.law("evaluation/state_norm")
 def test_a_cell_that_only_adds_and_sees_equal_frames_has_a_norm_that_grows_linearly(
     measured,
 ):

@@ -336,5 +336,9 @@ def test_nothing_but_its_file_knows_a_strategy():
     assert len(shared) > 50
     own = {path.stem for path in Path(strategies.__file__).parent.glob("[a-z]*.py")}
     assert {"forcing", "guidance"} <= own
-    known = re.compile(rf"\b({'|'.join(own)})\b")
+    names = "|".join(own)  # quoted or imported: a name may be an ordinary word too
+    known = re.compile(rf"""["']({names})["']|strategies(\.| import .*\b)({names})\b""")
+    assert known.search('kind == "forcing"')
+    assert known.search("from fernn.training.strategies import Run, forcing")
+    assert not known.search("strategy.penalty(run)")
     assert [f.name for f in shared if known.search(f.read_text())] == []

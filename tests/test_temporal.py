@@ -33,6 +33,7 @@ def drives(layer, signal):
 
 
 @torch.no_grad()
+@pytest.mark.law("models/temporal/gru", "models/temporal/lstm")
 def test_gru_and_lstm_are_their_equations():
     signal = series()
     gru, lstm = build("gru"), build("lstm")
@@ -56,6 +57,7 @@ def test_gru_and_lstm_are_their_equations():
 
 
 @torch.no_grad()
+@pytest.mark.law("models/temporal/conv_gru", "models/temporal/conv_lstm")
 def test_convolutional_gates_are_those_of_torch_on_one_pixel():
     """Torch's LSTM has gates in the order i, f, g, o."""
     cell, signal = build("conv_lstm"), series()
@@ -83,6 +85,7 @@ def test_convolutional_gates_are_those_of_torch_on_one_pixel():
     ],
 )
 @torch.no_grad()
+@pytest.mark.law("models/temporal/mamba")
 def test_other_forms_of_the_recurrence_are_the_loop(kind, option, other):
     loop, cell = build(kind, **{option: "loop"}), build(kind, **{option: other})
     before = loop(series(3), None)[1]
@@ -92,6 +95,7 @@ def test_other_forms_of_the_recurrence_are_the_loop(kind, option, other):
 
 
 @torch.no_grad()
+@pytest.mark.law("models/temporal/s5")
 def test_s5_is_a_convolution_in_time_that_fades():
     """The state after an impulse is the drive times a power of the factor."""
     cell = build("s5", states=4)
@@ -109,6 +113,7 @@ def test_s5_is_a_convolution_in_time_that_fades():
 
 
 @torch.no_grad()
+@pytest.mark.law("models/temporal/aaren")
 def test_aaren_is_a_softmax_over_the_past_and_blind_to_order_without_decay():
     signal = series()
     permuted = torch.cat(
@@ -130,6 +135,7 @@ def test_aaren_is_a_softmax_over_the_past_and_blind_to_order_without_decay():
 
 
 @torch.no_grad()
+@pytest.mark.law("models/temporal/attention")
 def test_attention_by_hand():
     """A head of width 1: weights are a softmax of q·k, of which 2⁻⁸ a frame is lost."""
     cell, signal = build("attention", heads=1, width=1), series(3)
@@ -140,6 +146,7 @@ def test_attention_by_hand():
 
 
 @torch.no_grad()
+@pytest.mark.law("models/temporal/fsmn")
 def test_fsmn_answers_an_impulse_at_its_taps_alone():
     cell = build("fsmn", taps=3, stride=2)
     signal = torch.zeros(1, 9, 3, 1, 1).double()
@@ -151,6 +158,7 @@ def test_fsmn_answers_an_impulse_at_its_taps_alone():
 
 
 @pytest.mark.parametrize(("reflects", "least"), [(True, -1), (False, 0)])
+@pytest.mark.law("models/temporal/delta")
 def test_a_delta_step_reflects_only_beyond_one(reflects, least):
     """Eigenvalues of I - βkkᵀ are 1 and 1 - β; of n_h steps, n_h differ from 1."""
     key = torch.nn.functional.normalize(vector(1, 1, 4, 1, 1), dim=2)
@@ -165,6 +173,7 @@ def test_a_delta_step_reflects_only_beyond_one(reflects, least):
     assert build("delta", reflects=reflects).largest == (2 if reflects else 1)
 
 
+@pytest.mark.law("models/temporal/miras")
 def test_yaad_without_a_bound_is_the_delta_rule_and_with_one_moves_so_far():
     torch.manual_seed(0)
     memory = vector(1, 4, 4, 1, 1)

@@ -27,6 +27,7 @@ def times(activity, last=40):
     return timescales.crossing(timescales.correlation(sums).numpy())
 
 
+@pytest.mark.law("evaluation/timescales")
 def test_the_timescale_of_a_process_of_first_order_is_its_tau():
     taus = [2.0, 5.0, 12.0]
     found = times(autoregressive(taus))

@@ -138,6 +138,7 @@ def test_several_in_a_row_are_all_in_force(closed):
 
 
 @pytest.mark.parametrize("scope", ["layer", "global"])
+@pytest.mark.law("treatments/prune")
 def test_pruning_leaves_as_many_zeros_as_it_says(closed, scope):
     model = closed()
     pruned = treated(model, "prune", share=0.3, scope=scope)
@@ -156,6 +157,7 @@ def test_pruning_leaves_as_many_zeros_as_it_says(closed, scope):
     assert gone == {"cell.conv_h.weight"}
 
 
+@pytest.mark.law("treatments/analog")
 def test_a_converter_has_its_levels_and_no_others(closed):
     state, full = torch.tensor([0.0, 0.2, 0.49, 0.51, 0.9, 2.0]), torch.tensor(1.0)
     assert quantised(state, full, 1, signed=False).tolist() == [0, 0, 0, 1, 1, 1]
@@ -182,6 +184,7 @@ def test_a_converter_has_its_levels_and_no_others(closed):
 @pytest.mark.parametrize(
     ("per", "axes"), [("sample", (1, 2, 3, 4)), ("slot", (2, 3, 4))]
 )
+@pytest.mark.law("treatments/norm_cap")
 def test_no_norm_exceeds_the_cap_and_smaller_ones_stay(closed, per, axes):
     def norms(model):
         return torch.stack(
@@ -197,6 +200,7 @@ def test_no_norm_exceeds_the_cap_and_smaller_ones_stay(closed, per, axes):
     assert torch.allclose(capped[0], free[0].clamp_max(limit), rtol=1e-12)
 
 
+@pytest.mark.law("treatments/decay")
 def test_decay_is_a_factor_of_every_state(closed):
     model = closed()
     first, second = model.encode(video(2))
@@ -207,6 +211,7 @@ def test_decay_is_a_factor_of_every_state(closed):
     assert error(found[1], second) > 0.1
 
 
+@pytest.mark.law("treatments/recode")
 def test_surprise_falls_by_the_square_of_its_gradient(closed):
     model, frame = closed(), video(1)[:, 0]
     *_, state = model.encode(video())
@@ -220,6 +225,7 @@ def test_surprise_falls_by_the_square_of_its_gradient(closed):
         assert treated(model, "recode", step=0.5)(video(), 2).requires_grad is False
 
 
+@pytest.mark.law("treatments/read_twice")
 def test_reading_again_is_reading_from_the_state_pulled_back(closed):
     """Frames at rest, read twice in the slot at rest, are a video of twice as many."""
     model = closed(execution="plain")
@@ -231,6 +237,7 @@ def test_reading_again_is_reading_from_the_state_pulled_back(closed):
     assert error(found, once) > 1e-3  # the other slots were pulled back
 
 
+@pytest.mark.law("treatments/speculative")
 def test_speculation_ends_in_the_own_roll_out_and_in_the_draft(closed):
     """ε = 0 is the one bit for bit, ε = ∞ the other; between, no frame is off by ε."""
     own, draft = closed(), closed(rollout="advect")
@@ -278,6 +285,7 @@ def test_a_segment_is_a_forecast_from_the_last_frames(closed):
     assert torch.equal(long(video(), 8), model(video(), 8))
 
 
+@pytest.mark.law("treatments/segments")
 def test_key_frames_of_a_flow_are_the_frames_that_followed(closed):
     """A slot of the flow's own velocity reads moved key frames as a video of it."""
     model = closed(execution="plain")
@@ -341,6 +349,7 @@ def subject(tmp_path, sequences):
     return Subject(tmp_path / "model.pt", None, sequences(pool="test", sequences=6))
 
 
+@pytest.mark.law("evaluation/swept")
 def test_swept_is_the_error_of_a_model_treated_with_each_value(subject):
     found = swept.measure(subject, SPEC, **SWEPT, values=[0.5, 0.0, 1.0])
     assert found.squared_error.dims == ("value", "sample", "frame")

@@ -71,6 +71,7 @@ def test_they_sum_to_one_and_low_shares_take_more_steps():
     assert taken == sorted(taken) and taken[0] == 1 and taken[-1] == 6
 
 
+@pytest.mark.law("training/strategies/ponder")
 def test_pondering_begins_late_and_costs_more_and_more():
     model = made(tied=True, halting="act", halting_bias=-1.0)
     strategy = ponder.build(model, SimpleNamespace(steps=10), None, weight=0.1)

@@ -26,6 +26,7 @@ def windowed(model, length):
     return treatments.treat(model, {"kind": "window", "length": length})
 
 
+@pytest.mark.law("treatments/window")
 def test_a_window_is_a_model_that_reads_its_frames_alone():
     model, seen = made(), video(9)
     found = windowed(model, 4)(seen, 3)

@@ -73,6 +73,7 @@ def test_the_map_is_that_of_the_recurrence_in_the_frame_of_the_window():
 
 
 @pytest.mark.parametrize("options", [{}, {"cell": {"kind": "gated"}}])
+@pytest.mark.law("models/world")
 def test_the_map_moves_as_the_world_does_for_any_actions(options):
     """All of the world is seen; a flow of it moves the map, slot by slot."""
     model, nu = world(size=TORUS, **options), (1, -2)
@@ -217,6 +218,7 @@ def test_the_authors_rollout_feeds_the_last_frame_twice():
     assert torch.allclose(model(video, AHEAD, actions)[:, 0], first, atol=1e-12)
 
 
+@pytest.mark.law("cells/gated")
 def test_a_gate_keeps_or_takes():
     """A state is between what it was and what is proposed; a gated cell is a cell."""
     cell = gated.build(flow(CLOSED, 5), 2).double()
@@ -236,6 +238,7 @@ def test_a_gate_keeps_or_takes():
 
 
 @pytest.mark.parametrize("motion", ["still", "estimated"])
+@pytest.mark.law("models/recall")
 def test_recall_is_exact_where_something_was_seen(motion):
     """It pastes what it sees; a map that is moved wrongly is not exact."""
     velocity = (0, 1) if motion == "estimated" else (0, 0)

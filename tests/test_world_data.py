@@ -109,6 +109,7 @@ def test_an_agent_goes_away_and_comes_back(worlds):
     assert torch.equal(walked, worlds(world=12).actions(0, 6, 12))
 
 
+@pytest.mark.law("evaluation/last_seen")
 def test_last_seen_of_a_world_of_one_row_by_hand():
     """A digit of one pixel moves right; a window of two pixels in a world of six.
 

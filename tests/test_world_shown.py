@@ -64,6 +64,7 @@ def test_what_is_copied_in_a_static_world_errs_where_nothing_was_seen(sequences)
     assert found.pixels.sel(shows="digit", age=2) == (ink & (age == 2)).sum()
 
 
+@pytest.mark.law("evaluation/beliefs")
 def test_a_belief_is_of_the_world_and_of_a_model_without_a_map_in_the_window(sequences):
     known = beliefs.measure(Subject(None, RECALL, sequences), SPEC)
     assert known.truth.sizes == {"sample": 3, "frame": 7, "row": 9, "column": 9}
@@ -86,6 +87,7 @@ def test_a_belief_is_of_the_world_and_of_a_model_without_a_map_in_the_window(seq
 
 
 @pytest.mark.parametrize("inner", ["convlstm", "transformer"])
+@pytest.mark.law("models/told")
 def test_told_models_know_a_step_when_it_matters_and_not_before(sequences, inner):
     """The step to a frame may change it and later ones, and no earlier one."""
     torch.manual_seed(0)

@@ -1,5 +1,7 @@
 """A model against the one that differs by one thing: effects and verdicts by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -46,7 +48,7 @@ def test_a_row_is_a_pair_and_its_ratio_is_of_seeds_in_pairs():
     ],
 )
 def test_a_verdict_is_of_the_interval(name, low, high, wanted):
-    assert zoo.verdict(headlines.OF[name], low, high) == wanted
+    assert zoo.verdict(zoo.HEADLINES[name], low, high) == wanted
 
 
 def test_a_sweep_compares_values_with_the_first():
@@ -61,18 +63,18 @@ def test_numbers_of_analyses_by_hand():
     norms = mock_analyses.state_norm(context=3, horizon=2)
     norms["squared_error"][:] = norms["time"] ** 2
     last = float(norms["time"][-1])
-    growth = headlines.OF["state_norm"].values(norms, "grnn")
+    growth = zoo.HEADLINES["state_norm"].values(norms, "grnn")
     np.testing.assert_allclose(growth, (last / 4) ** 2)
-    graph = headlines.OF["state_graph"].values(mock_analyses.state_graph(), "grnn")
+    graph = zoo.HEADLINES["state_graph"].values(mock_analyses.state_graph(), "grnn")
     np.testing.assert_allclose(graph, 0.5)
     memory = mock_analyses.timescales()
     memory["timescale"][:] = np.array([1.0, 2.0, np.inf, np.inf])
-    found = headlines.OF["timescales"].values(memory, "grnn")
+    found = zoo.HEADLINES["timescales"].values(memory, "grnn")
     np.testing.assert_allclose(found, (2 + 19) / 2)  # the longest lag is 19
 
 
 def test_every_statistic_of_the_table_has_a_pair():
-    for cube in mock_builders.of(headlines):
+    for cube in mock_builders.of(SimpleNamespace(SHOWS=headlines.shows())):
         assert len(zoo.tabulate([mock_cubes.paired(cube)])) == 2, cube.attrs["axis"]
 
 

@@ -6,6 +6,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -76,10 +77,32 @@ def configured(package: str, spec: str | dict[str, Any], entry: str) -> Callable
     return functools.partial(function, **options)
 
 
+def arguments(function: Callable) -> dict[str, inspect.Parameter]:
+    """The arguments of a function.
+
+    Those of ``**shared: Unpack[T]`` are the keys of the `TypedDict` T, by name alone.
+    """
+    found = dict(inspect.signature(function).parameters)
+    name, last = next(reversed(found.items()), ("", None))
+    if last is None or last.kind is not last.VAR_KEYWORD:
+        return found
+    hint = typing.get_type_hints(function, include_extras=True).get(name)
+    if typing.get_origin(hint) is not typing.Unpack:
+        return found
+    (keys,) = typing.get_args(hint)
+    shared = {
+        key: last.replace(name=key, kind=last.KEYWORD_ONLY, annotation=each)
+        for key, each in typing.get_type_hints(keys, include_extras=True).items()
+    }
+    own = {k: v for k, v in found.items() if v.kind is v.KEYWORD_ONLY}
+    first = {k: v for k, v in found.items() if k not in own and k != name}
+    return first | shared | own
+
+
 def keywords(function: Callable) -> dict[str, inspect.Parameter]:
     """The arguments that a function takes by name alone."""
-    arguments = inspect.signature(function).parameters.items()
-    return {k: v for k, v in arguments if v.kind is inspect.Parameter.KEYWORD_ONLY}
+    found = arguments(function).items()
+    return {k: v for k, v in found if v.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
 def require_options(

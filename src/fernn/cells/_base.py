@@ -39,6 +39,8 @@ class Cell(nn.Module, ABC):
         conv_u: the lifting convolution, from a frame to a slot.
         members: models in one, see `fernn.models._stack`: each has as many of the
             channels and meets no other.
+        activation: the name of the nonlinearity that ends a step; None if it has none
+            of a name. Decoders and converters of its state go by it.
 
     Raises:
         UserError: no flow, an even kernel, a size below one, or a flow that this cell
@@ -46,6 +48,7 @@ class Cell(nn.Module, ABC):
     """
 
     members: int = 1
+    activation: str | None = None
 
     def __init__(
         self,

@@ -1,4 +1,7 @@
-"""A flow equivariant cell whose state changes only as far as a gate lets it."""
+"""A flow equivariant cell whose state changes only as far as a gate lets it.
+
+Source: flow equivariant world models, arXiv 2601.01075.
+"""
 
 from __future__ import annotations
 

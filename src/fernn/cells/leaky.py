@@ -1,4 +1,8 @@
-"""A FERNN whose channels leak with time constants of their own, which are trained."""
+"""A FERNN whose channels leak with time constants of their own, which are trained.
+
+Source: S. Khajehabdollahi and others, Emergent mechanisms for long timescales, ICLR
+2024, arXiv 2309.12927.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The G-RNN+: the slots of a FERNN, each with a kernel of its own to learn."""
+"""The G-RNN+: the slots of a FERNN, each with a kernel of its own to learn.
+
+Source: T. A. Keller, NeurIPS 2025, arXiv 2507.14793: G-RNN+.
+"""
 
 from __future__ import annotations
 

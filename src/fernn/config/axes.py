@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from fernn.config import axis_options, options
+from fernn.config import options
 from fernn.config.budgets import out_of_range, sized
 from fernn.config.problems import Problem
 from fernn.config.recipes import SPLITS
 from fernn.config.schema import Axis, AxisSizes, Budget, Config, Experiment
-from fernn.data import Draw
+from fernn.data import Draw, Split
 
-GIVEN = ("atlas", "split", "pool", "draw", "seed", "sequences", "frames", "frame_size")
+GIVEN = ("atlas", *Split.__annotations__)  # by the pipeline
 SIZES = (*GIVEN, "context", "digits")  # of the data, given by the budget
 # The draws of a test set; a statistic that takes only some names them as its `DRAWS`.
 ANY = get_args(Draw)
@@ -23,7 +23,7 @@ def problems(config: Config) -> Iterator[Problem]:
     for name, axis in config.axes.items():
         yield from _statistic(axis, ("axes", name))
         if options.exists("evaluation", axis.statistic):
-            yield from axis_options.problems(config, name)
+            yield from _own_options(config, name)
         for path, given in (
             (("axes", name), name),
             (("axes", name, "stream"), axis.stream),
@@ -47,6 +47,47 @@ def _statistic(axis: Axis, path: tuple) -> Iterator[Problem]:
         needed = " or ".join(draw or "no draw" for draw in draws)
         message = f"{axis.statistic} needs {needed}, got {axis.draw or 'none'}"
         yield Problem((*path, "draw"), message)
+
+
+def _own_options(config: Config, name: str) -> Iterator[Problem]:
+    """Of one axis, whose statistic exists, and of the budgets that override it.
+
+    Options are the arguments that the statistic takes by name alone; what they say
+    together is judged by its `objection`, if it has one.
+    """
+    package, axis = "evaluation", config.axes[name]
+    kind, given = axis.statistic, axis.options
+    keywords = options.keywords(package, kind)
+    supplied = {*options.names(package, kind)} - keywords
+    objection = options.constant(package, kind, "objection")
+    places = [(("axes", name, "options"), given, set()), *_own_overrides(config, name)]
+    for path, own, optional in places:
+        found = [
+            *options.check(
+                package, {**own, "kind": kind}, path, supplied, optional=optional
+            )
+        ]
+        yield from found
+        whole = {**given, **own}
+        if objection and not found and keywords & whole.keys():
+            message = objection(**whole)
+            if message:
+                yield Problem(path, message)
+
+
+def _own_overrides(
+    config: Config, name: str
+) -> Iterator[tuple[tuple, dict[str, Any], set[str]]]:
+    """Those of budgets and of their `sizes`, which may leave out any option."""
+    known = {*options.names("evaluation", config.axes[name].statistic)}
+    for budget, sizes in config.budgets.items():
+        path = ("budgets", budget)
+        own = sizes.sizes.items()
+        groups = [(path, sizes.axes)]
+        groups += [((*path, "sizes", e), each.axes or {}) for e, each in own]
+        for where, axes in groups:
+            if name in axes and axes[name].options:
+                yield (*where, "axes", name, "options"), axes[name].options, known
 
 
 def _overrides(config: Config, name: str) -> Iterator[Problem]:

@@ -135,8 +135,8 @@ def _options(package: str, kind: str) -> dict[str, Option]:
     entry = getattr(_module(package, kind), ENTRY[package])
     hints = typing.get_type_hints(entry, include_extras=True)
     found = {}
-    for name, argument in inspect.signature(entry).parameters.items():
-        hint = hints.get(name, Any)
+    for name, argument in modules.arguments(entry).items():
+        hint = hints.get(name, argument.annotation)
         found[name] = Option(
             hint,
             argument.default,

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from fernn import needs
+from fernn import flows, needs
 from fernn.config import (
     axes,
     budgets,
     costs,
     experiments,
-    frames,
     models,
     options,
     pairs,
@@ -19,11 +18,12 @@ from fernn.config import (
     published,
     tuning,
 )
-from fernn.config.budgets import options_of_sizes
+from fernn.config.budgets import options_of_sizes, sized
 from fernn.config.options import each_known, unknown, unknown_kind
 from fernn.config.problems import Problem
-from fernn.config.schema import Config
+from fernn.config.schema import Budget, Config
 from fernn.config.shown import ALL, properties
+from labrun.errors import UserError
 
 
 def problems(config: Config) -> Iterator[Problem]:
@@ -38,7 +38,7 @@ def problems(config: Config) -> Iterator[Problem]:
     yield from costs.problems(config)
     yield from protocols.problems(config)
     yield from axes.problems(config)
-    yield from frames.problems(config)
+    yield from _lab_frames(config)
     for name in config.experiments:
         yield from experiments.problems(config, name)
     yield from tuning.problems(config)
@@ -55,6 +55,50 @@ def problems(config: Config) -> Iterator[Problem]:
         yield Problem(("missing", item), "is shown: `paper` names it")
     for name, budget in config.budgets.items():
         yield from budgets.problems(config, budget, ("budgets", name))
+
+
+def _lab_frames(config: Config) -> Iterator[Problem]:
+    """Models of every budget that execute plainly what only co-moving frames can.
+
+    In the lab frame each step moves orientations to others.
+    """
+    for budget_name, budget in config.budgets.items():
+        for name in budget.experiments:
+            if name not in config.experiments:
+                continue
+            sizes = sized(config, budget, name)
+            for model in config.experiments[name].models:
+                spec = config.models.get(model)
+                own = (spec.model_extra or {}) if spec else {}
+                key = _plain_by(own)
+                if key and isinstance(own.get("flow"), dict):
+                    where = f"at the sizes of budget {budget_name!r}"
+                    message = _lab_objection(own["flow"], sizes)
+                    if message:
+                        words, _, hint = message.partition("; ")
+                        hint = "" if key == "order" else f"; {hint}"
+                        place = ("models", model, key)
+                        yield Problem(place, f"{words} {where}{hint}")
+
+
+def _plain_by(own: dict[str, Any]) -> str | None:
+    """The option by which a model executes plainly; None if it has none."""
+    if own.get("order") == "move_first":
+        return "order"
+    return "execution" if own.get("execution") == "plain" else None
+
+
+def _lab_objection(flow: dict[str, Any], sizes: Budget) -> str | None:
+    """What the flow itself says of the lab frame; None of one that cannot be built."""
+    known = options.names("flows", str(flow.get("kind")))
+    everything = {**sizes.options, **flow}
+    given = {key: everything[key] for key in ("kind", *known) if key in everything}
+    if [*options.check("flows", given, (), ["size"])]:
+        return None
+    try:
+        return flows.build(given, sizes.frame_size).lab_objection()
+    except UserError:
+        return None
 
 
 def _items(config: Config, group: str) -> Iterator[Problem]:

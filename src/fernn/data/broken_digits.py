@@ -21,12 +21,12 @@ the control.
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import Literal, Unpack, get_args
 
 import xarray as xr
 from jaxtyping import Float, UInt8
 
-from fernn.data import changing_digits
+from fernn.data import Split, changing_digits
 from fernn.videos.base import Tensor
 from fernn.videos.draws import Redraw, Rows
 from labrun.errors import UserError, require_known
@@ -38,13 +38,6 @@ STRAIGHT = {"kind": "piecewise", "every": 10**6}  # no sequence is so long
 def synthesize(
     atlas: xr.Dataset,
     *,
-    split: str,
-    pool: str,
-    draw: str,
-    seed: int,
-    sequences: int,
-    frames: int,
-    frame_size: int,
     digits: int,
     max_speed: int,
     context: int,
@@ -53,18 +46,12 @@ def synthesize(
     columns: int = 4,
     flow: str = "translation",
     redraw: Redraw = "epoch",
+    **split: Unpack[Split],
 ) -> xr.Dataset:
     """The recipe of a split: that of `changing_digits` with constant velocities.
 
     Args:
         atlas: images of the digits; see `fernn.data.sources`.
-        split: the recipe's name; with the seed it decides what is drawn.
-        pool: the atlas's digits: train, val or test.
-        draw: sampled.
-        seed: of the data.
-        sequences: how many.
-        frames: how many the sequences have.
-        frame_size: height and width of the frame, pixels.
         digits: in a sequence.
         max_speed: of the digits along each axis, pixels per frame.
         context: observed frames, on which nothing is broken.
@@ -73,6 +60,7 @@ def synthesize(
         columns: that are dark.
         flow: translation, or pan: along the columns alone.
         redraw: whether later epochs draw other sequences, or never; see `Videos`.
+        split: see `fernn.data.Split`.
 
     Raises:
         UserError: a number is out of range, nothing breaks like that, or what
@@ -81,14 +69,14 @@ def synthesize(
     require_known("breaks", breaks, get_args(Breaks))
     if not 0 <= strength <= 1:
         raise UserError(f"broken_digits.strength must be from 0 to 1, got {strength}")
-    if not 0 < columns <= frame_size:
+    if not 0 < columns <= split["frame_size"]:
         raise UserError(
-            f"broken_digits.columns must be from 1 to {frame_size}, got {columns}"
+            f"broken_digits.columns must be from 1 to {split['frame_size']},"
+            f" got {columns}"
         )
     made = changing_digits.synthesize(
-        atlas, split=split, pool=pool, draw=draw, seed=seed, sequences=sequences,
-        frames=frames, frame_size=frame_size, digits=digits, max_speed=max_speed,
-        motion=STRAIGHT, flow=flow, redraw=redraw,
+        atlas, digits=digits, max_speed=max_speed, motion=STRAIGHT, flow=flow,
+        redraw=redraw, **split,
     )  # fmt: skip
     own = {"breaks": breaks, "strength": strength, "columns": columns}
     told = {"kind": "broken_digits", "context": context, **own}

@@ -8,15 +8,15 @@ function of its seed, split, epoch and number.
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Unpack
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float, UInt8
 
-from fernn.data import motions
+from fernn.data import Split, motions, specified
 from fernn.data.motions import Motion, Room
-from fernn.videos.base import Device, DigitVideos, Tensor, pairs, pool_of
+from fernn.videos.base import Device, DigitVideos, Tensor, pairs, pool_of, require_fit
 from fernn.videos.draws import COMPONENTS, Redraw, Rows
 from labrun.errors import UserError, nearest
 from labrun.modules import Kind
@@ -34,35 +34,23 @@ WIDTH = 5  # random numbers of a digit whose velocity does not change
 def synthesize(
     atlas: xr.Dataset,
     *,
-    split: str,
-    pool: str,
-    draw: str,
-    seed: int,
-    sequences: int,
-    frames: int,
-    frame_size: int,
     digits: int,
     max_speed: int,
     motion: Annotated[dict, Kind("data/motions")],
     flow: str = "translation",
     redraw: Redraw = "epoch",
+    **split: Unpack[Split],
 ) -> xr.Dataset:
     """The recipe of a split.
 
     Args:
         atlas: images of the digits; see `fernn.data.sources`.
-        split: the recipe's name; with the seed it decides what is drawn.
-        pool: the atlas's digits: train, val or test.
-        draw: sampled.
-        seed: of the data.
-        sequences: how many.
-        frames: how many the sequences have.
-        frame_size: height and width of the frame, pixels.
         digits: in a sequence.
         max_speed: of the digits at first, along each axis, pixels per frame.
         motion: ``{"kind": ..., **options}``; see `fernn.data.motions`.
         flow: translation, or pan: along the columns alone.
         redraw: whether later epochs draw other sequences, or never; see `Videos`.
+        split: see `fernn.data.Split`.
 
     Returns:
         Integers ``digit_index``, ``offset_*``, the first ``velocity_*`` (sample ×
@@ -75,33 +63,22 @@ def synthesize(
     """
     if flow not in FLOWS:
         raise UserError(f"changing_digits: no flow {flow!r}; {nearest(flow, FLOWS)}")
-    if draw not in DRAWS:
+    if (draw := split["draw"]) not in DRAWS:
         raise UserError(f"changing_digits: no draw {draw!r}; {nearest(draw, DRAWS)}")
-    rows, columns = (int(side) for side in atlas.image.shape[1:])
-    if max(rows, columns) > frame_size:
-        raise UserError(
-            f"digits of {rows}×{columns} pixels do not fit a frame of"
-            f" {frame_size}×{frame_size} (frame_size)"
-        )
-    spec = {
-        "kind": "changing_digits",
-        "split": split,
-        "pool": pool,
-        "draw": draw,
-        "seed": seed,
-        "sequences": sequences,
-        "frames": frames,
-        "frame_size": frame_size,
-        "image": [rows, columns],
-        "digits": digits,
-        "max_speed": max_speed,
-        "motion": json.dumps(motion, sort_keys=True),
-        "flow": flow,
-        "redraw": redraw,
-    }
+    require_fit(atlas, split["frame_size"])
+    spec = specified(
+        "changing_digits",
+        split,
+        image=[int(side) for side in atlas.image.shape[1:]],
+        digits=digits,
+        max_speed=max_speed,
+        motion=json.dumps(motion, sort_keys=True),
+        flow=flow,
+        redraw=redraw,
+    )
     path = motion_of(spec)
-    rows = _drawn(spec, path, pool_of(spec, atlas), 0, 0, sequences)
-    first = _first_change(path, rows, frames)
+    rows = _drawn(spec, path, pool_of(spec, atlas), 0, 0, spec["sequences"])
+    first = _first_change(path, rows, spec["frames"])
     recipe = _table(rows, path).assign_coords(
         first_change=("sample", first, FIRST_CHANGE)
     )

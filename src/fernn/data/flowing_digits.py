@@ -7,14 +7,15 @@ on the device that trains. A recipe is redrawn for any epoch from its own attrib
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float, UInt8
 
+from fernn.data import Split, specified
 from fernn.velocities import square
-from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of
+from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of, require_fit
 from fernn.videos.draws import (
     MOVING,
     Numbers,
@@ -32,13 +33,6 @@ from labrun.random_words import below
 def synthesize(
     atlas: xr.Dataset,
     *,
-    split: str,
-    pool: str,
-    draw: str,
-    seed: int,
-    sequences: int,
-    frames: int,
-    frame_size: int,
     digits: int,
     max_speed: int,
     flow: str = "translation",
@@ -46,18 +40,12 @@ def synthesize(
     flows: list[list[int]] | None = None,
     grid_digits: Shared = "all",
     redraw: Redraw = "epoch",
+    **split: Unpack[Split],
 ) -> xr.Dataset:
     """The recipe of a split.
 
     Args:
         atlas: images of the digits; see `fernn.data.sources`.
-        split: the recipe's name; with the seed it decides what is drawn.
-        pool: the atlas's digits: train, val or test.
-        draw: how velocities are chosen: sampled, grid or flowed.
-        seed: of the data.
-        sequences: how many; for a grid of each velocity, for flowed under each flow.
-        frames: how many the sequences have.
-        frame_size: height and width of the frame, pixels.
         digits: in a sequence.
         max_speed: of the digits along each axis, pixels per frame.
         flow: translation.
@@ -66,6 +54,7 @@ def synthesize(
         grid_digits: of a grid: whether all digits have its velocity, or the first,
             beside others that move as in training.
         redraw: whether later epochs draw other sequences, or never; see `Videos`.
+        split: see `fernn.data.Split`.
 
     Returns:
         Integers ``digit_index``, ``offset_*`` and ``velocity_*`` (sample × digit).
@@ -76,28 +65,19 @@ def synthesize(
     """
     if flow != "translation":
         raise UserError(f"flowing_digits flows by translation, got {flow!r}")
-    if max(atlas.image.shape[1:]) > frame_size:
-        raise UserError(
-            f"digits of {atlas.image.shape[1]}×{atlas.image.shape[2]} pixels do not fit"
-            f" a frame of {frame_size}×{frame_size} (frame_size)"
-        )
-    spec = {
-        "kind": "flowing_digits",
-        "split": split,
-        "pool": pool,
-        "draw": draw,
-        "seed": seed,
-        "sequences": sequences,
-        "frames": frames,
-        "frame_size": frame_size,
-        "digits": digits,
-        "max_speed": max_speed,
-        "grid_speed": grid_speed,
-        "grid_digits": grid_digits,
-        "redraw": redraw,
-    }
+    require_fit(atlas, split["frame_size"])
+    spec = specified(
+        "flowing_digits",
+        split,
+        digits=digits,
+        max_speed=max_speed,
+        grid_speed=grid_speed,
+        grid_digits=grid_digits,
+        redraw=redraw,
+    )
     digits_of_split = pool_of(spec, atlas)
-    recipe = draw_recipe(draw, NUMBERS, {**spec, "flows": flows}, digits_of_split)
+    numbers = {**spec, "flows": flows}
+    recipe = draw_recipe(spec["draw"], NUMBERS, numbers, digits_of_split)
     return recipe.assign_attrs(spec, source=atlas.attrs.get("source", ""))
 
 

@@ -7,12 +7,13 @@ camera moves. The same integers give the same frames, in any order.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, Unpack, get_args
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
+from fernn.data import Split, specified
 from fernn.velocities import square
 from fernn.videos.base import Device, Tensor, Videos, pairs
 from fernn.videos.draws import Numbers, Redraw, Rows, Velocity, draw_recipe, given
@@ -29,13 +30,6 @@ KEPT = ("label", "person", "scenario")  # what a recipe tells of its clips
 def synthesize(
     atlas: xr.Dataset,
     *,
-    split: str,
-    pool: str,
-    draw: str,
-    seed: int,
-    sequences: int,
-    frames: int,
-    frame_size: int,
     max_speed: int,
     flow: str = "translation",
     grid_speed: int = 0,
@@ -44,6 +38,7 @@ def synthesize(
     mirror: bool = True,
     boundary: str = "circular",
     redraw: Redraw = "epoch",
+    **split: Unpack[Split],
 ) -> xr.Dataset:
     """The recipe of a split.
 
@@ -52,14 +47,6 @@ def synthesize(
 
     Args:
         atlas: clips; see `fernn.data.sources`.
-        split: the recipe's name; with the seed it decides what is drawn.
-        pool: the atlas's clips: train, val or test.
-        draw: how the camera moves: sampled, uniformly at random, or grid, every
-            velocity with the same clips from the same frames on.
-        seed: of the data.
-        sequences: how many; for a grid of each velocity.
-        frames: how many the sequences have; shorter clips are left out.
-        frame_size: height and width of the frame, pixels; that of the atlas.
         max_speed: of the camera along each axis of its flow, pixels per frame.
         flow: translation, or pan: along the columns alone.
         grid_speed: of a grid: a square of velocities, or a line of them for pan.
@@ -71,6 +58,9 @@ def synthesize(
         redraw: when the camera's velocity of a clip is drawn: anew every ``epoch``, or
             ``never`` again after epoch 0, as published. From which frame on a clip is
             seen, and whether in a mirror, is drawn every epoch.
+        split: see `fernn.data.Split`. The camera is drawn: sampled, or grid,
+            every velocity with the same clips from the same frames on. Clips shorter
+            than so many frames are left out; `frame_size` is that of the atlas.
 
     Returns:
         Integers ``clip_index``, ``start``, ``mirrored`` and ``velocity_*`` (sample).
@@ -80,37 +70,32 @@ def synthesize(
     """
     for what, name, known in (
         ("flow", flow, FLOWS),
-        ("draw", draw, DRAWS),
+        ("draw", split["draw"], DRAWS),
         ("boundary", boundary, BOUNDARIES),
         ("redraw", redraw, get_args(Redraw)),
     ):
         if name not in known:
             raise UserError(f"moving_clips: no {what} {name!r}; {nearest(name, known)}")
+    frame_size = split["frame_size"]
     if atlas.image.shape[1:] != (frame_size, frame_size):
         rows, columns = atlas.image.shape[1:]
         raise UserError(
             f"clips of {rows}×{columns} pixels are no frames of"
             f" {frame_size}×{frame_size} (frame_size)"
         )
-    spec: dict[str, Any] = {
-        "kind": "moving_clips",
-        "split": split,
-        "pool": pool,
-        "draw": draw,
-        "seed": seed,
-        "sequences": sequences,
-        "frames": frames,
-        "frame_size": frame_size,
-        "max_speed": max_speed,
-        "flow": flow,
-        "grid_speed": grid_speed,
-        "stride": stride,
-        "mirror": int(mirror and split == "train"),
-        "boundary": boundary,
-        "camera": redraw,  # of the camera alone; the rest is redrawn in any case
-    }
+    spec = specified(
+        "moving_clips",
+        split,
+        max_speed=max_speed,
+        flow=flow,
+        grid_speed=grid_speed,
+        stride=stride,
+        mirror=int(mirror and split["split"] == "train"),
+        boundary=boundary,
+        camera=redraw,  # of the camera alone; the rest is redrawn in any case
+    )
     clips = _long_enough(spec, atlas)
-    recipe = draw_recipe(draw, NUMBERS, {**spec, "flows": flows}, clips)
+    recipe = draw_recipe(spec["draw"], NUMBERS, {**spec, "flows": flows}, clips)
     recipe = recipe.drop_vars(["flow_rows", "flow_columns"], errors="ignore")
     told = {name: atlas[name][recipe.clip_index.values].variable for name in KEPT}
     for name, column in told.items():

@@ -8,12 +8,13 @@ Angular velocities are whole multiples of a step.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float, UInt8
 
+from fernn.data import Split, specified
 from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of
 from fernn.videos.draws import (
     Numbers,
@@ -32,13 +33,6 @@ from labrun.random_words import below
 def synthesize(
     atlas: xr.Dataset,
     *,
-    split: str,
-    pool: str,
-    draw: str,
-    seed: int,
-    sequences: int,
-    frames: int,
-    frame_size: int,
     digits: int,
     max_speed: int,
     step: int,
@@ -48,18 +42,12 @@ def synthesize(
     flows: list[list[int]] | None = None,
     grid_digits: Shared = "all",
     redraw: Redraw = "epoch",
+    **split: Unpack[Split],
 ) -> xr.Dataset:
     """The recipe of a split.
 
     Args:
         atlas: images of the digits; see `fernn.data.sources`.
-        split: the recipe's name; with the seed it decides what is drawn.
-        pool: the atlas's digits: train, val or test.
-        draw: how velocities are chosen: sampled, grid or flowed.
-        seed: of the data.
-        sequences: how many; for a grid of each velocity, for flowed under each flow.
-        frames: how many the sequences have.
-        frame_size: height and width of the frame, pixels.
         digits: in a sequence.
         max_speed: of the digits, both ways, in steps.
         step: between the angular velocities, degrees per frame.
@@ -70,6 +58,7 @@ def synthesize(
         grid_digits: of a grid: whether all digits have its velocity, or the first,
             beside others that move as in training.
         redraw: whether later epochs draw other sequences, or never; see `Videos`.
+        split: see `fernn.data.Split`.
 
     Returns:
         Integers ``digit_index``, ``angle``, ``offset_*`` and ``velocity_degrees``
@@ -81,6 +70,7 @@ def synthesize(
     """
     if flow != "rotation":
         raise UserError(f"rotating_digits flows by rotation, got {flow!r}")
+    frame_size = split["frame_size"]
     if max(atlas.image.shape[1:]) + 2 * max_offset > frame_size:
         raise UserError(
             f"digits of {atlas.image.shape[1]}×{atlas.image.shape[2]} pixels, up to"
@@ -92,25 +82,20 @@ def synthesize(
             "step must be positive and max_speed, max_offset and grid_speed not"
             f" negative, got {step}, {max_speed}, {max_offset} and {grid_speed}"
         )
-    spec = {
-        "kind": "rotating_digits",
-        "split": split,
-        "pool": pool,
-        "draw": draw,
-        "seed": seed,
-        "sequences": sequences,
-        "frames": frames,
-        "frame_size": frame_size,
-        "digits": digits,
-        "max_speed": max_speed,
-        "step": step,
-        "max_offset": max_offset,
-        "grid_speed": grid_speed,
-        "grid_digits": grid_digits,
-        "redraw": redraw,
-    }
+    spec = specified(
+        "rotating_digits",
+        split,
+        digits=digits,
+        max_speed=max_speed,
+        step=step,
+        max_offset=max_offset,
+        grid_speed=grid_speed,
+        grid_digits=grid_digits,
+        redraw=redraw,
+    )
     digits_of_split = pool_of(spec, atlas)
-    recipe = draw_recipe(draw, NUMBERS, {**spec, "flows": flows}, digits_of_split)
+    numbers = {**spec, "flows": flows}
+    recipe = draw_recipe(spec["draw"], NUMBERS, numbers, digits_of_split)
     return recipe.assign_attrs(spec, source=atlas.attrs.get("source", ""))
 
 

@@ -14,12 +14,13 @@ window 32.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float, Int, UInt8
 
+from fernn.data import Split, specified
 from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of
 from fernn.videos.draws import COMPONENTS, MOVING, Redraw, Rows, per_digit, tabulated
 from fernn.videos.visible import of_what_is_shown, since_seen
@@ -38,13 +39,6 @@ OF_AGENT = {
 def synthesize(
     atlas: xr.Dataset,
     *,
-    split: str,
-    pool: str,
-    draw: str,
-    seed: int,
-    sequences: int,
-    frames: int,
-    frame_size: int,
     world: int,
     digits: int,
     max_speed: int,
@@ -52,18 +46,12 @@ def synthesize(
     away: int = 0,
     flow: str = "translation",
     redraw: Redraw = "epoch",
+    **split: Unpack[Split],
 ) -> xr.Dataset:
     """The recipe of a split.
 
     Args:
         atlas: images of the digits; see `fernn.data.sources`.
-        split: the recipe's name; with the seed it decides what is drawn.
-        pool: the atlas's digits: train, val or test.
-        draw: sampled.
-        seed: of the data.
-        sequences: how many.
-        frames: how many the sequences have.
-        frame_size: height and width of the window, pixels.
         world: of the torus, pixels; as large as the window, all of it is seen.
         digits: in a world.
         max_speed: of the digits along each axis, pixels per frame; 0 is a static world.
@@ -73,6 +61,7 @@ def synthesize(
             comes back after as many, and so on; 0 for never.
         flow: translation, or pan: digits move along the columns alone.
         redraw: whether later epochs draw other sequences, or never; see `Videos`.
+        split: see `fernn.data.Split`.
 
     Returns:
         Integers ``digit_index``, ``offset_*`` and ``velocity_*`` (sample × digit), and
@@ -83,7 +72,8 @@ def synthesize(
             speed is negative or a name is unknown.
     """
     require_known("flow", flow, FLOWS)
-    require_known("draw", draw, DRAWS)
+    require_known("draw", split["draw"], DRAWS)
+    frame_size = split["frame_size"]
     largest = max(*(int(side) for side in atlas.image.shape[1:]), frame_size)
     if largest > world:
         raise UserError(
@@ -91,27 +81,21 @@ def synthesize(
             f" {frame_size}×{frame_size} (frame_size) or a digit; the larger has"
             f" {largest}"
         )
-    spec = {
-        "kind": "world",
-        "split": split,
-        "pool": pool,
-        "draw": draw,
-        "seed": seed,
-        "sequences": sequences,
-        "frames": frames,
-        "frame_size": frame_size,
-        "world": world,
-        "digits": digits,
-        "max_speed": max_speed,
-        "agent_speed": agent_speed,
-        "away": away,
-        "flow": flow,
-        "redraw": redraw,
-    }
+    spec = specified(
+        "world",
+        split,
+        world=world,
+        digits=digits,
+        max_speed=max_speed,
+        agent_speed=agent_speed,
+        away=away,
+        flow=flow,
+        redraw=redraw,
+    )
     for name in ("max_speed", "agent_speed", "away"):
         if spec[name] < 0:
             raise UserError(f"{name} must not be negative, got {spec[name]}")
-    rows = _drawn(spec, pool_of(spec, atlas), 0, 0, sequences)
+    rows = _drawn(spec, pool_of(spec, atlas), 0, 0, spec["sequences"])
     kinds = dict.fromkeys([*MOVING, *OF_AGENT], np.int32)
     recipe = tabulated(MOVING, rows, ("sample", "digit"), kinds)
     recipe = recipe.assign(tabulated(OF_AGENT, rows, ("sample", "step"), kinds))

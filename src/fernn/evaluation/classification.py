@@ -8,6 +8,7 @@ import numpy as np
 import torch
 import xarray as xr
 
+from fernn.evaluation.headlines import Headline
 from fernn.evaluation.subject import Subject
 
 DRAWS = ("sampled", "grid")
@@ -58,3 +59,12 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
     return xr.Dataset(
         variables, coords={"sample": recipe.sample, **coords}, attrs=about
     )
+
+
+def _accuracy(cube: xr.Dataset, model: str) -> xr.DataArray:
+    return cube["correct"].sel(model=model).mean("sample")
+
+
+COMPARED = {
+    "camera": Headline("accuracy", "difference", "higher", _accuracy, {"draw": "grid"})
+}

@@ -1,9 +1,8 @@
 r"""Fixed points of a roll-out in the frame of its input, and their spectra.
 
-After an analysis of networks that emulate hidden Markov models (arXiv 2510.25674), in
-the frame of a flow: a network that follows a moving template does not come to rest, but
-its state may become a travelling wave, :math:`h_{t+1} = \psi_1(\hat\nu) h_t`.
-Measured is
+After an analysis of networks that emulate hidden Markov models, in the frame of a flow:
+a network that follows a moving template does not come to rest, but its state may become
+a travelling wave, :math:`h_{t+1} = \psi_1(\hat\nu) h_t`. Measured is
 
 .. math::
     q_t = \min_{\nu} \lVert \psi_{-1}(\nu) h_{t+1} - h_t \rVert / \lVert h_t \rVert
@@ -15,6 +14,8 @@ roll-out q is minimised, and the Jacobian of
 to the template's positions, and, of a roll-out that keeps the norm, to the norm. A flow
 of the input maps the fixed points of a flow equivariant model to others, of the same
 spectrum. See `fernn.evaluation.dynamics`.
+
+Source: E. Torre and others, 2025, arXiv 2510.25674.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import xarray as xr
 from torch import Tensor
 
 from fernn.evaluation import dynamics
+from fernn.evaluation.headlines import Headline
 from fernn.evaluation.states import RUNS, driven, in_lab, require_states
 from fernn.evaluation.subject import Subject
 
@@ -153,3 +155,12 @@ def _dataset(recipe: xr.Dataset, found: list, kicks: list, points: list) -> xr.D
             "part": ["real", "imaginary"],
         },
     )
+
+
+def _residual(cube: xr.Dataset, model: str) -> xr.DataArray:
+    """The relative change at the end of the roll-out, in the frame of its velocity."""
+    chosen = cube["residual"].sel(model=model, system="comoving", run="rollout")
+    return chosen.isel(time=-1, drop=True).mean("sample")
+
+
+COMPARED = {"fixed_points": Headline("change of the state", "ratio", None, _residual)}

@@ -1,4 +1,7 @@
-"""The state while the same digit rests and moves: Figures 2 and 9 of the paper."""
+"""The state while the same digit rests and moves: Figures 2 and 9 of the paper.
+
+Source: arXiv 2507.14793, figures 2 and 9.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Video prediction as its field measures it: errors summed over a frame, SSIM, PSNR."""
+"""Video prediction as its field measures it: errors summed over a frame, SSIM, PSNR.
+
+Source: the numbers of OpenSTL, arXiv 2306.11249.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 r"""Do a model's states know the way? Shortest paths in the graph of a random walk.
 
-After Dedieu et al. (transformers with discrete bottlenecks, ICML 2024, arXiv
-2401.05946): of an agent that walks at random through a world at rest, the states of a
+Of an agent that walks at random through a world at rest, the states of a
 model are clustered, and the graph has, for each code and each step that was taken
 there, the code that followed most often. From one place of the walk to another the
 shortest path in that graph is a plan, which is then taken in the world. It succeeds if
@@ -14,6 +13,9 @@ and a walk at ``random``, of as many steps as the true path, drawn from those of
 walk. What is clustered is `remembered` by the model after each frame, but for the first
 quarter, in which it gets to know the world; states that diverge beyond all numbers tell
 no places apart, and are one code. Places are those of a torus.
+
+Source: after A. Dedieu and others, transformers with discrete bottlenecks, ICML 2024,
+arXiv 2401.05946.
 """
 
 from __future__ import annotations

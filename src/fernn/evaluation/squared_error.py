@@ -8,7 +8,9 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from fernn.evaluation import velocities
+from fernn.evaluation import aggregate, velocities
+from fernn.evaluation.errors import by_class, clipped, last_frames
+from fernn.evaluation.headlines import Headline
 from fernn.evaluation.subject import Subject, by_frame
 
 TASK = ("forecast", "act")
@@ -45,3 +47,40 @@ def _errors(predicted: Tensor, true: Tensor) -> Tensor:
     """(raw, clamped) × sample."""
     both = torch.stack([predicted, predicted.clamp(0, 1)])
     return (both - true).square().mean((2, 3, 4))
+
+
+def _near(cube: xr.Dataset, model: str) -> xr.DataArray:
+    error = clipped(aggregate.trained_frames(cube), model)
+    return error.mean(("sample", "frame"))
+
+
+def _far(cube: xr.Dataset, model: str) -> xr.DataArray:
+    """Of the last frames of the longest roll-out."""
+    *_, (_, error) = last_frames(cube, model)
+    return error.mean(("sample", "frame"))
+
+
+def _new(cube: xr.Dataset, model: str) -> xr.DataArray:
+    """Of velocities that are not in the training data; of all models the same ones."""
+    error = clipped(aggregate.trained_frames(cube), model).mean("frame")
+    error = error.transpose("seed", "sample")
+    about = aggregate.models(cube)[model] | {"role": "baseline"}
+    unseen = by_class(cube, error, about)["unseen"]
+    return error.isel(sample=0, drop=True).copy(data=unseen)
+
+
+COMPARED = {
+    "in_distribution": Headline(
+        "error", "ratio", "lower", _near, {"draw": "sampled", "longer": False}
+    ),
+    "length": Headline(
+        "error, longest roll-out",
+        "ratio",
+        "lower",
+        _far,
+        {"draw": "sampled", "longer": True},
+    ),
+    "velocity": Headline(
+        "error, new velocities", "ratio", "lower", _new, {"draw": "grid"}
+    ),
+}

@@ -1,12 +1,14 @@
 r"""The graph of a model's states: does it have the period of what it sees?
 
-After Dedieu et al. (transformers with discrete bottlenecks, ICML 2024, arXiv
-2401.05946): states, pooled over V in the lab frame, are clustered, and the transitions
-between clusters counted. On a torus of N pixels a digit of v pixels per frame returns
-after :math:`N / \gcd(N, v)` frames; a model that knows where it is walks a cycle of
-that length. Clusters are those of all sequences, without the first quarter of each run,
-and transitions are those between them. A run is *driven* by true frames, or is the
-*rollout* after the context. See `fernn.evaluation.graphs`.
+After transformers with discrete bottlenecks: states, pooled over V in the lab frame,
+are clustered, and the transitions between clusters counted. On a torus of N pixels a
+digit of v pixels per frame returns after :math:`N / \gcd(N, v)` frames; a model that
+knows where it is walks a cycle of that length. Clusters are those of all sequences,
+without the first quarter of each run, and transitions are those between them. A run is
+*driven* by true frames, or is the *rollout* after the context. See
+`fernn.evaluation.graphs`.
+
+Source: A. Dedieu and others, ICML 2024, arXiv 2401.05946.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import xarray as xr
 from torch import Tensor
 
 from fernn.evaluation import graphs
+from fernn.evaluation.headlines import Headline
 from fernn.evaluation.states import RUNS, driven, in_lab, require_states
 from fernn.evaluation.subject import Subject
 from fernn.evaluation.velocities import names, period
@@ -94,3 +97,14 @@ def true_periods(recipe: xr.Dataset) -> np.ndarray:
     speeds = np.concatenate([recipe[name].values for name in names(recipe)], axis=1)
     each = [[size // math.gcd(size, int(v)) for v in sample] for sample in speeds]
     return np.array([float(math.lcm(*sample)) for sample in each])
+
+
+def _recovered(cube: xr.Dataset, model: str) -> xr.DataArray:
+    """The share of sequences whose cycle in the roll-out has the true length."""
+    period = cube["period"].sel(model=model, run="rollout")
+    return (period == cube["true_period"]).mean("sample").astype(np.float64)
+
+
+COMPARED = {
+    "state_graph": Headline("periods recovered", "difference", "higher", _recovered)
+}

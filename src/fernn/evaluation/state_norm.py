@@ -1,8 +1,8 @@
 r"""The norm of the state and the error, up to many lengths of the training.
 
 A state that is large for its training may never learn to forget: beyond the trained
-length it grows, and the forecast fails. Chen et al. (Stuffed Mamba, COLM 2025, arXiv
-2410.07145) call it state collapse. After t frames are measured
+length it grows, and the forecast fails. *Stuffed Mamba* calls it state collapse. After
+t frames are measured
 
 .. math:: \lVert h_t \rVert, \qquad \lVert h_t(\nu) \rVert \text{ for each slot}, \qquad
    \max_c \lVert h_t^c \rVert^2 / \lVert h_t \rVert^2 \text{ over the channels } c
@@ -11,6 +11,8 @@ and the error of the forecast of frame t + 1, in two runs: *driven*, where all t
 are true, and *rollout*, where those after the context are the model's own. The two are
 the same for t = context. The state is the one from which the forecast is decoded. A
 flow of the input permutes the slots of a flow equivariant model and leaves their norms.
+
+Source: Y. Chen and others, Stuffed Mamba, COLM 2025, arXiv 2410.07145.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from fernn.evaluation.headlines import Headline
 from fernn.evaluation.states import RUNS, driven, in_lab, require_states
 from fernn.evaluation.subject import Subject
 from fernn.evaluation.velocities import components, slot_axes, units
@@ -107,3 +110,13 @@ def _of_state(model: Any, carry: Carry, frame: Tensor, true: Tensor) -> Tensor:
     share = squares.sum((1, 3, 4)).amax(1) / whole
     error = (frame - true).square().mean((1, 2, 3))
     return torch.stack([whole.sqrt(), share, error, *slots.sqrt().unbind(1)], dim=1)
+
+
+def _growth(cube: xr.Dataset, model: str) -> xr.DataArray:
+    """The error after all true frames over that at the end of the trained length."""
+    error = cube["squared_error"].sel(model=model, run="driven").mean("sample")
+    trained = int(cube.attrs["context"]) + int(cube.attrs["horizon"]) - 1
+    return error.isel(time=-1, drop=True) / error.sel(time=trained, drop=True)
+
+
+COMPARED = {"state_norm": Headline("growth of the error", "ratio", "lower", _growth)}

@@ -1,4 +1,7 @@
-"""Mean squared error of a model with relaxations, as it is and with γ = 0."""
+"""Mean squared error of a model with relaxations, as it is and with γ = 0.
+
+Source: A. Manolache and others, NeurIPS 2025, arXiv 2505.13631.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ from typing import Any
 
 import xarray as xr
 
-from fernn.evaluation import squared_error
+from fernn.evaluation import aggregate, squared_error
+from fernn.evaluation.errors import raw
+from fernn.evaluation.headlines import Headline
 from fernn.evaluation.subject import Subject
 from fernn.models._relaxed import relaxations_of, strictly
 
@@ -29,3 +34,10 @@ def measure(subject: Subject, spec: dict[str, Any]) -> xr.Dataset:
     with strictly(subject.model):
         strict = squared_error.measure(subject, spec)["squared_error"]
     return found.assign(squared_error_strict=strict)
+
+
+def _kept(cube: xr.Dataset, model: str) -> xr.DataArray:
+    return raw(aggregate.trained_frames(cube), model).mean(("sample", "frame"))
+
+
+COMPARED = {"strict_error": Headline("error", "ratio", "lower", _kept)}

@@ -1,7 +1,7 @@
 r"""How long a channel of the state remembers: times of its autocorrelation.
 
-After Khajehabdollahi et al. (Emergent mechanisms for long timescales, ICLR 2024, arXiv
-2309.12927), in the frame of each slot: the activity of a channel c is
+After *Emergent mechanisms for long timescales*, in the frame of each slot: the activity
+of a channel c is
 
 .. math:: a_t = \psi_{-t}(\nu) h_t^c(\nu), \qquad
    C_c(k) = \frac{\mathrm{cov}(a_t, a_{t+k})}{\mathrm{cov}(a_t, a_t)}
@@ -11,6 +11,9 @@ Its timescale is the lag, in frames, at which C falls below 1/e. For an autoregr
 process of first order, :math:`C(k) = e^{-k/\tau}`, that is τ. An activity that does not
 fall that far within the run has none, that is, infinity. For V = {0} the frame of the
 slot is the lab.
+
+Source: S. Khajehabdollahi and others, Emergent mechanisms for long timescales, ICLR
+2024, arXiv 2309.12927.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor
 
+from fernn.evaluation.headlines import Headline
 from fernn.evaluation.states import driven, in_lab, require_states
 from fernn.evaluation.subject import Subject
 from fernn.flows import push_forward
@@ -122,3 +126,13 @@ def crossing(correlation: np.ndarray) -> np.ndarray:
                 found[channel] = lag + (before - THRESHOLD) / (before - after)
                 break
     return found
+
+
+def _middle(cube: xr.Dataset, model: str) -> xr.DataArray:
+    """The median over channels; of one that never falls the longest lag."""
+    longest = float(cube["lag"].max())
+    found = cube["timescale"].sel(model=model)
+    return found.clip(max=longest).median("channel", skipna=True)
+
+
+COMPARED = {"timescales": Headline("median timescale", "ratio", None, _middle)}

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from fernn.flows._base import Flow, Frame, Size, Velocity, frame_of
-from fernn.flows._frames import pull_back, push_forward
+from fernn.flows._base import (
+    Flow,
+    Frame,
+    Size,
+    Velocity,
+    frame_of,
+    pull_back,
+    push_forward,
+)
 from fernn.flows._regular import ExpandedKernels, cached_kernels
 from labrun.modules import load
 

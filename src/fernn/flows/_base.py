@@ -1,4 +1,4 @@
-"""What every flow offers, and the size of the frames that it moves."""
+"""What every flow offers, the frames that move with its slots, and their size."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -116,3 +117,43 @@ def frame_of(size: Any) -> Frame:
         raise UserError(f"{message}, got {shown(size)}")
     rows, columns = (whole(side, message, least=1, told=size) for side in pair)
     return rows, columns
+
+
+def pull_back(
+    flow: Flow,
+    video: Float[Tensor, "batch time channel height width"],
+    first: int = 0,
+) -> Float[Tensor, "batch velocity time channel height width"]:
+    r"""What each slot sees from its own frame, :math:`\psi_{-t}(\nu) \cdot f_t`.
+
+    Args:
+        flow: V and its action.
+        video: frames that follow each other.
+        first: the time t of the first of them.
+    """
+    frames = list(enumerate(video.unbind(1), start=first))
+    seen = [
+        torch.stack([flow.act(frame, nu, -time) for time, frame in frames], dim=1)
+        for nu in flow.velocities
+    ]
+    return torch.stack(seen, dim=1)
+
+
+def push_forward(
+    flow: Flow,
+    state: Float[Tensor, "batch velocity hidden height width"],
+    steps: int,
+    members: int = 1,
+) -> Float[Tensor, "batch velocity hidden height width"]:
+    r"""Every slot moved by so many steps of its own flow, :math:`\psi_s(\nu) \cdot`.
+
+    Args:
+        flow: V and its action.
+        state: of the lab frame before it is moved.
+        steps: how many.
+        members: models in one, each with its own of the channels; see `Cell`.
+    """
+    slots = state.unflatten(2, (members, -1)).unbind(1)
+    pairs = zip(slots, flow.velocities, strict=True)
+    moved = [flow.act_on_state(slot, nu, steps) for slot, nu in pairs]
+    return torch.stack(moved, dim=1).flatten(2, 3)

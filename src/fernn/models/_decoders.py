@@ -101,7 +101,7 @@ def merged(weights: dict[str, Tensor], prefix: str = "decoder.") -> dict[str, Te
 
 def rectifier(cell: Cell) -> nn.Module:
     """The nonlinearity of a decoder's layers."""
-    return nn.SELU() if getattr(cell, "activation", None) == "selu" else nn.ReLU()
+    return nn.SELU() if cell.activation == "selu" else nn.ReLU()
 
 
 DECODERS: dict[DecoderName, Callable[[Cell, int, int], Iterator[nn.Module]]] = {

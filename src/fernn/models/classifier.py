@@ -1,4 +1,7 @@
-"""Watch all frames, then name what they show: the recurrent models of Moving KTH."""
+"""Watch all frames, then name what they show: the recurrent models of Moving KTH.
+
+Source: T. A. Keller, NeurIPS 2025, arXiv 2507.14793.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A convolutional network over space and time, which knows no flow: the 3D-CNN."""
+"""A convolutional network over space and time, which knows no flow: the 3D-CNN.
+
+Source: D. Tran and others, ICCV 2015, arXiv 1412.0767; as in arXiv 2507.14793.
+"""
 
 from __future__ import annotations
 

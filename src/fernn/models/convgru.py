@@ -4,10 +4,11 @@ r"""ConvGRU: a gated recurrent unit whose products are convolutions.
    (z, r) &= \sigma(W * [x_t, h_{t-1}] + b) \\
    h_t &= z \odot h_{t-1} + (1 - z) \odot \tanh(U * [x_t, r \odot h_{t-1}] + d)
 
-N. Ballas and others, ICLR 2016 (arXiv 1511.06432), with the update gate of K. Cho and
-others (2014), whose bias starts at 1, so that the state is kept at first. On a torus
-predictions move with a static shift of the frames; with zero padding they do not. None
-moves with a flow.
+The update gate is that of K. Cho and others (2014); its bias starts at 1, so that the
+state is kept at first. On a torus predictions move with a static shift of the frames;
+with zero padding they do not. None moves with a flow.
+
+Source: N. Ballas and others, ICLR 2016, arXiv 1511.06432.
 """
 
 from __future__ import annotations

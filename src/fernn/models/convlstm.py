@@ -5,12 +5,13 @@ r"""ConvLSTM: an LSTM whose products are convolutions.
    c_t &= \sigma(f) \odot c_{t-1} + \sigma(i) \odot \tanh g \\
    h_t &= \sigma(o) \odot \tanh c_t
 
-X. Shi and others, NeurIPS 2015 (arXiv 1506.04214), without the peephole weights, which
-depend on the place. The frame is the input of the first layer, the ``h`` of one layer
-that of the next, and the ``h`` of the last is decoded. The forget gates' bias starts
-at 1. On a torus with patches of one pixel, predictions move with a static shift of the
-frames; with zero padding they do not, and larger patches leave multiples of their side.
-No prediction moves with a flow.
+The paper's peephole weights, which depend on the place, are left out. The frame is
+the input of the first layer, the ``h`` of one layer that of the next, and the ``h`` of
+the last is decoded. The forget gates' bias starts at 1. On a torus with patches of one
+pixel, predictions move with a static shift of the frames; with zero padding they do
+not, and larger patches leave multiples of their side. No prediction moves with a flow.
+
+Source: X. Shi and others, NeurIPS 2015, arXiv 1506.04214.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Encode the observed frames, roll out, decode the predicted ones."""
+"""Encode the observed frames, roll out, decode the predicted ones.
+
+Source: T. A. Keller, NeurIPS 2025, arXiv 2507.14793.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +86,7 @@ class Forecaster(nn.Module):
         width = cell.hidden if decoder_hidden is None else decoder_hidden
         width = whole(width, "decoder_hidden must be positive", least=1)
         self.decoder = nn.Sequential(*DECODERS[decoder](cell, decoder_layers, width))
-        if getattr(cell, "activation", None) == "selu":
+        if cell.activation == "selu":
             keep_variance(self.decoder)
 
     def encode(self, video: Video) -> Iterator[State]:

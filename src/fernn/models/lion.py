@@ -14,10 +14,12 @@ describes where a token is, :math:`x \leftarrow x + \mathrm{GELU}(\mathrm{LN}(D 
 and after both comes a network. Every second layer has its windows moved by half a
 window, so that all pixels hear of one another.
 
-After Z. Liu and others, NeurIPS 2024 (arXiv 2407.18232), whose tokens are the occupied
-voxels of a laser scan: here all pixels are, so nothing is sparse, and T frames become
-the next T, as in `fernn.models.simvp`. On the torus the forecast moves with a static
-shift by a whole window, and with no other and no flow.
+In the paper tokens are the occupied voxels of a laser scan: here all pixels are, so
+nothing is sparse, and T frames become the next T, as in `fernn.models.simvp`. On the
+torus the forecast moves with a static shift by a whole window, and with no other and no
+flow.
+
+Source: Z. Liu and others, NeurIPS 2024, arXiv 2407.18232.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A convolutional network of each frame, then an LSTM over the frames: the LRCN."""
+"""A convolutional network of each frame, then an LSTM over the frames: the LRCN.
+
+Source: J. Donahue and others, CVPR 2015, arXiv 1411.4389.
+"""
 
 from __future__ import annotations
 

@@ -9,9 +9,12 @@ and the forecast is :math:`\psi_{d_s} f_{s+1}` of the time s that is most alike,
 latest of several. A flow of the input moves both windows rigidly, by other shifts, so
 that the forecast flows too, whatever the flow: d ranges over the whole torus. If it
 ranged over V, flows faster than V would break it. It is the n-gram head of in-context
-language learning (arXiv 2401.12973) for displacements, in place of symbols; exact for
-one object that moves rigidly. It has no weights: a control of what an automaton's
-repetitions alone tell.
+language learning for displacements, in place of symbols; exact for one object that
+moves rigidly. It has no weights: a control of what an automaton's repetitions alone
+tell.
+
+Source: E. Akyürek and others, ICML 2024, arXiv 2401.12973: its n-gram head, by
+registration.
 """
 
 from __future__ import annotations

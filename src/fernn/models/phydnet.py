@@ -13,12 +13,13 @@ for polynomials of degree below k along each axis, if its moments are 1 at ``ij`
 else 0. The moment loss is the squared distance to that, a mean over filters and
 moments, summed over input channels.
 
-V. Le Guen and N. Thome, CVPR 2020 (arXiv 2003.01460); moments after Z. Long and others
-(2019). The paper's code adds the moment loss with weight 1, and the error of the
-one-step predictions of the observed frames: strategies ``extra_loss`` and
-``scheduled_sampling``. The group normalisation makes D * p no pure stencil. On a torus
-predictions move with a static shift of the frames; with zero padding, and so with
-strided encoders, they do not. None moves with a flow.
+Moments are after Z. Long and others (2019). The paper's code adds the moment loss with
+weight 1, and the error of the one-step predictions of the observed frames: strategies
+``extra_loss`` and ``scheduled_sampling``. The group normalisation makes D * p no pure
+stencil. On a torus predictions move with a static shift of the frames; with zero
+padding, and so with strided encoders, they do not. None moves with a flow.
+
+Source: V. Le Guen, N. Thome, CVPR 2020, arXiv 2003.01460.
 """
 
 from __future__ import annotations

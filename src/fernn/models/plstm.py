@@ -1,4 +1,7 @@
-"""A parallel LSTM over the patches of each frame, then an LSTM over the frames."""
+"""A parallel LSTM over the patches of each frame, then an LSTM over the frames.
+
+Source: K. Pöppel and others, 2025, arXiv 2506.11997.
+"""
 
 from __future__ import annotations
 

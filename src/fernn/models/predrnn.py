@@ -17,10 +17,11 @@ where W₁ is 1×1. The decoupling loss keeps both memories apart: over layers, 
 samples and channels the mean of :math:`|\cos(A \Delta c, A \Delta m)|`, an angle
 between frames of features, with one 1×1 convolution A for all layers.
 
-Y. Wang and others, NeurIPS 2017, and PredRNNv2, TPAMI 2022 (arXiv 2103.09504), which
-trains with the strategies ``scheduled_sampling: reverse`` and ``extra_loss`` of weight
-0.1. On a torus with patches of one pixel, predictions move with a static shift of the
-frames; with zero padding they do not. None moves with a flow.
+PredRNNv2 trains with the strategies ``scheduled_sampling: reverse`` and ``extra_loss``
+of weight 0.1. On a torus with patches of one pixel, predictions move with a static
+shift of the frames; with zero padding they do not. None moves with a flow.
+
+Source: Y. Wang and others, PredRNNv2, TPAMI 2022, arXiv 2103.09504.
 """
 
 from __future__ import annotations

@@ -6,17 +6,18 @@ r"""PV-RNN: a convolutional network whose surprises are latent variables.
    p:\; z_t &\sim N(\tanh m_t, e^{2 s_t}), \qquad (m_t, s_t) = P * d_{t-1} \\
    q:\; z_t &\sim N(\tanh(m_t + A^m_t), e^{2 (s_t + A^s_t)})
 
-A. Ahmadi and J. Tani, 2019 (arXiv 1811.01339). Frames enter by the posterior q alone; a
-forecast follows the prior p. The paper has one pair A for each sequence and time of its
-training data. Here data are drawn without end, so a network infers them,
-:math:`A_t = \mathrm{Enc}(f_t, d_{t-1})`; the treatment ``error_regression`` finds those
-of a test sequence by descent, as the paper does. Before the first frame d is zero, so p
-is N(0, 1) there.
+Frames enter by the posterior q alone; a forecast follows the prior p. The paper has one
+pair A for each sequence and time of its training data. Here data are drawn without end,
+so a network infers them, :math:`A_t = \mathrm{Enc}(f_t, d_{t-1})`; the treatment
+``error_regression`` finds those of a test sequence by descent, as the paper does.
+Before the first frame d is zero, so p is N(0, 1) there.
 
 Training minimises the error of all frames under q plus w times KL(q‖p), the strategies
 ``variational`` and ``extra_loss``. A forecast takes the means of p, or draws from it.
 On a torus predictions move with a static shift of the frames; with zero padding they do
 not. None moves with a flow.
+
+Source: A. Ahmadi, J. Tani, 2019, arXiv 1811.01339.
 """
 
 from __future__ import annotations

@@ -7,9 +7,7 @@ r"""RSSM, the recurrent state-space model of PlaNet and Dreamer: a world in one 
    q:\; z_t \sim N(m, s^2), \quad (m, r) = Q(h_t, \mathrm{Enc}(f_t))
 
 with :math:`s = \ln(1 + e^r) + 0.1`; h, z and a are zero before the first frame, and
-step :math:`a_{t-1}` leads to frame t. D. Hafner and others, *Learning Latent Dynamics
-for Planning from Pixels*, 2019 (arXiv 1811.04551). Frames enter by the posterior q
-alone; a forecast follows the means of the prior p, and has no chance in it.
+step :math:`a_{t-1}` leads to frame t. Frames enter by the posterior q alone; a forecast follows the means of the prior p, and has no chance in it.
 
 Training maximises the evidence lower bound of all frames, with the strategies
 ``variational`` and ``extra_loss``: for pixels of variance :math:`\sigma^2`,
@@ -22,6 +20,9 @@ whose second factor is `extra_loss`, so that its weight is :math:`\sigma^2`. The
 has :math:`\sigma = 1`, and 3 nats for each frame that cost nothing, which this has not;
 nor is the model overshot or asked for rewards. What it knows of the world lies in h: it
 has no map, and follows no flow.
+
+Source: D. Hafner and others, Learning Latent Dynamics for Planning from Pixels, ICML
+2019, arXiv 1811.04551.
 """
 
 from __future__ import annotations

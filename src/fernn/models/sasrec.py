@@ -7,13 +7,15 @@ r"""A frame as an item, and self-attention over the last items: SASRec.
    x \leftarrow N x + W_2\, \mathrm{ReLU}(W_1 N x) \\
    \hat f_{T+1} &= \textstyle\sum_k c_k\, \mathrm{softmax}_k(e_k \cdot N x_T)
 
-W.-C. Kang and J. McAuley, 2018 (arXiv 1808.09781): causal attention whose queries alone
-are normalised, positions counted from the newest item, and answers by the vectors of
-the items. There items are bought; here they are K frames c that are learnt, and a frame
-is the nearest of them, softly, so that gradients reach them. Nothing is dropped out.
+The queries of the causal attention alone are normalised, positions are counted from the
+newest item, and answers are by the vectors of the items. In the paper items are bought;
+here they are K frames c that are learnt, and a frame is the nearest of them, softly, so
+that gradients reach them. Nothing is dropped out.
 
 A frame has no pixels for this model: no shift and no flow moves its predictions. It
 predicts mixtures of K frames, and knows many places or many digits, not both.
+
+Source: W.-C. Kang, J. McAuley, 2018, arXiv 1808.09781.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Z. Gao et al., SimVP: Simpler yet Better Video Prediction, CVPR 2022, with the g
 attention (gSTA) of C. Tan et al., arXiv 2211.12509; and C. Tan et al., Temporal
 Attention Unit, CVPR 2023. No recurrence: the T observed frames become T predicted ones,
 which are fed for a longer forecast.
+
+Source: Z. Gao and others, CVPR 2022, arXiv 2206.05099; TAU: arXiv 2206.12126.
 """
 
 from __future__ import annotations

@@ -21,6 +21,9 @@ With ``tied: true`` all layers are one block, which a vector of each step tells 
 the Universal Transformer (M. Dehghani and others, ICLR 2019, arXiv 1807.03819). With
 ``halting: act`` a token's output is a mean over the steps until it halts; all steps are
 computed, since later frames ask for their keys and values.
+
+Source: divided attention in space and time, arXiv 2102.05095; tied: M. Dehghani and
+others, ICLR 2019, arXiv 1807.03819.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ it, and the window moves over it,
    \mathrm{Dec}(\max_\nu \bar h_t(\nu))\bigr)
 
 The two are one network, since convolutions commute with shifts; a test compares them.
+
+Source: flow equivariant world models, arXiv 2601.01075.
 """
 
 from __future__ import annotations

@@ -25,8 +25,9 @@ from fernn.evaluation.headlines import Headline
 from fernn.tables import _fairness
 from fernn.tables._benchmark import budget
 
+HEADLINES = headlines.every()
 SHOWS = {
-    **headlines.SHOWS,
+    **headlines.shows(),
     "swept": {"statistic": "swept", "draw": "sampled"},
 }
 ONLY_LISTED = True
@@ -59,7 +60,7 @@ def _of_cube(cube: xr.Dataset) -> Iterator[dict[str, Any]]:
     if role == "swept":
         yield from _of_sweep(cube)
         return
-    headline = headlines.OF[role]
+    headline = HEADLINES[role]
     for name, about in models.items():
         other = about.get("against")
         if other in models:
@@ -72,7 +73,7 @@ def _of_cube(cube: xr.Dataset) -> Iterator[dict[str, Any]]:
 def _of_sweep(cube: xr.Dataset) -> Iterator[dict[str, Any]]:
     """Of the models that are not treated already, each value against the first."""
     option = cube["value"].attrs
-    headline = headlines.OF["in_distribution"]
+    headline = HEADLINES["in_distribution"]
     for name, about in aggregate.models(cube).items():
         if about.get("treatment"):
             continue

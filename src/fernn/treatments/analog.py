@@ -1,7 +1,7 @@
 r"""The model as an analog crossbar would run it: few levels, noisy weights and reads.
 
 After every step a converter reads the state with b bits, by levels that are uniform in
-the output of the nonlinearity, up to a full scale p (arXiv 2411.18271):
+the output of the nonlinearity, up to a full scale p:
 
 .. math:: q(h) = \mathrm{round}\bigl((2^b - 1) \min(h + \sigma_r p\,\xi, p) / p\bigr)
           \cdot p / (2^b - 1)
@@ -10,6 +10,8 @@ for a ReLU; a state with both signs has levels from -p to p. Levels and programm
 weights, :math:`W + \sigma_w \max|W|\,\xi`, are the same in all slots and pixels, so
 they leave the flow equivariance exact. The noise of reading is of each device, that is
 of each slot and pixel, and breaks it.
+
+Source: arXiv 2411.18271.
 """
 
 from __future__ import annotations
@@ -74,7 +76,7 @@ def treat(
         program(found, weight_noise, seed)
     if bits >= EXACT and not read_noise:
         return found
-    signed = getattr(found.cell, "activation", None) != "relu"
+    signed = found.cell.activation != "relu"
     noise = torch.Generator()
 
     def read(state: State, first: bool) -> State:

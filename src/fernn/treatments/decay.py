@@ -1,7 +1,9 @@
 r"""The state forgets a share of itself after every step, :math:`h \leftarrow d\,h`.
 
-A remedy, without training, of states that grow beyond the trained length (Stuffed
-Mamba, arXiv 2410.07145). A number that is the same everywhere commutes with every flow.
+A remedy, without training, of states that grow beyond the trained length (*Stuffed
+Mamba*). A number that is the same everywhere commutes with every flow.
+
+Source: Y. Chen and others, Stuffed Mamba, COLM 2025, arXiv 2410.07145.
 """
 
 from __future__ import annotations

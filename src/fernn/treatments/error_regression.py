@@ -2,8 +2,10 @@ r"""What surprised a PV-RNN is found by descent, before it forecasts.
 
 With all weights fixed, the variables A of the last frames that were observed are moved
 to lower :math:`\tfrac1n \sum_t \lVert f_t - \hat f_t \rVert^2 + w\,\mathrm{KL}(q\|p)`,
-from those that the model infers. The forecast then follows the prior, from the state
-to which they lead: error regression (A. Ahmadi and J. Tani, arXiv 1811.01339).
+from those that the model infers. The forecast then follows the prior, from the state to
+which they lead: error regression.
+
+Source: A. Ahmadi, J. Tani, 2019, arXiv 1811.01339.
 """
 
 from __future__ import annotations

@@ -3,9 +3,11 @@ r"""The state is scaled down wherever its norm exceeds a limit, after every step
 .. math:: h \leftarrow h \cdot \min(1, p / \lVert h \rVert)
 
 A state larger than what a training of that length needs never learns to forget, and
-grows beyond the trained length (Stuffed Mamba, arXiv 2410.07145); this is one of its
-remedies without training. A flow permutes slots and moves pixels and changes no norm,
-so the treatment is exactly equivariant.
+grows beyond the trained length (*Stuffed Mamba*); this is one of its remedies without
+training. A flow permutes slots and moves pixels and changes no norm, so the treatment
+is exactly equivariant.
+
+Source: Y. Chen and others, Stuffed Mamba, COLM 2025, arXiv 2410.07145.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """The smallest weights are set to zero, without training after it.
 
-By magnitude, as in arXiv 2407.20938 on the sparsity of recurrent networks. All slots
-share their weights, so that a model with fewer of them is as equivariant as before.
+By magnitude, as in the paper on the sparsity of recurrent networks. All slots share
+their weights, so that a model with fewer of them is as equivariant as before.
+
+Source: arXiv 2407.20938.
 """
 
 from __future__ import annotations

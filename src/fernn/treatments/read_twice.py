@@ -1,13 +1,15 @@
 r"""The observed frames are read again, from the state that the first reading left.
 
-Just Read Twice (arXiv 2407.05483) repeats a prompt. Here frame 1 does not follow frame
-T, so each slot of the state is first pulled back by its own flow,
+*Just Read Twice* repeats a prompt. Here frame 1 does not follow frame T, so each slot
+of the state is first pulled back by its own flow,
 
 .. math:: h_0'(\nu) = \psi_{-T}(\nu) \cdot h_T(\nu),
 
 and a flow of the input permutes the slots after both readings as after one. Without the
 pull-back, the form of the paper, the slots meet the frames again T steps away from
 where they are, and the equivariance is lost.
+
+Source: S. Arora and others, Just Read Twice, 2024, arXiv 2407.05483.
 """
 
 from __future__ import annotations

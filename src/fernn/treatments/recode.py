@@ -1,7 +1,7 @@
 r"""The state is corrected by the surprise at each observed frame.
 
-Recoding (arXiv 2101.00674) with the surprise as its signal. After frame t the state
-takes a step down the gradient of
+Recoding with the surprise as its signal. After frame t the state takes a step down the
+gradient of
 
 .. math:: \delta(h) = \tfrac12 \bigl\lVert \mathrm{Dec}(\max_\nu h_t(\nu)) - f_t
           \bigr\rVert^2, \qquad h_t \leftarrow h_t - s \, \nabla \delta(h_t),
@@ -9,6 +9,8 @@ takes a step down the gradient of
 the error of reading the frame just seen. To first order it falls by
 :math:`s \lVert \nabla \delta \rVert^2`. A flow of the input moves the gradient of this
 invariant number as it moves the state, so the treatment is equivariant.
+
+Source: arXiv 2101.00674.
 """
 
 from __future__ import annotations

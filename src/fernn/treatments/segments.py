@@ -2,9 +2,11 @@ r"""Long forecasts in segments: the model begins anew from a memory of frames.
 
 After every S predicted frames the state is thrown away and made again from the last
 frames (short-term memory) and some observed ones before them, its key frames (long-term
-memory), as in RecurrentGPT (arXiv 2305.13304). A state can then not drift for longer
-than S frames. Key frames are old: each slot sees them moved by its own flow up to where
-they follow each other and the last frames, so that the treatment is equivariant.
+memory), as in RecurrentGPT. A state can then not drift for longer than S frames. Key
+frames are old: each slot sees them moved by its own flow up to where they follow each
+other and the last frames, so that the treatment is equivariant.
+
+Source: W. Zhou and others, RecurrentGPT, 2023, arXiv 2305.13304.
 """
 
 from __future__ import annotations

@@ -9,8 +9,10 @@ long as
 (mean over the pixels) the draft is the forecast. From the first frame of a sample that
 fails, up to the next draft, its own roll-out is. So a forecast is nowhere further than
 ε from what the recurrence says. After speculative decoding, as multi-token prediction
-uses it (arXiv 2507.11851); there it saves time, here, where both frames are decoded, it
-tells how far a draft can be trusted.
+uses it; there it saves time, here, where both frames are decoded, it tells how far a
+draft can be trusted.
+
+Source: M. Samragh and others, 2025, arXiv 2507.11851.
 """
 
 from __future__ import annotations

@@ -6,10 +6,12 @@ states is what came between them,
 .. math:: h_t - \bar\Lambda^w \odot h_{t-w} = \sum_{s=t-w+1}^{t}
           \bar\Lambda^{t-s} \odot u_s
 
-so a sliding window costs one more state and is exact. Y. Chen and others, Stuffed Mamba
-(COLM 2025, arXiv 2410.07145). A cell with a nonlinearity between its steps has no such
-difference and is refused. In its co-moving frame the window is the same in all slots,
-so the treatment is flow equivariant.
+so a sliding window costs one more state and is exact. It is a remedy of *Stuffed
+Mamba*. A cell with a nonlinearity between its steps has no such difference and is
+refused. In its co-moving frame the window is the same in all slots, so the treatment is
+flow equivariant.
+
+Source: Y. Chen and others, Stuffed Mamba, COLM 2025, arXiv 2410.07145.
 """
 
 from __future__ import annotations

@@ -150,6 +150,20 @@ def pool_of(spec: Mapping[str, Any], atlas: xr.Dataset) -> np.ndarray:
     return pool
 
 
+def require_fit(atlas: xr.Dataset, frame_size: int) -> None:
+    """Refuse digits that are larger than a frame.
+
+    Raises:
+        UserError: they are.
+    """
+    rows, columns = atlas.image.shape[1:]
+    if max(rows, columns) > frame_size:
+        raise UserError(
+            f"digits of {rows}×{columns} pixels do not fit a frame of"
+            f" {frame_size}×{frame_size} (frame_size)"
+        )
+
+
 def pairs(rows: Rows, name: str) -> Int[np.ndarray, "... 2"]:
     """A quantity's rows and columns, along a last dimension."""
     return np.stack([rows[f"{name}_{axis}"] for axis in COMPONENTS], axis=-1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 import xarray as xr
 
+from fernn.evaluation.headlines import Headline
+
 
 def objection(*, times: float) -> str | None:
     """Why there is nothing to see."""
@@ -21,3 +23,10 @@ def measure(subject, spec, *, times: float) -> xr.Dataset:
     recipe = subject.sequences.recipe
     coords = {"sample": recipe.sample, "velocity_rows": recipe.velocity_rows}
     return xr.Dataset({"ink": ("sample", torch.cat(parts).numpy())}, coords=coords)
+
+
+def _kept(cube: xr.Dataset, model: str) -> xr.DataArray:
+    return cube["ink"].sel(model=model).mean("sample")
+
+
+COMPARED = {"ink": Headline("ink", "ratio", None, _kept)}

@@ -1,6 +1,8 @@
 """The roll-out of the paper's code: the last observed frame is fed twice.
 
 It is not flow equivariant.
+
+Source: the code of arXiv 2507.14793.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Attention over the past by a query that does not depend on it: Aaren."""
+"""Attention over the past by a query that does not depend on it: Aaren.
+
+Source: L. Feng and others, 2024, arXiv 2405.13956.
+"""
 
 from __future__ import annotations
 

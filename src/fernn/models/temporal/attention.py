@@ -1,4 +1,7 @@
-"""Causal attention over time, whose state is all the past."""
+"""Causal attention over time, whose state is all the past.
+
+Source: A. Vaswani and others, NeurIPS 2017, arXiv 1706.03762.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A gated recurrent unit whose recurrence is a convolution: the ConvGRU."""
+"""A gated recurrent unit whose recurrence is a convolution: the ConvGRU.
+
+Source: N. Ballas and others, ICLR 2016, arXiv 1511.06432.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A long short-term memory whose recurrence is a convolution: the ConvLSTM."""
+"""A long short-term memory whose recurrence is a convolution: the ConvLSTM.
+
+Source: X. Shi and others, NeurIPS 2015, arXiv 1506.04214.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A matrix memory corrected by reflections: DeltaProduct, and with one, DeltaNet."""
+"""A matrix memory corrected by reflections: DeltaProduct, and with one, DeltaNet.
+
+Source: J. Siems and others, DeltaProduct, 2025, arXiv 2502.10297.
+"""
 
 from __future__ import annotations
 

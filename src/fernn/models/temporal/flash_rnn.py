@@ -1,4 +1,7 @@
-"""Classical gates whose recurrent weights are blocks of heads: FlashRNN's cells."""
+"""Classical gates whose recurrent weights are blocks of heads: FlashRNN's cells.
+
+Source: K. Pöppel and others, FlashRNN, ICLR 2025, arXiv 2412.07752.
+"""
 
 from __future__ import annotations
 

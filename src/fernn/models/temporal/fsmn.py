@@ -1,4 +1,7 @@
-"""A finite filter over time for each channel: the memory block of an FSMN."""
+"""A finite filter over time for each channel: the memory block of an FSMN.
+
+Source: S. Zhang and others, 2015, arXiv 1512.08301.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A gated recurrent unit whose recurrence is diagonal: the ParaGRU."""
+"""A gated recurrent unit whose recurrence is diagonal: the ParaGRU.
+
+Source: K. Cho and others, EMNLP 2014, arXiv 1406.1078.
+"""
 
 from __future__ import annotations
 

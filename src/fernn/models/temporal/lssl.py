@@ -5,9 +5,10 @@ r"""Linear state space models of each channel by itself, as a recurrence or conv
     \bar A &= (I - \tfrac{\Delta}{2} A)^{-1} (I + \tfrac{\Delta}{2} A), \qquad
     \bar B = (I - \tfrac{\Delta}{2} A)^{-1} \Delta B
 
-A. Gu and others, NeurIPS 2021 (arXiv 2110.13985). Unrolled it is a convolution,
-:math:`y_t = \sum_l C \bar A^l \bar B u_{t-l} + D u_t`, whose kernel is computed once
-for all pixels.
+Unrolled it is a convolution, :math:`y_t = \sum_l C \bar A^l \bar B u_{t-l} + D u_t`,
+whose kernel is computed once for all pixels.
+
+Source: A. Gu and others, NeurIPS 2021, arXiv 2110.13985.
 """
 
 from __future__ import annotations

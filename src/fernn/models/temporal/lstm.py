@@ -1,4 +1,7 @@
-"""A long short-term memory whose recurrence is diagonal: the ParaLSTM."""
+"""A long short-term memory whose recurrence is diagonal: the ParaLSTM.
+
+Source: S. Hochreiter, J. Schmidhuber, Neural Computation 1997.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A state space model that selects by its input what it remembers: Mamba's S6."""
+"""A state space model that selects by its input what it remembers: Mamba's S6.
+
+Source: A. Gu, T. Dao, 2023, arXiv 2312.00752.
+"""
 
 from __future__ import annotations
 

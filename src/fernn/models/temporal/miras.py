@@ -1,4 +1,7 @@
-"""Matrix memories that learn by other losses and retentions: Yaad, Moneta, Memora."""
+"""Matrix memories that learn by other losses and retentions: Yaad, Moneta, Memora.
+
+Source: A. Behrouz and others, 2025, arXiv 2504.13173.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A diagonal, complex state space model that is the same at all times: S5."""
+"""A diagonal, complex state space model that is the same at all times: S5.
+
+Source: J. T. H. Smith and others, ICLR 2023, arXiv 2208.04933.
+"""
 
 from __future__ import annotations
 

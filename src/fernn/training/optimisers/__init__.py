@@ -7,15 +7,15 @@ step.
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import Any
 
 import torch
 from torch import nn
 
-from fernn.training.optimisers._light import light
 from labrun.errors import UserError, nearest, shown
 from labrun.modules import keywords, load, named, names, require_options
 
@@ -28,6 +28,7 @@ REFUSED = {  # options of torch that training has no use for
     "maximize": "training minimises its loss",
 }
 SPEED = ("foreach", "fused")  # options of torch about how a step is computed
+PLAIN = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
 
 
 def build(
@@ -51,7 +52,7 @@ def build(
     if kind in names(OWN):
         return load(OWN, kind).build(parameters, learning_rate, **given)
     try:
-        return light(_classes()[kind])(parameters, lr=learning_rate, **given)
+        return _light(_classes()[kind])(parameters, lr=learning_rate, **given)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"optimiser {kind}: {error}") from None
 
@@ -101,3 +102,18 @@ def _classes() -> dict[str, Any]:
             if closure.default is None and each is not torch.optim.Optimizer:
                 found[name] = each
     return found
+
+
+@functools.cache
+def _light(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:
+    """The same optimiser, to the same bits, without the decorators of its methods.
+
+    They leave the methods out of programs that `torch.compile` makes, and import the
+    compiler, also where nothing is compiled, which takes as long as all else of torch.
+    With ``differentiable=True`` steps still leave no graph.
+    """
+    methods: dict[str, Any] = {
+        name: inspect.unwrap(getattr(kind, name)) for name in PLAIN
+    }
+    methods["step"] = torch.no_grad()(inspect.unwrap(kind.step))
+    return type(kind.__name__, (kind,), methods)

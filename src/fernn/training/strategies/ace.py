@@ -14,6 +14,8 @@ oscillator with a period of 2π/η steps, which only the curvature of J damps. W
 flat in γ, as a mean squared error is, it never settles; c = 2 is critical damping, and
 the default. At the end :math:`\lambda_i = -\partial J / \partial \gamma_i` at γ = 0:
 how much the data would have this symmetry broken.
+
+Source: A. Manolache and others, NeurIPS 2025, arXiv 2505.13631.
 """
 
 from __future__ import annotations

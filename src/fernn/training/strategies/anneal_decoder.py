@@ -3,6 +3,8 @@
 The slope λ of its leaky ReLUs rises in proportion to the steps, to 1 at `until` of
 them; then each pair of convolutions is one. What is kept is the merged network, of the
 best epoch since (`fernn.models._decoders`).
+
+Source: H. Chen and others, VanillaNet, 2023, arXiv 2305.12972.
 """
 
 from __future__ import annotations

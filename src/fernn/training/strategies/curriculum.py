@@ -5,8 +5,10 @@ both. The next one begins after an equal share of the steps, or at the end of an
 of which an error is small enough. Of a horizon, all predicted frames are
 learnt, or the newest ones alone (`window`; 1 is the paper's single head).
 
-S. Khajehabdollahi and others, Emergent mechanisms for long timescales depend on
-training curriculum, ICLR 2024 (arXiv 2309.12927), whose heads are of a memory task.
+In the paper the heads are of a memory task.
+
+Source: S. Khajehabdollahi and others, Emergent mechanisms for long timescales, ICLR
+2024, arXiv 2309.12927.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ r"""Differences of successive frames are compared as distributions over their pi
 over the N numbers of all differences, times `weight`: the second loss of TAU (C. Tan
 and others, CVPR 2023, arXiv 2206.12126). It is the same for frames to which a constant
 is added, and zero for two predicted frames or fewer, as in its code.
+
+Source: C. Tan and others, CVPR 2023, arXiv 2206.12126.
 """
 
 from __future__ import annotations

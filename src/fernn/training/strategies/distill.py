@@ -9,6 +9,8 @@ decode to the next frame after each observed one, and P is a 1×1 convolution, w
 checkpoint drops. It commutes with every flow of translations, and a student keeps its
 own equivariance whatever the teacher's. MaTVLM (arXiv 2503.13440) and M1 (2504.10449)
 distil attention to recurrent students like that, with logits in place of frames.
+
+Source: MaTVLM, arXiv 2503.13440; M1, arXiv 2504.10449.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 A model that has one offers ``extra_loss()``, the mean over the samples of its newest
 forward pass, and keeps what that needs if its ``collects`` is true.
+
+Source: arXiv 2103.09504 (PredRNNv2) and arXiv 2003.01460 (PhyDNet).
 """
 
 from __future__ import annotations

@@ -17,6 +17,9 @@ schedule       α of a step
 F. Hess and others, ICML 2023 (arXiv 2306.04406). `sampled` is scheduled sampling (S.
 Bengio and others, arXiv 1506.03099) in the roll-out alone; `scheduled_sampling` draws
 observed frames too, and learns to predict every frame.
+
+Source: F. Hess and others, ICML 2023, arXiv 2306.04406; S. Bengio and others, arXiv
+1506.03099.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ With k the share that is done of the steps until `until`, γ is 1 - k (``linear`
 :math:`(1 + \cos \pi k)/2` (``cosine``), and 0 afterwards. S. Pertigkiozoglou, E.
 Chatzipantazis, S. Trivedi and K. Daniilidis, *Improving Equivariant Model Training via
 Constraint Relaxation*, NeurIPS 2024, without its penalty of Lie derivatives.
+
+Source: S. Pertigkiozoglou and others, NeurIPS 2024.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ row for each sequence of the batch: the state moved one step, pooled over V and 
 space. Linear CKA does not change with an orthogonal map or a scale of the features, so
 channels need no order. V. Subramaniam and others, Training the Untrainable, NeurIPS
 2025 (arXiv 2410.20035), which sums over layers; here the layers are times.
+
+Source: V. Subramaniam and others, NeurIPS 2025, arXiv 2410.20035.
 """
 
 from __future__ import annotations

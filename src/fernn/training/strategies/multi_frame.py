@@ -10,6 +10,8 @@ The heads are the flow itself and have no weights; alone they are the roll-out `
 The last sum is over the states of the roll-out after predicted frames, and
 :math:`\bar h` are those after the true frames, without a gradient. M. Samragh and
 others, Your LLM Knows the Future (arXiv 2507.11851), whose heads are masked inputs.
+
+Source: M. Samragh and others, 2025, arXiv 2507.11851.
 """
 
 from __future__ import annotations

@@ -4,7 +4,9 @@ In each step the network computes with :math:`W + \sigma \max|W|\,\xi`, drawn an
 its states are read with b bits, as by the treatment ``analog``; the gradient there
 moves the clean weights, and passes the levels as if they were not there. Noise and
 levels are the same in all slots and pixels. Validation and the checkpoint are of the
-clean weights. After arXiv 2411.18271.
+clean weights.
+
+Source: arXiv 2411.18271.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ class NoiseAware(Strategy):
         if self.bits >= EXACT:
             return network(*seen)
         cell = self.model.cell
-        signed = getattr(cell, "activation", None) != "relu"
+        signed = cell.activation != "relu"
         self.model.cell = AfterStep(
             cell, lambda state, first: straight_through(state, self.bits, signed)
         )

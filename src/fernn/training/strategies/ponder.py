@@ -4,6 +4,8 @@ Until `begin` of the steps no token halts. Then all do, and what they ponder, st
 remainder (`fernn.models._halting`), costs up to `weight`, in proportion to the steps
 since. Validation is always of the model as used, which halts. Of A. Graves' cost (arXiv
 1603.08983); ``begin: 0`` is near it, with a weight that grows.
+
+Source: A. Graves, 2016, arXiv 1603.08983.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ the history tells its density, clustering and mean path. Masks are the same in a
 and pixels, so that a pruned model is as flow equivariant as any. After arXiv
 2407.20938 on the sparsity of recurrent networks, which prunes weights by magnitude,
 counts the epochs of recovery, and wires layers by random graphs.
+
+Source: arXiv 2407.20938.
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ than a short training has where losses are small; until it has fallen, its λ is
 
 The authors' code has another form, ``one_sided``: the constraint is
 :math:`\gamma_i \le 0` with :math:`\lambda_i \ge 0` and without slacks.
+
+Source: A. Manolache and others, NeurIPS 2025, arXiv 2505.13631.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ reverse    1/2, from k = 1/2 1 - exp(5 - 10k)/2  1/2, from k = 1/2 1 - k
 and 1 and 0 afterwards, as in use. The error is of the prediction of every frame but the
 first. S. Bengio and others, NeurIPS 2015 (arXiv 1506.03099); reversed by Y. Wang and
 others (PredRNNv2, arXiv 2103.09504).
+
+Source: S. Bengio and others, NeurIPS 2015, arXiv 1506.03099; arXiv 2103.09504.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ is one of
 * ``masked``: patches of 4×4 pixels of each frame are black with a probability, and are
   restored; the loss is the absolute error of these pixels.
 
-Steps, data and learning rates are those of one training: nothing is added. I. Amos and
-others, Never Train from Scratch, ICLR 2024 (arXiv 2310.02980).
+Steps, data and learning rates are those of one training: nothing is added.
+
+Source: I. Amos and others, Never Train from Scratch, ICLR 2024, arXiv 2310.02980.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@ r"""Latent variables are drawn, and what is learnt are all frames, observed ones
 The noise is a function of the seed, the step and the sample. For a model whose forward
 pass takes ``noise`` last, of the ``latent_shape`` that it has for a frame, such as
 PV-RNN and RSSM; its divergence from the prior is added by the strategy ``extra_loss``.
+
+Source: A. Ahmadi, J. Tani, 2019, arXiv 1811.01339; RSSM: D. Hafner and others, ICML
+2019, arXiv 1811.04551.
 """
 
 from __future__ import annotations
