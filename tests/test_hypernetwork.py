@@ -94,8 +94,8 @@ def test_the_checkpoint_is_a_model_that_predicts_as_its_task_did(splits):
     for task, speed in enumerate(TURNS["speeds"]):  # each by its weights, of its data
         way.bake(task)
         error = validate(way.model, splits[1].with_speed(speed), way.settings)
-        assert error["validation_error"] == records[-1][f"error_speed_{speed}"]
-    assert records[-1]["validation_error"] == records[-1]["error_speed_2"]
+        assert error["validation_error"] == records[-1][f"task_{task}_speed_{speed}"]
+    assert records[-1]["validation_error"] == records[-1]["task_0_speed_2"]
 
 
 def test_stopped_tasks_continue_in_each(splits, tmp_path):

@@ -115,7 +115,7 @@ class Hypernetwork(Curriculum):
         found = {}
         for task, speed in enumerate(self.speeds):
             self.bake(task)
-            found[f"error_speed_{speed}"] = error(split.with_speed(speed))
+            found[f"task_{task}_speed_{speed}"] = error(split.with_speed(speed))
         return found
 
     def kept(
