@@ -10,7 +10,6 @@ import torch
 
 import continued
 from fernn import models
-from fernn.training import strategies
 from fernn.training.loop import train
 from fernn.videos.recipes import open_sequences
 

@@ -62,6 +62,11 @@ class Emitter(nn.Module):
         ]
         return self.start + torch.cat(used, 1)
 
+    @torch.no_grad()
+    def follow(self, task: int) -> None:
+        """Let a task begin with the embedding of the one before, and so its weights."""
+        self.tasks[task] = self.tasks[task - 1]
+
     def named(self, weights: Float[Tensor, " weight"]) -> dict[str, Tensor]:
         """The weights for one task, by name."""
         parts = zip(self.shapes.items(), weights.split(self.sizes), strict=True)

@@ -78,6 +78,7 @@ class Hypernetwork(Curriculum):
         stage = epoch * self.stages // self.settings.epochs
         if stage > self.stage:
             self.before = self.emitter(range(stage)).detach()
+            self.emitter.follow(stage)
         self.stage = stage
 
     def call(self, network: Any, seen: tuple[Any, ...], target: Tensor) -> Tensor:
@@ -99,9 +100,10 @@ class Hypernetwork(Curriculum):
 
     @torch.no_grad()
     def bake(self, task: int) -> None:
-        """Give the model the weights of a task."""
+        """Give the model the weights of a task; one to come has those of the newest."""
         own = dict(self.model.named_parameters())
-        for name, weight in self.emitter.named(self.emitter([task])[0]).items():
+        weights = self.emitter([min(task, self.stage)])[0]
+        for name, weight in self.emitter.named(weights).items():
             own[name].copy_(weight)
 
     @contextmanager
