@@ -1,17 +1,14 @@
 """Constraints on relaxations: their updates by hand, where they rest, and use."""
 
-import json
 import math
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from fernn import checkpoint, models
+from fernn import models
 from fernn.cells import Relaxation
 from fernn.models._relaxed import relaxations_of
 from fernn.training import strategies
@@ -22,7 +19,6 @@ from labrun import modules
 from labrun.errors import UserError
 from labrun.rolling_states import RollingStates
 from labrun.stopping import Interrupted
-from labrun.storage import read_dataset, write_dataset
 
 SPEC = {"batch": 4, "sequences": 12, "epochs": 4, "context": 3, "horizon": 2}
 SPEC |= {"learning_rate": 0.01}
@@ -288,34 +284,6 @@ def test_a_multiplier_takes_nothing_from_the_clip_of_the_task(run, monkeypatch):
     adam = {**ACE, "optimiser": "adam"}
     still, pushed = (moved(adam, float(each), f"adam{each}") for each in (0, 1000))
     assert not torch.equal(still, pushed)
-
-
-def test_two_devices_train_as_one(tmp_path, atlas, recipe):
-    """Their γ and multipliers come from the same, averaged gradients."""
-    write_dataset(atlas, tmp_path / "atlas.nc")
-    given = [f"--atlas={tmp_path / 'atlas.nc'}", f"--model={json.dumps(MODEL)}"]
-    for split in ("train", "val"):
-        write_dataset(recipe(split=split, pool=split), tmp_path / f"{split}.nc")
-        given.append(f"--{split}={tmp_path / split}.nc")
-    training = {**SPEC, "epochs": 2, "strategy": ACE}
-    for count in (1, 2):
-        output = tmp_path / str(count) / "model.pt"
-        own = [
-            f"--training={json.dumps(training)}",
-            f"--devices={count}",
-            f"--output={output}",
-        ]
-        command = [sys.executable, "-m", "fernn", "train", *given, *own]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=200)
-        assert done.returncode == 0, done.stderr
-    one, two = (checkpoint.load(tmp_path / f"{n}/model.pt") for n in (1, 2))
-    weights = one.state_dict()
-    assert not any("relaxed" in name for name in weights)
-    for name, weight in two.state_dict().items():
-        torch.testing.assert_close(weight, weights[name], rtol=1e-3, atol=1e-5)
-    one, two = (read_dataset(tmp_path / f"{n}/history.nc") for n in (1, 2))
-    for name in ("gamma_shift", "lambda_shift", "gamma_readout", "lambda_leak"):
-        assert one[name].values == pytest.approx(two[name].values, rel=1e-4)
 
 
 @pytest.mark.parametrize(

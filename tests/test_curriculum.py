@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from continued import made, require_same_bits, run
+from fernn.data import changing_digits
 from fernn.training.ahead import Ahead
 from fernn.training.gradient import Objective
 from labrun.errors import UserError
@@ -81,6 +82,18 @@ def test_slow_sequences_differ_by_their_velocities_alone(splits):
     assert torch.equal(video[:, :1].expand_as(video), video)
     with pytest.raises(UserError, match="from 0 to that of the data, 2"):
         fast.with_speed(3)
+
+
+def test_slow_digits_that_could_change_are_slow_too(recipe, atlas):
+    """Their motion draws velocities, and is not that of the fast ones."""
+    about = {"kind": "changing_digits", "motion": {"kind": "piecewise", "every": 3}}
+    fast = changing_digits.Sequences(recipe(**about), atlas)
+    assert abs(fast.rows(1, 0, 24)["velocity_columns"]).max() == 2
+    slow, still = (fast.with_speed(speed) for speed in (1, 0))
+    for name in ("velocity_columns", "change_columns"):
+        assert abs(slow.rows(1, 0, 24)[name]).max() == 1
+    video = still.video(0, 4, 8, 1)
+    assert torch.equal(video[:, :1].expand_as(video), video)
 
 
 @pytest.mark.parametrize("strategy", [HORIZONS, {**SPEEDS, "below": 1e3}])

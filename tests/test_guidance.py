@@ -58,6 +58,8 @@ def test_the_penalty_is_the_weighted_distance(splits, guide):
         alike.append(cka(*(each.flatten(1) for each in pooled)))
     torch.testing.assert_close(loss, plain + 0.5 * (1 - sum(alike) / 2))
     assert way.whole
+    with pytest.raises(UserError, match="3 sequences or more on each device, got 2"):
+        way.penalty(model, (video[:2],), video, video)
     loss.backward()
     assert all(each.grad is None for each in guide.parameters())
     assert all(each.grad is not None for each in model.parameters())

@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 
 from fernn.data import Split, motions, specified
 from fernn.data.motions import Motion, Room
-from fernn.videos.base import Device, DigitVideos, Tensor, pairs, pool_of, require_fit
+from fernn.videos.base import DigitVideos, Tensor, pairs, pool_of, require_fit
 from fernn.videos.draws import COMPONENTS, Redraw, Rows
 from labrun.errors import UserError, nearest
 from labrun.modules import Kind
@@ -88,9 +88,10 @@ def synthesize(
 class Sequences(DigitVideos):
     """Videos rendered from a recipe, see `fernn.videos.base.DigitVideos`."""
 
-    def __init__(self, recipe: xr.Dataset, atlas: xr.Dataset, device: Device = "cpu"):
-        super().__init__(recipe, atlas, device)
-        self._motion = motion_of(recipe.attrs)
+    @property
+    def _motion(self) -> Motion:
+        """Of the recipe as it is: slower videos have another one."""
+        return motion_of(self.recipe.attrs)
 
     def redrawn(self, epoch: int, first: int, count: int) -> Rows:
         """The columns of samples in a later epoch."""

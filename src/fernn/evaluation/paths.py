@@ -1,8 +1,8 @@
 r"""Do a model's states know the way? Shortest paths in the graph of a random walk.
 
-Of an agent that walks at random through a world at rest, the states of a
-model are clustered, and the graph has, for each code and each step that was taken
-there, the code that followed most often. From one place of the walk to another the
+An agent walks at random through a world at rest. The states of a model are clustered,
+and the graph has, for each code and each step that was taken there, the code that
+followed most often. From one place of the walk to another the
 shortest path in that graph is a plan, which is then taken in the world. It succeeds if
 it ends at the goal and has no more steps than the shortest path in the graph of the
 true places of the same walk: codes that take two places for one lead elsewhere, codes

@@ -7,7 +7,8 @@ r"""RSSM, the recurrent state-space model of PlaNet and Dreamer: a world in one 
    q:\; z_t \sim N(m, s^2), \quad (m, r) = Q(h_t, \mathrm{Enc}(f_t))
 
 with :math:`s = \ln(1 + e^r) + 0.1`; h, z and a are zero before the first frame, and
-step :math:`a_{t-1}` leads to frame t. Frames enter by the posterior q alone; a forecast follows the means of the prior p, and has no chance in it.
+step :math:`a_{t-1}` leads to frame t. Frames enter by the posterior q alone;
+a forecast follows the means of the prior p, and has no chance in it.
 
 Training maximises the evidence lower bound of all frames, with the strategies
 ``variational`` and ``extra_loss``: for pixels of variance :math:`\sigma^2`,

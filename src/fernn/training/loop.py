@@ -226,8 +226,16 @@ class Run:
         strategy, settings = self.objective.strategy, self.objective.settings
         with strategy.as_used(self.model):
             _end_epoch(self.fabric, self.model, split, settings, self.at)
+            others = strategy.held_out(split, self.validation_error)
         strategy.after_epoch(self.at)
-        self.at["records"][-1] |= strategy.report()
+        self.at["records"][-1] |= strategy.report() | others
+
+    def validation_error(self, split: Sequences) -> float:
+        """That of the weights as they are, on any sequences."""
+        settings, piece = self.objective.settings, self.at["piece"]
+        with self.fabric.autocast():
+            found = validate(self.model, split, settings, piece)
+        return mean_over_devices(self.fabric, found["validation_error"])
 
 
 def _gradient(

@@ -15,7 +15,7 @@ the model, where gradients are averaged over devices and saved.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
@@ -39,10 +39,12 @@ class Strategy:
         whole: the penalty is no mean over samples, so a batch is never cut in pieces.
         partial: which weights have no gradient in a phase, in words; several devices
             cannot average one that is not there. Empty if all have one.
+        alone: why no other strategy can act beside it, in words. Empty if one can.
     """
 
     whole = False
     partial = ""
+    alone = ""
 
     def parameters(self, model: nn.Module) -> Iterable[nn.Parameter]:
         """What the optimiser moves and the clip limits."""
@@ -84,6 +86,17 @@ class Strategy:
         """The model as its users will have it; it is validated and kept like this."""
         return nullcontext()
 
+    def held_out(
+        self, split: Sequences, error: Callable[[Sequences], float]
+    ) -> dict[str, float]:
+        """Errors of an epoch beside the one that chooses weights; within `as_used`.
+
+        Args:
+            split: of validation.
+            error: the validation error of the model's weights on any sequences.
+        """
+        return {}
+
     def kept(
         self, spec: dict[str, Any], weights: dict[str, Any]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -116,11 +129,14 @@ class Several(Strategy):
         strategies: by kind.
 
     Raises:
-        UserError: two of them decide what only one can.
+        UserError: two of them decide what only one can, or one acts alone only.
     """
 
     def __init__(self, strategies: Mapping[str, Strategy]):
         self._all = dict(strategies)
+        for each in self._all.values():
+            if each.alone:
+                raise UserError(f"strategies {' and '.join(self._all)}: {each.alone}")
         self.whole = any(each.whole for each in self._all.values())
         self.partial = next(filter(None, (e.partial for e in self._all.values())), "")
         for hook in EXCLUSIVE:
@@ -165,6 +181,16 @@ class Several(Strategy):
             for each in self._all.values():
                 stack.enter_context(each.as_used(model))
             yield
+
+    def held_out(
+        self, split: Sequences, error: Callable[[Sequences], float]
+    ) -> dict[str, float]:
+        """Names begin with the kind."""
+        return {
+            f"{kind}.{name}": value
+            for kind, each in self._all.items()
+            for name, value in each.held_out(split, error).items()
+        }
 
     def kept(
         self, spec: dict[str, Any], weights: dict[str, Any]

@@ -52,9 +52,18 @@ class Guidance(Strategy):
     def penalty(
         self, network: Any, seen: tuple[Any, ...], output: Tensor, target: Tensor
     ) -> Tensor | float:
-        """The weighted distance of this batch."""
+        """The weighted distance of this batch, or of a device's share of it.
+
+        Raises:
+            UserError: it is two sequences or fewer.
+        """
         if self.step >= self.until:
             return 0.0
+        if len(seen[0]) < LEAST:
+            raise UserError(
+                f"guidance needs {LEAST} sequences or more on each device, got"
+                f" {len(seen[0])}"
+            )
         with torch.no_grad():
             wanted = [*self.guide.features(seen[0])]
         found = [*self.model.features(seen[0])]
