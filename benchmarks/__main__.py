@@ -4,8 +4,9 @@
 
 All measurements together take a few minutes and are written to docs/benchmarks.md and
 docs/benchmarks.csv; some of them, or quick ones, are only printed unless --output is
-given, or --update, which replaces their sections there. A single one that figures are drawn from is written as a cube if --output ends in
-.nc. Run it where the Snakefile is, on a machine with nothing else to do.
+given, or --update, which replaces their sections there. A single one that figures are
+drawn from is written as a cube if --output ends in .nc. Run it where the Snakefile is,
+on a machine with nothing else to do.
 """
 
 from __future__ import annotations
