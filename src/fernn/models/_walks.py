@@ -75,8 +75,8 @@ def _straight(steps: Tensor, columns: int) -> Tensor:
 class Memories(torch.autograd.Function):
     r"""What reaches the nodes of each anti-diagonal, from the left and from above.
 
-    Gradients take the same walk backwards: with :math:`\bar r` and :math:`\bar d`, those
-    of what a node has sent,
+    Gradients take the same walk backwards: with :math:`\bar r` and :math:`\bar d`,
+    those of what a node has sent,
 
     .. math::
        \bar l = \partial_l + T_{rl}\, \bar r + T_{dl}\, \bar d, \qquad
