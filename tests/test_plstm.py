@@ -254,4 +254,5 @@ def test_a_walk_learns_rays_that_convolutions_of_its_size_do_not_follow():
     torch.manual_seed(0)
     walked_, convolved = accuracies(Walked()), accuracies(Convolved())
     print(walked_, convolved)
-    assert walked_[10] > 0.9 > convolved[10]
+    assert walked_[10] > 0.95 and walked_[20] > 0.9
+    assert max(convolved.values()) < 0.9
