@@ -4,8 +4,9 @@
 
 All measurements together take a few minutes and are written to docs/benchmarks.md and
 docs/benchmarks.csv; some of them, or quick ones, are only printed unless --output is
-given. A single one that figures are drawn from is written as a cube if --output ends in
-.nc. Run it where the Snakefile is, on a machine with nothing else to do.
+given, or --update, which replaces their sections there. A single one that figures are
+drawn from is written as a cube if --output ends in .nc. Run it where the Snakefile is,
+on a machine with nothing else to do.
 """
 
 from __future__ import annotations
@@ -60,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, metavar="REPORT.md", help="also written as CSV"
     )
     parser.add_argument(
+        "--update",
+        action="store_true",
+        help=f"replace the sections of NAME in --output, or in {REPORT}",
+    )
+    parser.add_argument(
         "--attrs", type=json.loads, default={}, help="JSON: the cube's attributes"
     )
     return parser
@@ -89,10 +95,14 @@ def run(args: argparse.Namespace) -> None:
         rows = [r.untargeted() if args.quick else r for r in measure(args.quick)]
         measured[measure] = rows
         report.show(measure, rows)
-    path = args.output or (None if args.names or args.quick else REPORT)
-    if path:
+    printed = not args.update and (args.names or args.quick)
+    path = args.output or (None if printed else REPORT)
+    if args.update and path:
+        report.update(path, measured, "python benchmarks", [*MEASUREMENTS.values()])
+    elif path:
         words = ["python", "benchmarks", *args.names, *["--quick"] * args.quick]
         report.write(path, measured, " ".join(words))
+    if path:
         print(f"wrote {path} and {path.with_suffix('.csv')}")
 
 

@@ -145,6 +145,24 @@ def test_part_of_the_measurements_leaves_the_report_alone(tmp_path, monkeypatch)
     assert not list(tmp_path.iterdir())
 
 
+def test_a_section_is_measured_anew_and_the_others_stay(tmp_path, capsys):
+    report = tmp_path / "numbers.md"
+    command = ["--quick", "--output", str(report)]
+    assert main(["rendering", "--update", *command]) == 2
+    assert "no report to update" in capsys.readouterr().err
+    assert main(["rendering", *command]) == 0
+    old = "## Time to start\n\nBefore.\n"
+    report.write_text(f"{report.read_text('utf-8')}\n{old}", "utf-8")
+    table = report.with_suffix(".csv")
+    stale = table.read_text("utf-8").replace("loop / batched,", "loop / batched,9")
+    table.write_text(stale + "start_up,a command,7,s,at most 2,missed\n", "utf-8")
+    assert main(["rendering", "--update", *command]) == 0
+    text, rows = report.read_text("utf-8"), table.read_text("utf-8").splitlines()
+    assert text.endswith(old) and text.count("## Rendering frames\n") == 1
+    assert "Targets: 0 met, 1 missed." in text and len(rows) == 1 + 6 + 1
+    assert rows[-1].startswith("start_up,a command,7") and rows != stale.splitlines()
+
+
 def test_what_cannot_be_measured_is_told(tmp_path, monkeypatch, capsys):
     assert main(["renderin"]) == 2
     assert "did you mean 'rendering'" in capsys.readouterr().err

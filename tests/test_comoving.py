@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils._pytree import tree_leaves
 
 from fernn import models
 from fernn.flows import push_forward
@@ -117,6 +118,18 @@ def test_frames_one_by_one_give_what_all_at_once_give(cell):
     assert (changed - whole).abs().max() > 1e-4
 
 
+@pytest.mark.parametrize("cell", CELLS, ids=name)
+@torch.no_grad()
+def test_a_state_does_not_grow_with_the_past_but_that_of_attention(cell):
+    model, sizes = build(cell, layers=1), []
+    for frames in (2, 8):
+        states = model.cell(film().repeat(1, 2, 1, 1, 1)[:, :frames], [None])[1]
+        kept = [each for each in tree_leaves(states) if torch.is_tensor(each)]
+        sizes.append(sum(each.numel() for each in kept))
+    assert (sizes[0] < sizes[1]) == (cell["kind"] == "attention")
+    assert 0 < sizes[0] <= sizes[1]
+
+
 @torch.no_grad()
 def test_beyond_a_truncated_v_nothing_is_followed():
     model, video = build({"kind": "gru"}, TRUNCATED, rollout="shifted"), film()
@@ -179,6 +192,14 @@ def test_mixed_slots_are_those_of_the_lab_frame():
         ({"kind": "s5"}, 101, 2, 734_066),
         ({"kind": "conv_gru"}, 108, 1, 739_477),
         ({"kind": "conv_lstm"}, 101, 1, 739_826),
+        ({"kind": "aaren"}, 139, 2, 744_124),
+        ({"kind": "attention"}, 135, 2, 737_316),
+        ({"kind": "delta"}, 131, 2, 743_808),
+        ({"kind": "flash_rnn"}, 96, 2, 742_753),
+        ({"kind": "fsmn"}, 100, 2, 744_101),
+        ({"kind": "lssl"}, 101, 2, 741_240),
+        ({"kind": "mamba"}, 81, 2, 736_210),
+        ({"kind": "miras"}, 135, 2, 744_612),
     ],
     ids=str,
 )

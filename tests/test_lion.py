@@ -102,6 +102,15 @@ def test_a_longer_forecast_begins_with_the_shorter_one():
     assert apart(model(video(), 6)[:, 3:], again) < EXACT
 
 
+@torch.no_grad()
+def test_all_frames_of_a_block_know_its_last_frame():
+    """Windows are over time, too, and read in both directions: no causal model."""
+    model, other = build(), video()
+    other[:, -1] = 1 - other[:, -1]
+    change = (model(other, 3) - model(video(), 3)).abs().amax((0, 2, 3, 4))
+    assert change.min() > 1e-4
+
+
 def test_sizes_and_thirty_steps_lower_the_loss():
     assert models.parameters(models.build({"kind": "lion"}, 28)) == 90_017
     model = build().float()

@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
+from torch.optim.lr_scheduler import OneCycleLR
 
 from fernn import models
 from fernn.models._plstm import FACTORS, FLIPS, Plstm, Walk, walked
@@ -188,3 +190,70 @@ def test_gates_by_hand_tell_whether_a_ray_hits_on_a_grid_of_any_size(size):
     assert hits.any() and not hits.all()
     assert torch.equal(by_hand(grids, FLIPS), hits.bool())
     assert not torch.equal(by_hand(grids, FLIPS[:2]), hits.bool())
+
+
+class Walked(nn.Module):
+    """One layer in mode P, a network, the maximum over nodes."""
+
+    def __init__(self, width=8):
+        super().__init__()
+        self.table, self.walk = nn.Embedding(6, width), Plstm(width, 2, "P")
+        self.network = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, 2 * width),
+            nn.GELU(),
+            nn.Linear(2 * width, width),
+        )
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, 2)
+
+    def forward(self, grid):
+        nodes = self.walk(self.table(grid))
+        nodes = self.norm(nodes + self.network(nodes))
+        return self.head(nodes.flatten(1, 2).amax(1))
+
+
+class Convolved(nn.Module):
+    """Two convolutions, the maximum over nodes; more weights than the other."""
+
+    def __init__(self, width=8):
+        super().__init__()
+        self.table, self.head = nn.Embedding(6, width), nn.Linear(width, 2)
+        self.near = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.ReLU(),
+        )
+
+    def forward(self, grid):
+        return self.head(self.near(self.table(grid).movedim(-1, 1)).amax((2, 3)))
+
+
+def accuracies(model, steps=250):
+    """Of grids of each size, after training on grids of 10×10."""
+    optimiser = torch.optim.AdamW(model.parameters(), 0.01)
+    schedule = OneCycleLR(optimiser, 0.01, steps, pct_start=0.1)
+    for _ in range(steps):
+        grids, hits = rays(32, 10)
+        loss = F.cross_entropy(model(grids), hits)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+    found = {}
+    with torch.no_grad():
+        for size in (10, 15, 20, 30):
+            parts = [rays(50, size) for _ in range(4)]
+            right = [(model(grids).argmax(1) == hits).float() for grids, hits in parts]
+            found[size] = torch.cat(right).mean().item()
+    return found
+
+
+@pytest.mark.minutes
+def test_a_walk_learns_rays_that_convolutions_of_its_size_do_not_follow():
+    torch.manual_seed(0)
+    walked_, convolved = accuracies(Walked()), accuracies(Convolved())
+    print(walked_, convolved)
+    assert walked_[10] > 0.95 and walked_[20] > 0.9
+    assert max(convolved.values()) < 0.9

@@ -76,6 +76,15 @@ class Split:
         return video(frames)[first : first + count]
 
 
+@torch.no_grad()
+def test_features_know_no_later_frame():
+    model, other = build(), video()
+    other[:, 3:] = 1 - other[:, 3:]
+    one, two = (torch.stack(model.follow(v).features, 1) for v in (video(), other))
+    assert torch.equal(one[:, :3], two[:, :3])
+    assert (one[:, 3:] - two[:, 3:]).abs().amax((0, 2, 3, 4)).min() > 1e-6
+
+
 @pytest.mark.law("training/strategies/variational")
 def test_training_is_of_all_frames_with_noise_of_the_step_and_the_sample():
     from fernn.training.tasks import forecast

@@ -1,4 +1,4 @@
-"""Laws of recurrent models without a flow, and that they are not flow equivariant."""
+"""The loop of recurrent models without a flow; shifts and flows: test_every_model."""
 
 import itertools
 
@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from fernn import models
-from fernn.flows.translation import Translation
 from fernn.models import _recurrent
 from labrun.errors import UserError
 
@@ -20,7 +19,6 @@ SMALL = {
     "transformer": {"hidden": 8, "patch": 2, "layers": 2, "heads": 2, "window": 4},
     "sasrec": {"hidden": 8, "codes": 12, "heads": 2},
 }
-CONVOLUTIONS = [kind for kind in SMALL if kind not in ("transformer", "sasrec")]
 SIZE = 8
 every = pytest.mark.parametrize("kind", SMALL)
 IMAGINES = ("pvrnn",)  # what it predicts, by its prior, and is not fed it
@@ -36,60 +34,6 @@ def made(kind, **changes):
 def video():
     torch.manual_seed(1)
     return torch.rand(2, 6, 1, SIZE, SIZE).double()
-
-
-def moved(video, shift):
-    return torch.roll(video, shift, (-2, -1))
-
-
-def shift_error(model, video, shift):
-    """How far a prediction is from moving with a static shift."""
-    there = model(moved(video, shift), 3)
-    return (there - moved(model(video, 3), shift)).abs().max().item()
-
-
-@pytest.mark.parametrize("kind", CONVOLUTIONS)
-def test_predictions_move_with_a_static_shift_on_a_torus_alone(kind, video):
-    assert shift_error(made(kind), video, (3, -1)) < 1e-12
-    assert shift_error(made(kind, boundary="zero"), video, (3, -1)) > 1e-3
-
-
-@pytest.mark.parametrize("kind", ["convlstm", "predrnn"])
-def test_patches_leave_shifts_by_their_side(kind, video):
-    model = made(kind, patch=2)
-    assert shift_error(model, video, (2, -4)) < 1e-12
-    assert shift_error(model, video, (1, 0)) > 1e-3
-
-
-def test_a_transformer_moves_by_patches_if_it_knows_no_positions(video):
-    model = made("transformer", position="none")
-    assert shift_error(model, video, (2, -4)) < 1e-12
-    assert shift_error(model, video, (1, 0)) > 1e-3
-    assert shift_error(made("transformer"), video, (2, -4)) > 1e-3
-
-
-def test_frames_that_are_items_move_with_no_shift(video):
-    assert shift_error(made("sasrec"), video, (1, 0)) > 1e-3
-
-
-@every
-def test_no_model_is_flow_equivariant(kind, video):
-    """Relative to how far a prediction differs from its mean over the frame."""
-    flow, nu = Translation([(0, 1)], SIZE), (0, 1)
-    flowed = [flow.act(frame, nu, t) for t, frame in enumerate(video.unbind(1))]
-    there = made(kind)(torch.stack(flowed, 1), 3)
-    here = [
-        flow.act(f, nu, 6 + t) for t, f in enumerate(made(kind)(video, 3).unbind(1))
-    ]
-    here = torch.stack(here, 1)
-    scale = (here - here.mean((-2, -1), keepdim=True)).norm()
-    assert (there - here).norm() / scale > 0.05
-
-
-@every
-def test_predictions_do_not_know_the_horizon(kind, video):
-    model = made(kind)
-    assert torch.equal(model(video, 9)[:, :3], model(video, 3))
 
 
 @fed_its_own

@@ -217,3 +217,27 @@ def test_moneta_pulls_with_the_square_of_its_error():
     assert (memory[0, ..., 0, 0] - expected).abs().max() < 1e-5
     weights = miras.normalised(memory)[0, ..., 0, 0]
     assert (weights - expected / (256 + 6561) ** 0.5).abs().max() < 1e-6
+
+
+def test_outliers_spoil_the_delta_rule_and_not_a_bounded_step():
+    """16 keys, read 20 times over; of the values, one in twenty is of N(0, 30²).
+
+    Without outliers the delta rule recalls exactly, the bounded step nearly.
+    """
+    torch.manual_seed(0)
+    keys, values = torch.linalg.qr(vector(16, 16)).Q, vector(16, 8)
+    order, wrong = torch.arange(320) % 16, torch.rand(320) < 0.05
+    one = torch.ones(1, 1, 1, 1, 1).double()
+
+    def recall(bound, wrong):
+        memory = torch.zeros(1, 8, 16, 1, 1).double()
+        torch.manual_seed(1)
+        for item, spoilt in zip(order, wrong, strict=True):
+            value = 30 * vector(8) if spoilt else values[item]
+            pair = keys[item].view(1, 16, 1, 1), value.view(1, 8, 1, 1)
+            memory = miras.yaad(memory, *pair, one, 0.2 * one, bound * one)
+        return (memory[0, ..., 0, 0] @ keys.T - values.T).square().mean()
+
+    unbounded, bounded, none = 1e9, 1, torch.zeros_like(wrong)
+    assert recall(unbounded, wrong) > 1 > 0.1 > recall(bounded, wrong)
+    assert recall(unbounded, none) < 0.01 and recall(bounded, none) < 0.01

@@ -4,6 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch.optim.lr_scheduler import OneCycleLR
 
 from fernn import models
 from fernn.models._halting import Halting, weights
@@ -97,3 +99,77 @@ def test_what_does_not_halt_is_refused():
         ponder.build(made(), steps, None)
     with pytest.raises(UserError, match="begin must be from 0 to 1, got 2"):
         ponder.build(made(halting="act"), steps, None, begin=2)
+
+
+NODES, HOPS = 6, 4
+
+
+def chains(count):
+    """Rings of nodes, each a patch with its name and the next one's; who is asked for.
+
+    The last patch has the node to begin at and the number of hops to make.
+    """
+    order = torch.rand(count, NODES).argsort(1)
+    follows = torch.empty_like(order).scatter(1, order, order.roll(-1, 1))
+    hops = torch.randint(1, HOPS + 1, (count,))
+    start = answer = torch.randint(NODES, (count,))
+    for hop in range(HOPS):
+        after = follows.gather(1, answer[:, None])[:, 0]
+        answer = torch.where(hop < hops, after, answer)
+    patches = torch.zeros(count, NODES + 1, 16)
+    patches[:, :NODES, :NODES] = torch.eye(NODES)
+    nexts = torch.cat([follows, start[:, None]], dim=1)
+    patches[:, :, NODES : 2 * NODES] = F.one_hot(nexts, NODES).float()
+    patches[:, NODES, 2 * NODES :] = F.one_hot(hops - 1, HOPS).float()
+    frames = F.pixel_shuffle(patches.mT.unflatten(2, (1, NODES + 1)), 4)
+    return frames[:, None], answer, hops
+
+
+def asked(model, frames):
+    """The logits of the node that is asked for, and what its token pondered."""
+    found = []
+    hook = model.halting.register_forward_hook(lambda _, __, out: found.append(out[1]))
+    logits = F.pixel_unshuffle(model(frames, 1)[:, 0], 4)[:, :NODES, 0, -1]
+    hook.remove()
+    return logits, found[0][:, 0, -1]
+
+
+@torch.no_grad()
+def measured(model, strategy):
+    """The share of right answers, and the mean pondered by each number of hops."""
+    frames, answer, hops = chains(3000)
+    with strategy.as_used(model):
+        logits, taken = asked(model, frames)
+    right = (logits.argmax(1) == answer).float().mean().item()
+    return right, [taken[hops == k].mean().item() for k in range(1, HOPS + 1)]
+
+
+@pytest.mark.minutes
+def test_tokens_that_are_asked_for_more_hops_ponder_more(steps=2500):
+    """The control is the halting of random weights, when the depth is learnt."""
+    torch.manual_seed(0)
+    spec = {"kind": "transformer", "hidden": 32, "layers": 6, "heads": 4, "patch": 4}
+    spec |= {"expansion": 2, "window": 1, "position": "none", "tied": True}
+    spec |= {"halting": "act", "halting_bias": -2.0}
+    model = models.build(spec, (4, 4 * (NODES + 1)))
+    strategy = ponder.build(model, SimpleNamespace(steps=steps), None)
+    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
+    schedule = OneCycleLR(optimiser, 3e-3, steps, pct_start=0.1)
+    for step in range(steps):
+        if step == 0.6 * steps:
+            _, random = measured(model, strategy)
+        strategy.before_step({"step": step}, None)
+        frames, answer, _ = chains(128)
+        logits, _ = asked(model, frames)
+        loss = F.cross_entropy(logits, answer)
+        loss = loss + strategy.penalty(model, (), logits, answer)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+    right, learnt = measured(model, strategy)
+    print(right, random, learnt)
+    assert right > 0.95
+    assert learnt[-1] - learnt[0] > 1.2 * (random[-1] - random[0])
+    assert learnt[-1] - learnt[0] > 0.8

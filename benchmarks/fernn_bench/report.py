@@ -6,11 +6,12 @@ import csv
 import inspect
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fernn_bench.machine import describe
+from labrun.errors import UserError
 from labrun.storage import write_text
 
 HEAD = ("what", "value", "unit", "target", "verdict")
@@ -88,42 +89,72 @@ def show(measure: Callable, rows: list[Row]) -> None:
 
 def write(path: Path, measured: Measured, command: str) -> None:
     """Write the report, and the same numbers beside it as CSV."""
-    write_text(markdown(measured, command), path)
-    write_text(table(measured), path.with_suffix(".csv"))
+    _write(path, _sections(measured), _rows(measured), command)
 
 
-def markdown(measured: Measured, command: str) -> str:
-    """The report: machine, then one section a measurement."""
+def update(
+    path: Path, measured: Measured, command: str, order: Iterable[Callable]
+) -> None:
+    """Put newly measured sections into a report, in `order`; others stay.
+
+    Raises:
+        UserError: there is no such report.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: no report to update; leave out --update")
+    texts = ["## " + text.strip() for text in path.read_text().split("\n## ")[1:]]
+    sections = {text.partition("\n")[0][3:]: text for text in texts}
+    sections |= _sections(measured)
+    new = {measure.__name__ for measure in measured}
+    with path.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+        rows = [tuple(row) for row in csv.reader(file)][1:]
+    rows = [row for row in rows if row[0] not in new] + _rows(measured)
+    ranks = {measure.__name__: rank for rank, measure in enumerate(order)}
+    titles = [_docstring(measure)[0].rstrip(".") for measure in order]
+    made = {title: sections[title] for title in titles if title in sections}
+    _write(path, made, sorted(rows, key=lambda row: ranks[row[0]]), command)
+
+
+def _write(
+    path: Path, sections: dict[str, str], rows: list[tuple[str, ...]], command: str
+) -> None:
     lines = [
         "# Measurements of speed and memory",
         "",
         f"Written by `{command}`; do not edit.",
-        "",
     ]
-    lines += [f"- {what}: {value}" for what, value in describe().items()]
-    verdicts = [row.verdict for rows in measured.values() for row in rows]
+    verdicts = [row[-1] for row in rows]
     met, missed = verdicts.count("met"), verdicts.count("missed")
     if met or missed:
         lines += ["", f"Targets: {met} met, {missed} missed."]
-    for measure, rows in measured.items():
-        title, text = _docstring(measure)
-        lines += ["", f"## {title.rstrip('.')}", "", text, ""]
-        lines += [_line(HEAD), "|---|---:|---|---|---|"]
-        lines += [_line(_cells(row)) for row in rows]
-    return "\n".join(lines) + "\n"
-
-
-def table(measured: Measured) -> str:
-    """All rows as CSV, values with six digits."""
+    for text in sections.values():
+        lines += ["", text]
+    write_text("\n".join(lines) + "\n", path)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("measurement", *HEAD))
+    writer.writerows([("measurement", *HEAD), *rows])
+    write_text(text.getvalue(), path.with_suffix(".csv"))
+
+
+def _sections(measured: Measured) -> dict[str, str]:
+    """Of each title its text, where it was measured, and its table."""
+    made, here = {}, "; ".join(f"{what}: {value}" for what, value in describe().items())
     for measure, rows in measured.items():
-        for row in rows:
-            value = f"{row.value:.6g}"
-            cells = (row.what, value, row.unit, row.target, row.verdict)
-            writer.writerow((measure.__name__, *cells))
-    return text.getvalue()
+        title, text = _docstring(measure)
+        lines = [f"## {title.rstrip('.')}", "", text, "", f"Measured on {here}.", ""]
+        lines += [_line(HEAD), "|---|---:|---|---|---|"]
+        lines += [_line(_cells(row)) for row in rows]
+        made[title.rstrip(".")] = "\n".join(lines)
+    return made
+
+
+def _rows(measured: Measured) -> list[tuple[str, ...]]:
+    """The cells of the CSV file, values with six digits."""
+    return [
+        (measure.__name__, r.what, f"{r.value:.6g}", r.unit, r.target, r.verdict)
+        for measure, rows in measured.items()
+        for r in rows
+    ]
 
 
 def _docstring(measure: Callable) -> tuple[str, str]:

@@ -23,74 +23,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fernn.models._walks import Gate, Walk, walked
 from labrun.errors import UserError, require_known
 
 Mode = Literal["P", "D"]
 Grid = Float[Tensor, "batch rows columns width"]
-Nodes = Float[Tensor, "sample rows columns head width"]
-Gate = Float[Tensor, "sample rows columns head"]
 FLIPS: tuple[tuple[int, ...], ...] = ((), (1,), (2,), (1, 2))  # axes of a grid
 KEPT = 3.0  # the logit of T at first: a memory fades to a third in 22 steps
-
-
-class Walk(NamedTuple):
-    """The factors of the edges of each node: of what comes, to where it goes."""
-
-    right_left: Gate
-    right_top: Gate
-    down_left: Gate
-    down_top: Gate
-    send_right: Gate
-    send_down: Gate
-    read_left: Gate
-    read_top: Gate
-
-
-def walked(query: Nodes, key: Nodes, value: Nodes, gates: Walk) -> Nodes:
-    """What each node reads of the memories that reach it, from the first corner on."""
-    rows, columns = query.shape[1:3]
-    query, key, value = _skewed(query), _skewed(key), _skewed(value)
-    gates = Walk(*(_skewed(gate)[..., None, None] for gate in gates))
-    written = key[..., :, None] * value[..., None, :]
-    left = top = torch.zeros_like(written[:, 0])
-    read = []
-    for step in range(rows + columns - 1):
-        now = Walk(*(gate[:, step] for gate in gates))
-        found = now.read_left * left + now.read_top * top
-        read.append((query[:, step, ..., None] * found).sum(-2))
-        right = now.right_left * left + now.right_top * top
-        down = now.down_left * left + now.down_top * top
-        left = right + now.send_right * written[:, step]
-        down = down + now.send_down * written[:, step]
-        top = F.pad(down, (0, 0, 0, 0, 0, 0, 1, 0))[:, :-1]  # from the row above
-    return _straight(torch.stack(read, dim=1), columns)
-
-
-def _skewed(nodes: Tensor) -> Tensor:
-    """Anti-diagonals as an axis: (sample, step, row, …), zero where a row has no node.
-
-    Factors are zero there too, so that nothing leaves the grid and comes back.
-    """
-    rows, columns = nodes.shape[1:3]
-    after = [0, 0] * (nodes.ndim - 3)
-    long = F.pad(nodes, (*after, 0, rows)).flatten(1, 2)  # each row, a gap of `rows`
-    long = long[:, : rows * (columns + rows - 1)]
-    return long.unflatten(1, (rows, columns + rows - 1)).transpose(1, 2)
-
-
-def _straight(steps: Tensor, columns: int) -> Tensor:
-    """The inverse of `_skewed`."""
-    long, rows = steps.transpose(1, 2).flatten(1, 2), steps.shape[2]
-    after = [0, 0] * (steps.ndim - 3)
-    long = F.pad(long, (*after, 0, rows))
-    return long.unflatten(1, (rows, columns + rows))[:, :, :columns]
 
 
 class Plstm(nn.Module):
