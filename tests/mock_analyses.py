@@ -77,7 +77,7 @@ def state_graph(**changes) -> xr.Dataset:
     return xr.Dataset(
         {
             "period": ((*dims, "sample"), period),
-            "true_period": ("sample", [12.0, 12.0, 12.0, 12.0]),
+            "true_period": ((*dims[:2], "sample"), np.full((*many[:2], 4), 12.0)),
             "determinism": (dims, rng.uniform(0.5, 1, many)),
         },
         coords={"model": TRAINED, "seed": list(SEEDS), "run": ["driven", "rollout"]},

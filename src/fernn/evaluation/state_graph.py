@@ -101,8 +101,8 @@ def true_periods(recipe: xr.Dataset) -> np.ndarray:
 
 def _recovered(cube: xr.Dataset, model: str) -> xr.DataArray:
     """The share of sequences whose cycle in the roll-out has the true length."""
-    period = cube["period"].sel(model=model, run="rollout")
-    return (period == cube["true_period"]).mean("sample").astype(np.float64)
+    own = cube[["period", "true_period"]].sel(model=model, run="rollout")
+    return (own["period"] == own["true_period"]).mean("sample").astype(np.float64)
 
 
 COMPARED = {
