@@ -59,7 +59,7 @@ python docs/pages.py zoo ace
 """
 NAMED = 4  # experiments of a system
 NOT_RUN = "Not run.\n"
-SHOWN = ("experiment", "model", "against", "quantity", "seeds")
+SHOWN = ("experiment", "axis", "model", "against", "quantity", "seeds")
 
 
 def read(path: Path) -> Any:

@@ -32,8 +32,8 @@ SHOWS = {
 }
 ONLY_LISTED = True
 ALIKE = {"ratio": math.log(1.1), "difference": 0.02}
-COLUMNS = ("experiment", "budget", "change", "model", "against", "statistic")
-COLUMNS += ("quantity", "seeds", "effect", "low", "high", "verdict")
+COLUMNS = ("experiment", "axis", "budget", "change", "model", "against")
+COLUMNS += ("statistic", "quantity", "seeds", "effect", "low", "high", "verdict")
 NOTE = (
     "effect: model over against, or of accuracies and shares minus it, seeds in pairs;"
     " low, high: its 95 % t-interval. verdict: better or worse (of numbers of which"
@@ -103,6 +103,7 @@ def _row(
     )
     return {
         "experiment": cube.attrs["experiment"],
+        "axis": cube.attrs["axis"],
         "budget": budget(cube),
         "statistic": cube.attrs["statistic"],
         **own,
