@@ -34,6 +34,17 @@ def test_a_row_is_a_pair_and_its_ratio_is_of_seeds_in_pairs():
 
 
 @pytest.mark.parametrize(
+    ("seeds", "wanted"), [([0, 0, 0], "exact"), ([0, 0, 0.1], "undecided")]
+)
+def test_a_model_without_error_is_exact_if_it_is_so_with_every_seed(seeds, wanted):
+    cube = mock_cubes.paired(mock_cubes.in_distribution(match="compute"))
+    error = cube["clamped_squared_error"]
+    error[:] = 1.0
+    error.loc[{"model": "fernn_v2"}] = np.array(seeds)[:, None, None]
+    assert zoo.tabulate([cube])["verdict"].tolist() == ["alike", wanted]
+
+
+@pytest.mark.parametrize(
     ("name", "low", "high", "wanted"),
     [
         ("in_distribution", 0.5, 0.9, "better"),

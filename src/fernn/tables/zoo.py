@@ -8,7 +8,8 @@ sweep, a row is a value of the option against the neutral one, which is the firs
 
 Verdicts: *better* or *worse*, where the interval lies on that side; of numbers of which
 none is better, *lower* or *higher*; *alike*, where it lies within a factor 1.1, or
-within 0.02; *undecided*, where none of this holds, as with a single seed.
+within 0.02; *exact*, where the error of the model alone is zero with every seed;
+*undecided*, where none of this holds, as with a single seed.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ NOTE = (
     "effect: model over against, or of accuracies and shares minus it, seeds in pairs;"
     " low, high: its 95 % t-interval. verdict: better or worse (of numbers of which"
     " none is better: lower or higher), where the interval lies on one side; alike,"
-    " where it lies within a factor 1.1, or within 0.02; else undecided."
+    " where it lies within a factor 1.1, or within 0.02; exact: the model's error is"
+    " zero with every seed; else undecided."
 )
 
 
@@ -98,8 +100,11 @@ def _row(
     """The effect of a pair and what it says."""
     compare = getattr(significance, headline.scale)
     effect = compare(values, other)
+    exact = headline.scale == "ratio" and not values.any() and bool(other.all())
     size, low, high = (
-        (math.nan,) * 3 if effect is None else (effect.size, effect.low, effect.high)
+        (0.0 if exact else math.nan, math.nan, math.nan)
+        if effect is None
+        else (effect.size, effect.low, effect.high)
     )
     return {
         "experiment": cube.attrs["experiment"],
@@ -112,7 +117,7 @@ def _row(
         "effect": size,
         "low": low,
         "high": high,
-        "verdict": verdict(headline, low, high),
+        "verdict": "exact" if exact else verdict(headline, low, high),
     }
 
 
