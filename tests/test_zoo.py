@@ -70,6 +70,16 @@ def test_a_sweep_compares_values_with_the_first():
     assert {*found["verdict"]} == {"worse"}
 
 
+def test_a_sweep_counts_the_frames_beyond_the_trained_ones():
+    cube = mock_cubes.swept(horizon=1)
+    error = cube["clamped_squared_error"]
+    error[:] = 1.0
+    error.loc[{"value": 0.9, "frame": cube.frame[1:]}] = 3.0
+    frames = cube.sizes["frame"]
+    found = zoo.tabulate([cube])["effect"].tolist()
+    assert found[:2] == pytest.approx([1, (1 + 3 * (frames - 1)) / frames])
+
+
 def test_numbers_of_analyses_by_hand():
     norms = mock_analyses.state_norm(context=3, horizon=2)
     norms["squared_error"][:] = norms["time"] ** 2

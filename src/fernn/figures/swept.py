@@ -8,6 +8,7 @@ is as it was trained.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -22,6 +23,7 @@ from fernn.evaluation.numbers import Number, over_seeds
 
 SHOWS = {"swept": {"statistic": "swept"}}
 COLUMNS = 3  # of panels
+LETTERS = 24  # of a title
 
 
 @theme
@@ -74,7 +76,8 @@ def _label(axes: Axes, cube: xr.Dataset) -> None:
     about = cube["value"].attrs
     axes.set(yscale="log", xlabel=about["option"].replace("_", " "))
     axes.set_ylabel(f"error (MSE, frames 1 to {int(cube['frame'].max())})")
-    axes.set_title(f"{about['treatment'].replace('_', ' ')}\n{parts.title(cube)}")
+    words = (about["treatment"].replace("_", " "), parts.title(cube))
+    axes.set_title("\n".join(textwrap.fill(each, LETTERS) for each in words))
     values = cube["value"].values
     axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
 
