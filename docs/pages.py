@@ -4,8 +4,8 @@
 
 A row of docs/systems.md comes from the file of a kind, the test that names it by the
 marker `law`, and config.yaml. The parts of docs/zoo.md are those of docs/zoo.yaml, its
-numbers those of docs/results/BUDGET/zoo.csv. The tables `zoo` of budgets that are named
-are copied from their results first.
+numbers those of docs/results/BUDGET/zoo.csv. The tables `zoo` and the figures of budgets
+that are named are copied from their results first.
 """
 
 import csv
@@ -169,8 +169,11 @@ def zoo() -> str:
     ]
     parts = [ZOO]
     for part in read(ROOT / "docs/zoo.yaml"):
+        own = [row for row in rows if belongs(row, part)]
         parts.append(f"## [{part['title']}]({part['page']})\n")
-        parts.append(comparisons([row for row in rows if belongs(row, part)]))
+        if own and "said" in part:
+            parts.append(part["said"])
+        parts.append(comparisons(own))
     return "\n".join(parts)
 
 
@@ -202,11 +205,13 @@ def comparisons(rows: list[Mapping[str, str]]) -> str:
 
 
 def main(*budgets: str) -> None:
-    """Copy tables of runs, and write both."""
+    """Copy tables and figures of runs, and write both."""
     for budget in budgets:
         target = ROOT / f"docs/results/{budget}"
         target.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / f"results/{budget}/tables/zoo.csv", target)
+        made = ROOT / f"results/{budget}"
+        for path in (made / "tables/zoo.csv", *made.glob("figures/*.png")):
+            shutil.copy(path, target)
     for name, page in (("systems", systems()), ("zoo", zoo())):
         (ROOT / "docs" / f"{name}.md").write_text(page, encoding="utf-8")
 
