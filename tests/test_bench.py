@@ -130,7 +130,7 @@ def test_the_report_and_its_table_hold_the_same_rows(tmp_path, capsys):
     texts = [path.read_text("utf-8") for path in (report, report.with_suffix(".csv"))]
     text, rows = texts[0], list(csv.DictReader(texts[1].splitlines()))
     assert "Written by `python benchmarks rendering --quick`" in text
-    assert "## Rendering frames" in text and "- commit: " in text
+    assert "## Rendering frames" in text and "; commit: " in text
     assert len(rows) == 6 and {row["measurement"] for row in rows} == {"rendering"}
     for row in rows:
         assert f"| {row['what']} | " in text

@@ -68,18 +68,22 @@ def add_configfile(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def configuration(named: Sequence[Path]) -> list[Path]:
+def configuration(named: Sequence[Path], present: bool = True) -> list[Path]:
     """The files of the configuration: those named, on top of the workflow's own.
 
     One of them may be the workflow's own file, ``config.yaml`` of some folder; then
     there is no other.
 
+    Args:
+        named: those that are given.
+        present: whether the workflow's own must be there.
+
     Raises:
-        UserError: it is not among them, nor in this folder.
+        UserError: it must, and is not among them, nor in this folder.
     """
     if any(path.name == CONFIG.name for path in named):
         return [*named]
-    if not CONFIG.exists():
+    if present and not CONFIG.exists():
         where = "run this in the folder of the repository, or name one by --configfile"
         raise UserError(f"no {CONFIG} in {Path.cwd()}: {where}")
     return [CONFIG, *named]

@@ -68,7 +68,8 @@ def _place(args: argparse.Namespace) -> tuple[Place, Configured]:
 
     place = Place(args.results, _profile(args.profile), args.unlock, command="fernn")
     profiles = place.configuration  # a profile that cannot be read ends all checks
-    files = [*configuration(args.configfile), *([] if args.configfile else profiles)]
+    files = configuration(args.configfile, present=False)  # else a check says so
+    files += [] if args.configfile else profiles
     configured = Configured(files, args.budget)
     try:
         plan = configured.plan

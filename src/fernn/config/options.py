@@ -134,9 +134,10 @@ def constant(package: str, kind: Any, name: str) -> Any:
 def _options(package: str, kind: str) -> dict[str, Option]:
     entry = getattr(_module(package, kind), ENTRY[package])
     hints = typing.get_type_hints(entry, include_extras=True)
-    found = {}
+    found, own = {}, inspect.signature(entry).parameters
     for name, argument in modules.arguments(entry).items():
-        hint = hints.get(name, argument.annotation)
+        shared = name not in own or own[name].kind is argument.VAR_KEYWORD
+        hint = argument.annotation if shared else hints.get(name, Any)
         found[name] = Option(
             hint,
             argument.default,

@@ -1,4 +1,4 @@
-"""The error of each task after each: what is forgotten of tasks learnt in turn.
+"""The error of each task after each: forgetting of tasks that are learnt in turn.
 
 A row for each experiment, model, task and task that was learnt last (*after*), from the
 histories of trainings by strategies that tell such errors. *mse*: the mean squared
