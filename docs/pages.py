@@ -4,8 +4,8 @@
 
 A row of docs/systems.md comes from the file of a kind, the test that names it by the
 marker `law`, and config.yaml. The parts of docs/zoo.md are those of docs/zoo.yaml, its
-numbers those of docs/results/BUDGET/zoo.csv. The tables `zoo` and the figures of budgets
-that are named are copied from their results first.
+numbers those of docs/results/BUDGET/zoo.csv. The tables `zoo` and the figures of
+budgets that are named are copied from their results first.
 """
 
 import csv
