@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ruamel.yaml import YAML
 
 from fernn.cli import main
 from fernn.config import scan
@@ -98,6 +99,21 @@ def test_a_power_of_ten_is_a_number_to_both_readers(tmp_path):
     assert theirs["a"] == "1e-3"
     expected = {"a": 0.001, "b": ["1e-3", 1000.0], "c": "later"}
     assert numbers(theirs, merge([read(file)])) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    "1e3 1e-3 +1E5 -.5 +.5 .5 -.5e3 .5e3 -.5e-3 1. 1.5e5 1.0e+5 1_000.5 1_0e3 -.inf"
+    " .nan 1e 1e5_0 0x1F -0.5 Yes No Static FERNN-V1 e3 inf ~".split(),
+)
+def test_what_is_admitted_is_what_yaml_1_2_has(tmp_path, text):
+    file = tmp_path / "a.yaml"
+    file.write_text(f"a: {text}")
+    wanted = YAML(typ="safe", pure=True).load(file)["a"]
+    if scan.of_scalar(text, plain=True, key=False) is None:
+        assert repr(read(file).content["a"]) == repr(wanted)
+    else:
+        assert repr(yaml.safe_load(file.read_text())["a"]) != repr(wanted)
 
 
 def test_the_limits_admit_what_is_below_them(tmp_path):

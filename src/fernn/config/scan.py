@@ -32,7 +32,10 @@ NUMBER = re.compile(r"[-+]?[0-9._:]+")
 ALIKE = re.compile(r"0|-?[1-9][0-9]{0,17}|-?[0-9]{1,9}\.[0-9]{1,17}|true|false|null|")
 WORD = re.compile(r"[A-Za-z].*")  # text, if it is plain and no constant
 CONSTANTS = {"yes", "no", "on", "off", "true", "false", "null"}
-FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)$")
+# Numbers of YAML 1.2 that PyYAML takes for text: 1e-3, 1.5e3, -.5.
+FLOAT = re.compile(
+    r"[-+]?([0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+|\.[0-9][0-9_]*([eE][-+][0-9]+)?)$"
+)
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
