@@ -120,3 +120,10 @@ def test_the_keys_of_a_shared_mapping_are_arguments_by_name():
     with pytest.raises(TypeError, match="unexpected: frame_sise, frame_size"):
         data.specified("dots", {**SPLIT, "frame_sise": 3})
     assert [*data.specified("dots", {**SPLIT, "frame_size": 3}, own=1)][-1] == "own"
+
+
+def test_a_shared_option_has_its_own_type_also_if_the_mapping_has_its_name():
+    spec = {"kind": "flowing_digits", "digits": 1, "max_speed": 1, "frame_size": 16}
+    assert [*options.check("data", {**spec, **SPLIT}, (), ["atlas"])] == []
+    (problem,) = options.check("data", {**spec, **SPLIT, "split": 3}, (), ["atlas"])
+    assert problem.path == ("split",) and "must be text" in problem.message
