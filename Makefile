@@ -40,7 +40,7 @@ lint: $(VENV)/installed ## formatters, linters, types
 	pyright
 	snakefmt --check Snakefile workflow
 	snakemake --lint
-	codespell --skip "*.html" README.md CHANGELOG.md CONTRIBUTING.md docs src workflow
+	codespell --skip "*/look.html" README.md CHANGELOG.md CONTRIBUTING.md docs src workflow
 
 docs: $(VENV)/installed ## build the documentation in site/html, run its examples, check it
 	python docs/pages.py
