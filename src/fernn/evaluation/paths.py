@@ -2,11 +2,11 @@ r"""Do a model's states know the way? Shortest paths in the graph of a random wa
 
 An agent walks at random through a world at rest. The states of a model are clustered,
 and the graph has, for each code and each step that was taken there, the code that
-followed most often. From one place of the walk to another the
-shortest path in that graph is a plan, which is then taken in the world. It succeeds if
-it ends at the goal and has no more steps than the shortest path in the graph of the
-true places of the same walk: codes that take two places for one lead elsewhere, codes
-that take one place for several have only longer ways.
+followed most often. From one place of the walk to another the shortest path in that
+graph is a plan, which is then taken in the world. It succeeds if it ends at the goal
+and has no more steps than the shortest path in the graph of the true places of the same
+walk: codes that take two places for one lead elsewhere, codes that take one place for
+several have only longer ways.
 
 Beside the ``state`` stand the graph of the ``pixels`` of the frames, clustered alike,
 and a walk at ``random``, of as many steps as the true path, drawn from those of the

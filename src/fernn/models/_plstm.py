@@ -15,8 +15,7 @@ right, :math:`T_{dl} = 0`: from one node to another there is one path. The numbe
 paths with all factors 1 grows as :math:`2^n` with the distance n, and both modes keep
 what arrives bounded.
 
-All nodes of an anti-diagonal are computed at once, in X + Y - 1 steps. Four walks begin
-in the four corners.
+Four walks begin in the four corners (`fernn.models._walks`).
 """
 
 from __future__ import annotations

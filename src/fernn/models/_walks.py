@@ -1,15 +1,7 @@
 r"""Memories that walk over a grid, anti-diagonal by anti-diagonal.
 
-A memory is a matrix on each edge. Node (x, y) reads those that come from the left, l,
-and from above, t, and sends one to the right and one down (K. Pöppel and others, 2025,
-arXiv 2506.11997):
-
-.. math::
-   r &= T_{rl}\, l + T_{rt}\, t + S_r\, k v^\top, \qquad
-   d = T_{dl}\, l + T_{dt}\, t + S_d\, k v^\top \\
-   y &= q^\top (M_l\, l + M_t\, t)
-
-All nodes of an anti-diagonal are computed at once, in X + Y - 1 steps.
+The equations of r, d and y are those of `fernn.models._plstm`; the last term of y is
+added there. All nodes of an anti-diagonal are computed at once, in X + Y - 1 steps.
 """
 
 from __future__ import annotations
