@@ -9,11 +9,14 @@ import argparse
 import gc
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from fernn.cli._arguments import add_configuration, configuration
+from labrun.remembered import remembered
 
+PLANS = Path(".snakemake/fernn")  # where the workflow runs
 WHOLE = 2  # jobs of the workflow about the run as a whole: `all` and `config`
 
 
@@ -60,25 +63,44 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    from fernn.config.positions import scanned
-    from fernn.config.resolve import resolve_and_tell
-    from fernn.config.schema import Config
-
     if args.schema:
+        from fernn.config.schema import Config
+
         print(json.dumps(Config.model_json_schema(), indent=1, sort_keys=True))
         return
-    if args.merged:  # what the files must not hold may have no end when merged
-        for path in args.files:
-            scanned(path)
-    merged = json.load(sys.stdin) if args.merged else None
     files = configuration([*args.files, *args.configfile])
-    plan, lines = resolve_and_tell(files, args.budget, merged)
+    plan, lines = _merged(args, files) if args.merged else _resolved(args, files)
     for line in lines:
         print(f"fernn: {line}", file=sys.stderr)
     if args.print:
         print(json.dumps(plan, indent=1))
     else:
         print(f"{', '.join(map(str, files))}: {_summary(plan)}")
+
+
+def _resolved(
+    args: argparse.Namespace, files: Sequence[Path], merged: Any = None
+) -> tuple[dict[str, Any], list[str]]:
+    from fernn.config.resolve import resolve_and_tell
+
+    return resolve_and_tell(files, args.budget, merged)
+
+
+def _merged(
+    args: argparse.Namespace, files: Sequence[Path]
+) -> tuple[dict[str, Any], list[str]]:
+    """As resolved earlier, if nothing has changed: each start of the workflow asks."""
+    from fernn.config.positions import scanned
+
+    for path in args.files:  # what they must not hold may have no end when merged
+        scanned(path)
+    merged = sys.stdin.read()
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    return remembered(
+        PLANS,
+        [merged, str(args.budget), *map(str, files), *texts],
+        lambda: _resolved(args, files, json.loads(merged)),
+    )
 
 
 def _summary(plan: dict[str, Any]) -> str:
