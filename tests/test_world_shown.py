@@ -14,6 +14,7 @@ from fernn.evaluation import beliefs, last_seen
 from fernn.evaluation.subject import Subject
 from fernn.figures import last_seen as curve
 from fernn.figures import world as picture
+from fernn.tables import memory
 from fernn.tables import worlds as table
 from fernn.training import tasks
 from fernn.videos.recipes import synthesize
@@ -105,21 +106,23 @@ def of_seeds(values):
     return np.array(values)[:, None] * np.ones((len(values), 2))
 
 
+def seen(errors: np.ndarray, pixels: np.ndarray) -> xr.Dataset:
+    """A cube of errors and numbers of pixels: model, seed, shows, age."""
+    dims = ("model", "seed", "shows", "age")
+    ages = [last_seen.NEVER, *range(1, errors.shape[-1])]
+    coords = {"model": [*drawn.MODELS], "seed": [0, 1], "age": ages}
+    coords["shows"] = ["background", "digit"]
+    arrays = {"squared_error": (dims, errors), "pixels": (dims, pixels)}
+    return xr.Dataset(arrays, coords, drawn.attrs("last_seen"))
+
+
 def test_the_curve_of_an_age_is_the_mean_over_seeds_and_never_stands_apart():
     """Of fewer pixels than a few dozen nothing is drawn."""
     errors = np.full((3, 2, 2, 5), 0.5)
     errors[0, :, 1] = [[0.9, 0.1, 0.2, 0.3, 0.4], [0.9, 0.1, 0.2, 0.3, 0.1]]
     pixels = np.full((3, 2, 2, 5), 100.0)
     pixels[..., 2] = 3
-    dims = ("model", "seed", "shows", "age")
-    coords = {"model": [*drawn.MODELS], "seed": [0, 1], "age": [-1, 1, 2, 3, 4]}
-    coords["shows"] = ["background", "digit"]
-    cube = xr.Dataset(
-        {"squared_error": (dims, errors), "pixels": (dims, pixels)},
-        coords,
-        drawn.attrs("last_seen"),
-    )
-    figure = curve.draw([cube])
+    figure = curve.draw([seen(errors, pixels)])
     digits, others = figure.axes
     assert [axes.get_title() for axes in (digits, others)] == [*curve.TITLES.values()]
     line, dot = (
@@ -128,6 +131,27 @@ def test_the_curve_of_an_age_is_the_mean_over_seeds_and_never_stands_apart():
     )
     drawn.assert_points(line, [1, 2, 3, 4], [0.1, np.nan, 0.3, 0.2])
     drawn.assert_points(dot, [8], [0.9])
+
+
+def test_the_table_has_means_over_the_pixels_of_digits():
+    """Of 4 and 5 frames, of which two columns have one each; the last column ends."""
+    errors, pixels = np.full((3, 2, 2, 13), 0.5), np.zeros((3, 2, 2, 13))
+    errors[0, :, 1, :6] = [
+        [0.9, 0.1, 0.2, 0.3, 0.4, 0.7],
+        [0.7, 0.1, 0.2, 0.3, 0.0, 0.7],
+    ]
+    errors[0, :, 1, 12] = np.nan  # of no pixel
+    pixels[0, :, 1, [0, 4, 5]] = 2
+    pixels[0, :, 1, 1] = 6
+    first = memory.tabulate([seen(errors, pixels)]).to_dict("records")[0]
+    shown = [name for name in first if name.endswith("_mean")]
+    assert shown == ["1-4_mean", "5-10_mean", "11-12_mean", "never_mean"]
+    of_seeds = (6 * 0.1 + 2 * 0.4) / 8, 6 * 0.1 / 8
+    assert first["1-4_mean"] == pytest.approx(np.mean(of_seeds))
+    assert first["1-4_std"] == pytest.approx(np.std(of_seeds, ddof=1))
+    assert first["5-10_mean"] == pytest.approx(0.7)
+    assert np.isnan(first["11-12_mean"])
+    assert first["never_mean"] == pytest.approx(0.8)
 
 
 def test_the_picture_has_the_world_above_and_the_window_where_it_is():
