@@ -29,12 +29,7 @@ TITLES = {"digit": "pixels of digits", "background": "other pixels"}
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A row of two panels for each `last_seen` cube.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row of two panels for each `last_seen` cube."""
     figure = Figure(figsize=(PAGE, 0.5 + 2.3 * len(cubes)))
     grid = figure.subplots(len(cubes), len(TITLES), squeeze=False, sharex="row")
     looks = looks_of(cubes)

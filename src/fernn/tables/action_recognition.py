@@ -41,12 +41,7 @@ NOTE = (
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each experiment and model; NaN in the tests of the reference.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each experiment and model; NaN in the tests of the reference."""
     names, tests = aggregate.names(cubes, SHOWS), _tests(cubes)
     rows = [_rows(*each) for each in zip(cubes, names, tests, strict=True)]
     table = pd.DataFrame([row for part in rows for row in part])

@@ -36,12 +36,7 @@ NOTE = (
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each model of an experiment and one for each relaxation.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each model of an experiment and one for each relaxation."""
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     for cube in sorted(
         cubes, key=lambda each: aggregate.role(each, SHOWS) == "strategy"

@@ -65,11 +65,7 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     """A row for each experiment and model, then one for each comparison.
 
     A value is NaN where a role has no cube.
-
-    Raises:
-        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, SHOWS)
     rows: dict[tuple[str, ...], dict] = {}
     about_of: dict[tuple[str, ...], dict] = {}
     effects: dict[tuple[str, ...], significance.Effect | None] = {}
