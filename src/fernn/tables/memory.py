@@ -15,7 +15,6 @@ import pandas as pd
 import xarray as xr
 
 from fernn.evaluation import aggregate
-from fernn.evaluation.last_seen import NEVER
 
 SHOWS = {"last_seen": {"statistic": "last_seen"}}
 AGES = (1, 5, 11, 21, 31)  # the first of each column, in frames
@@ -39,7 +38,8 @@ def _row(own: xr.Dataset, about: dict) -> dict:
             last = min(following - 1, oldest)
             of_ages = digits.sel(age=slice(first, last))
             row |= _summary(f"{first}-{last}", of_ages, baseline)
-    return row | _summary("never", digits.sel(age=[NEVER]), baseline)
+    never = digits.sel(age=slice(None, 0))  # -1: no age
+    return row | _summary("never", never, baseline)
 
 
 def _summary(column: str, own: xr.Dataset, baseline: bool) -> dict[str, float]:
