@@ -75,6 +75,6 @@ def _errors(
 
 def _summary(column: str, error: xr.DataArray, baseline: bool) -> dict[str, float]:
     sample = error.mean("frame")
-    mean, std = aggregate.mean_and_std(sample.mean("sample"), baseline)
     middle = float(aggregate.median(sample, ["sample", "seed"]))
-    return {f"{column}_mean": mean, f"{column}_std": std, f"{column}_median": middle}
+    found = aggregate.columns(column, sample.mean("sample"), baseline)
+    return found | {f"{column}_median": middle}

@@ -76,15 +76,13 @@ def _rows(cube: xr.Dataset, called: str, tests: dict[str, dict]) -> list[dict]:
         correct = cube["correct"].sel(model=name)
         seen = velocities.speed(cube) <= int(cube.attrs["max_speed"])
         seeds = _seen(cube, name)
-        mean, std = aggregate.mean_and_std(seeds)
         rows.append(
             {
                 "experiment": called,
                 "source": cube.attrs.get("source", ""),
                 "model": about["label"],
                 "seeds": seeds.size,
-                "accuracy_mean": mean,
-                "accuracy_std": std,
+                **aggregate.columns("accuracy", seeds),
                 "faster": float(correct.isel(sample=np.flatnonzero(~seen)).mean()),
                 **tests[name],
                 **beside_published(cube, about, seeds.values, MORE_IS_BETTER),

@@ -24,8 +24,7 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     """A row for each cube and model."""
     return pd.DataFrame(
         {"experiment": called, **_row(cube.sel(model=name), about)}
-        for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True)
-        for name, about in aggregate.models(cube).items()
+        for cube, called, name, about in aggregate.entries(cubes, SHOWS)
     )
 
 
@@ -45,5 +44,4 @@ def _row(own: xr.Dataset, about: dict) -> dict:
 def _summary(column: str, own: xr.Dataset, baseline: bool) -> dict[str, float]:
     """Of the pixels of some ages, each of which counts the same."""
     error = own["squared_error"].fillna(0).weighted(own["pixels"].fillna(0))
-    mean, std = aggregate.mean_and_std(error.mean("age"), baseline)
-    return {f"{column}_mean": mean, f"{column}_std": std}
+    return aggregate.columns(column, error.mean("age"), baseline)

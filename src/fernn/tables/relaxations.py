@@ -69,7 +69,7 @@ def _errors(
     found: dict[str, float] = {}
     for column, variable in ERRORS.items():
         seeds = frames[variable].mean(("sample", "frame"), skipna=False)
-        found |= _summary(column, seeds, about["role"] == "baseline")
+        found |= aggregate.columns(column, seeds, about["role"] == "baseline")
     yield "", found
 
 
@@ -82,11 +82,6 @@ def _told(
         for quantity in TOLD:
             seeds = last(cube, name, f"{quantity}_{relaxation}")
             if seeds is not None:
-                found |= _summary(quantity, seeds, baseline=False)
+                found |= aggregate.columns(quantity, seeds, baseline=False)
         if found:
             yield relaxation, found
-
-
-def _summary(column: str, seeds: xr.DataArray, baseline: bool) -> dict[str, float]:
-    mean, std = aggregate.mean_and_std(seeds, baseline)
-    return {f"{column}_mean": mean, f"{column}_std": std}
