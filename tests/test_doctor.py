@@ -9,8 +9,7 @@ import pytest
 from fernn.cli import main
 from fernn.doctor import Configured
 from labrun.doctor import cluster, examine, machine
-from labrun.doctor.place import Finding, Place
-from labrun.resources import first_attempt
+from labrun.doctor.place import Finding, Place, first_attempt
 
 ROOT = Path(__file__).parents[1]
 SINFO = """\

@@ -20,6 +20,7 @@ import mock_cubes
 from fernn.cli import figure as figure_command
 from fernn.cli import table as table_command
 from fernn.drawing import parts, style
+from fernn.evaluation import aggregate
 from labrun import modules
 from labrun.errors import UserError
 from labrun.storage import write_dataset
@@ -92,9 +93,8 @@ def test_a_cube_of_another_statistic_is_refused_and_the_caption_is_there(package
     module = modules.load(package, name)
     wrong = "curves" if "curves" not in module.SHOWS else "length"
     statistic = mock_cubes.MEASURED[wrong][0]
-    run = module.draw if package == "fernn.figures" else module.tabulate
     with pytest.raises(UserError, match=f"is of {statistic}.*; needed: "):
-        run([mock_builders.BUILDERS[wrong]()])
+        aggregate.require([mock_builders.BUILDERS[wrong]()], module.SHOWS)
     title, _, caption = (module.__doc__ or "").partition("\n\n")
     assert title.endswith(".")
     assert caption.strip()
@@ -135,8 +135,9 @@ def test_two_cubes_of_an_experiment_are_told_apart():
 def test_a_cube_that_tells_no_statistic_is_refused():
     cube = mock_cubes.length()
     del cube.attrs["statistic"]
+    figure = modules.load("fernn.figures", "length_generalization")
     with pytest.raises(UserError, match="translation/length says no statistic"):
-        modules.load("fernn.figures", "length_generalization").draw([cube])
+        aggregate.require([cube], figure.SHOWS)
 
 
 def test_short_numbers():
@@ -172,6 +173,7 @@ def test_commands_write_lineage_and_tell_mistakes(tmp_path, monkeypatch):
         (figure, "length_generalization", "length.nc", "f.svg", "is one of"),
         (figure, "rollouts", "length.nc", "f.pdf", "needed: frames"),
         (table, "generalisation", "length.nc", "t.csv", "did you mean"),
+        (table, "tasks_in_turn", "length.nc", "t.csv", "needed: strategy_curves"),
         (table, "generalization", "length.nc", "t.docx", "is one of"),
     ):
         with pytest.raises(UserError, match=words):

@@ -15,8 +15,7 @@ from ruamel.yaml import YAML
 from copied import ROOT, copy, environment
 from fernn.config.resolve import resolve
 from labrun.doctor.cluster import submitted
-from labrun.doctor.place import Place
-from labrun.resources import first_attempt
+from labrun.doctor.place import Place, first_attempt
 
 pytest.importorskip("snakemake_executor_plugin_slurm")
 

@@ -24,6 +24,24 @@ def add_arguments(parser: argparse.ArgumentParser, package: str, files: str) -> 
     )
 
 
+def read(paths: Sequence[Path], module: Any) -> list[Any]:
+    """The cubes of a figure or table.
+
+    Args:
+        paths: of their files.
+        module: the item's, whose `SHOWS` says which cubes it is made from.
+
+    Raises:
+        UserError: a file holds no cube, or another one than the item shows.
+    """
+    from fernn.evaluation import aggregate
+    from labrun.storage import read_dataset
+
+    cubes = [read_dataset(path) for path in paths]
+    aggregate.require(cubes, module.SHOWS)
+    return cubes
+
+
 def write(
     args: argparse.Namespace,
     item: Any,

@@ -63,8 +63,7 @@ def _place(args: argparse.Namespace) -> tuple[Place, Configured]:
     Files from the command line take the place of those that the profile names.
     """
     from fernn.doctor import Configured
-    from labrun.doctor.place import Place
-    from labrun.resources import first_attempt
+    from labrun.doctor.place import Place, first_attempt
 
     place = Place(args.results, _profile(args.profile), args.unlock, command="fernn")
     profiles = place.configuration  # a profile that cannot be read ends all checks

@@ -24,7 +24,6 @@ def run(args: argparse.Namespace) -> None:
     """Load, draw, save."""
     module = modules.load(PACKAGE, args.name)
     from fernn.drawing import parts, style
-    from labrun.storage import read_dataset
 
-    cubes = [read_dataset(path) for path in args.cubes]
+    cubes = _items.read(args.cubes, module)
     _items.write(args, module.draw(parts.apart(cubes)), cubes, style.save, ".png")

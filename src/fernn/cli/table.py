@@ -25,7 +25,6 @@ def run(args: argparse.Namespace) -> None:
     """Load, tabulate, save."""
     module = modules.load(PACKAGE, args.name)
     from fernn.tables import _write
-    from labrun.storage import read_dataset
 
-    cubes = [read_dataset(path) for path in args.cubes]
+    cubes = _items.read(args.cubes, module)
     _items.write(args, module.tabulate(cubes), cubes, _write.save, ".md")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +17,14 @@ from typing import TYPE_CHECKING
 from fernn.cli import _crate
 from fernn.cli._artefacts import Record, read
 from fernn.cli._crate import Made
-from labrun import sums
 from labrun.errors import UserError
 from labrun.lineage import sha256
+from labrun.storage import write_text
 
 if TYPE_CHECKING:
     from rich.tree import Tree
 
+SUMS = "SHA256SUMS"
 SHORT = 8
 
 
@@ -55,13 +57,13 @@ def run(args: argparse.Namespace) -> None:
     first = args.files[0]
     walk = Walk(_workflow_folder(first, records[first].inputs))
     for path in args.files:
-        _show(walk.node(str(path), path, "" if args.sums else sums.recorded(path)))
+        _show(walk.node(str(path), path, "" if args.sums else _recorded(path)))
     for problem in walk.problems:
         print(problem, file=sys.stderr)
     if walk.problems:
         raise SystemExit(1)
     if args.sums:
-        sums.write(args.files, args.sums)
+        _write_sums(args.files, args.sums)
     if args.crate:
         names = [walk.called(path) for path in args.files]
         _crate.write(walk.made, names, args.crate)
@@ -191,3 +193,37 @@ def _add(node: Node, branch: Tree) -> None:
 
     for child in node.children:
         _add(child, branch.add(Text(child.text)))
+
+
+def _write_sums(files: Iterable[Path], path: Path) -> None:
+    """Write hashes as ``sha256sum --check`` reads them.
+
+    A line is of each file and each other format of it: those of the same stem.
+
+    Args:
+        files: below the folder of `path`.
+        path: the file of hashes.
+    """
+    folder = path.resolve().parent
+    found = {
+        other.resolve()
+        for file in files
+        for other in file.parent.glob(f"{file.stem}.*")
+        if other.suffix != ".jsonl"
+    }
+    lines = [f"{sha256(each)}  {each.relative_to(folder)}" for each in sorted(found)]
+    write_text("\n".join(lines) + "\n", path)
+
+
+def _recorded(path: Path) -> str:
+    """The hash of a file that the nearest file of hashes above it has; else empty."""
+    path = path.resolve()
+    for folder in path.parents:
+        sums = folder / SUMS
+        if sums.is_file():
+            lines = [
+                line.partition("  ") for line in sums.read_text("utf-8").split("\n")
+            ]
+            hashes = {name: hashed for hashed, _, name in lines}
+            return hashes.get(path.relative_to(folder).as_posix(), "")
+    return ""

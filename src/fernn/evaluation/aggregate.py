@@ -8,7 +8,7 @@ with intervals of the logarithm, and medians count what is not a number as the w
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,6 +89,15 @@ def names(cubes: Sequence[xr.Dataset], shows: needs.Shows) -> list[str]:
         key[0] if keys.count(key) == 1 else f"{key[0]}/{cube.attrs['axis']}"
         for key, cube in zip(keys, cubes, strict=True)
     ]
+
+
+def entries(
+    cubes: Sequence[xr.Dataset], shows: needs.Shows
+) -> Iterator[tuple[xr.Dataset, str, str, dict[str, Any]]]:
+    """Each model of each cube: cube, what that is called, name, and `models` of it."""
+    for cube, called in zip(cubes, names(cubes, shows), strict=True):
+        for name, about in models(cube).items():
+            yield cube, called, name, about
 
 
 def models(cube: xr.Dataset, baselines: bool = True) -> dict[str, dict]:
@@ -181,3 +190,9 @@ def mean_and_std(seeds: ArrayLike, baseline: bool = False) -> tuple[float, float
     values = np.asarray(seeds)
     several = values.size > 1 and not baseline and bool(np.isfinite(values).all())
     return float(values.mean()), float(values.std(ddof=1)) if several else np.nan
+
+
+def columns(name: str, seeds: ArrayLike, baseline: bool = False) -> dict[str, float]:
+    """`mean_and_std` as two columns of a table, ``name_mean`` and ``name_std``."""
+    mean, std = mean_and_std(seeds, baseline)
+    return {f"{name}_mean": mean, f"{name}_std": std}

@@ -15,11 +15,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fernn.evaluation.subject import Subject
+from fernn.videos.visible import NEVER
 
 TASK = "act"
 DRAWS = ("sampled",)
 SHOWS = ("background", "digit")  # of a pixel
-NEVER = -1
 STORED = ((4, "context"), (4, "horizon"))
 
 

@@ -37,12 +37,7 @@ LABELS: dict[str, Measure] = {"error (MSE)": raw, "error (MSE, clipped)": clippe
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A column of two panels for each `velocity` cube (the paper's Fig. 5, rotation).
-
-    Raises:
-        UserError: a cube of another statistic, or of velocities that are no rotations.
-    """
-    aggregate.require(cubes, SHOWS)
+    """Two panels, a column, for each `velocity` cube (the paper's Fig. 5, rotation)."""
     figure = Figure(figsize=(PAGE, 0.5 + 1.9 * len(LABELS)))
     grid = figure.subplots(
         len(LABELS), len(cubes), sharex="col", sharey="row", squeeze=False

@@ -33,12 +33,7 @@ ROOM = 0.75  # over which the dots of one speed are spread, in speeds
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A row of two panels for each `equivariance` cube.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row of two panels for each `equivariance` cube."""
     figure = Figure(figsize=(PAGE, 0.4 + 2.2 * len(cubes)))
     grid = figure.subplots(len(cubes), 2, squeeze=False)
     looks = looks_of(cubes, baselines=False)

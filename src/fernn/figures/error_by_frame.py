@@ -30,12 +30,7 @@ ROOM = 5.0  # times the largest error, for the notes of the vertical lines
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A panel for each cube.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A panel for each cube."""
     rows = -(-len(cubes) // COLUMNS)
     figure = Figure(figsize=(PAGE, 0.5 + 2.2 * rows))
     panels = figure.subplots(rows, COLUMNS, sharey=True, squeeze=False).ravel()

@@ -30,12 +30,7 @@ LETTERS = 30  # of a title, in a line
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A panel for each cube, all on the same axes.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A panel for each cube, all on the same axes."""
     rows = -(-len(cubes) // 3)
     figure = Figure(figsize=(PAGE, 0.35 + 2.3 * rows))
     shape = (rows, min(3, len(cubes)))

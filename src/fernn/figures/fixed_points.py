@@ -30,12 +30,7 @@ OUTSIDE, NEUTRAL = 1e-3, 0.02  # distances from the unit circle, and from 1
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A row of three panels for each `fixed_points` cube.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row of three panels for each `fixed_points` cube."""
     figure = Figure(figsize=(PAGE, 0.4 + 2.2 * len(cubes)))
     grid = figure.subplots(len(cubes), len(RUNS) + 1, squeeze=False)
     looks = looks_of(cubes, baselines=False)

@@ -91,11 +91,7 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     """A block for each `hidden_state` cube (the paper's Figs. 2 and 9).
 
     The G-RNN stands above the model with the most velocities.
-
-    Raises:
-        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, SHOWS)
     blocks = [_collect(cube) for cube in cubes]
     tall = [ABOVE + PITCH + sum(map(_height, block)) for block in blocks]
     inches = PAGE / WIDTH * sum(tall) + 0.3 * len(cubes)

@@ -22,19 +22,13 @@ from fernn.drawing.style import PAGE, Look, looks_of, theme
 from fernn.evaluation import aggregate
 
 SHOWS = {"last_seen": {"statistic": "last_seen"}}
-NEVER = -1  # the age that the statistic gives to what was never seen
 FEWEST = 30  # pixels of an age that is drawn
 TITLES = {"digit": "pixels of digits", "background": "other pixels"}
 
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A row of two panels for each `last_seen` cube.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row of two panels for each `last_seen` cube."""
     figure = Figure(figsize=(PAGE, 0.5 + 2.3 * len(cubes)))
     grid = figure.subplots(len(cubes), len(TITLES), squeeze=False, sharex="row")
     looks = looks_of(cubes)
@@ -65,16 +59,15 @@ def _line(axes: Axes, cube: xr.Dataset, look: Look) -> None:
         "linestyle": look.linestyle,
         "linewidth": 1.0,
     }
-    known = mean.sel(age=slice(1, None))
+    known, never = mean.sel(age=slice(1, None)), mean.sel(age=slice(None, 0))
     axes.plot(known["age"], known, label=look.label, **style)
     if not look.baseline:
         bottom, top = (each.sel(age=slice(1, None)) for each in (low, high))
         style = {"color": look.color, "alpha": 0.15, "linewidth": 0}
         axes.fill_between(known["age"], bottom, top, **style)
-    never = float(mean.sel(age=NEVER))
     dot: dict[str, Any] = {
         "color": look.color,
         "marker": look.marker or "_",
         "markersize": 4,
     }
-    axes.plot([_beyond(cube)], [never], linestyle="none", **dot)
+    axes.plot([_beyond(cube)], never, linestyle="none", **dot)

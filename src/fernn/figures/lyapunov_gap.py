@@ -35,12 +35,7 @@ RATES = {
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A row of three panels for each `lyapunov` cube.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row of three panels for each `lyapunov` cube."""
     figure = Figure(figsize=(PAGE, 0.4 + 2.2 * len(cubes)))
     grid = figure.subplots(len(cubes), len(RATES), squeeze=False, sharey="row")
     looks = looks_of(cubes, baselines=False)

@@ -31,12 +31,7 @@ FAINT = "0.45"
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A block of strips for each of the first samples of each `rollouts` cube.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A block of strips for each of the first samples of each `rollouts` cube."""
     blocks, titles = [], []
     for cube in cubes:
         for sample in range(min(SAMPLES, cube.sizes["sample"])):

@@ -34,12 +34,7 @@ Panel = dict[int, xr.Dataset]  # cubes by their number of training sequences
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A panel for each protocol, with a cube for each number of sequences.
-
-    Raises:
-        UserError: a cube of another statistic, or of sequences that are redrawn.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A panel for each protocol, with a cube for each number of sequences."""
     panels = _panels(cubes)
     figure = Figure(figsize=(min(PAGE, 3.4 * len(panels)), 2.6))
     row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]

@@ -26,12 +26,7 @@ RUNS = {"driven": "true frames", "rollout": "roll-out"}
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A row of two panels for each `state_graph` cube.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row of two panels for each `state_graph` cube."""
     figure = Figure(figsize=(PAGE, 0.4 + 2.2 * len(cubes)))
     grid = figure.subplots(len(cubes), len(RUNS), squeeze=False)
     looks = looks_of(cubes, baselines=False)

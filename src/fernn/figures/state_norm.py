@@ -31,12 +31,7 @@ PANELS = {
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A row of three panels for each `state_norm` cube.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row of three panels for each `state_norm` cube."""
     figure = Figure(figsize=(PAGE, 0.4 + 2.0 * len(cubes)))
     grid = figure.subplots(len(cubes), len(PANELS), squeeze=False)
     looks = looks_of(cubes, baselines=False)

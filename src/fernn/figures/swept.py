@@ -28,12 +28,7 @@ LETTERS = 24  # of a title
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A panel for each cube.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A panel for each cube."""
     rows = -(-len(cubes) // COLUMNS)
     figure = Figure(figsize=(PAGE, 0.4 + 2.2 * rows))
     shape = (rows, min(COLUMNS, len(cubes)))

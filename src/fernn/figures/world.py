@@ -31,12 +31,7 @@ WINDOW = "#E69F00"
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A block of strips for each of the first samples of each `beliefs` cube.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A block of strips for each of the first samples of each `beliefs` cube."""
     blocks = [
         (f"{parts.title(cube)}, sequence {sample}", cube.isel(sample=sample, seed=0))
         for cube in cubes

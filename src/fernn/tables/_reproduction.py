@@ -116,6 +116,7 @@ def _numbers(
         return
     paths = {cube: path_of(results, cube) for cube in plan[group][name]}
     cubes = [read_dataset(path) for path in paths.values() if path.exists()]
+    aggregate.require(cubes, module.SHOWS)
     if cubes:
         yield from module.numbers(cubes)
     for cube, path in paths.items():

@@ -33,12 +33,7 @@ NOTE = (
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each model and way of training, by model; NaN without a cube.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each model and way of training, by model; NaN without a cube."""
     rows: dict[str, dict[str, dict[str, Any]]] = {}  # by model, then experiment
     for cube in cubes:
         role = aggregate.role(cube, SHOWS)
@@ -80,6 +75,6 @@ def _errors(
 
 def _summary(column: str, error: xr.DataArray, baseline: bool) -> dict[str, float]:
     sample = error.mean("frame")
-    mean, std = aggregate.mean_and_std(sample.mean("sample"), baseline)
     middle = float(aggregate.median(sample, ["sample", "seed"]))
-    return {f"{column}_mean": mean, f"{column}_std": std, f"{column}_median": middle}
+    found = aggregate.columns(column, sample.mean("sample"), baseline)
+    return found | {f"{column}_median": middle}

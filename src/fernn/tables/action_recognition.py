@@ -41,12 +41,7 @@ NOTE = (
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each experiment and model; NaN in the tests of the reference.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each experiment and model; NaN in the tests of the reference."""
     names, tests = aggregate.names(cubes, SHOWS), _tests(cubes)
     rows = [_rows(*each) for each in zip(cubes, names, tests, strict=True)]
     table = pd.DataFrame([row for part in rows for row in part])
@@ -81,15 +76,13 @@ def _rows(cube: xr.Dataset, called: str, tests: dict[str, dict]) -> list[dict]:
         correct = cube["correct"].sel(model=name)
         seen = velocities.speed(cube) <= int(cube.attrs["max_speed"])
         seeds = _seen(cube, name)
-        mean, std = aggregate.mean_and_std(seeds)
         rows.append(
             {
                 "experiment": called,
                 "source": cube.attrs.get("source", ""),
                 "model": about["label"],
                 "seeds": seeds.size,
-                "accuracy_mean": mean,
-                "accuracy_std": std,
+                **aggregate.columns("accuracy", seeds),
                 "faster": float(correct.isel(sample=np.flatnonzero(~seen)).mean()),
                 **tests[name],
                 **beside_published(cube, about, seeds.values, MORE_IS_BETTER),

@@ -37,16 +37,10 @@ QUANTITY = "test MSE"
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each experiment and model; the footnotes are ``attrs["notes"]``.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each experiment and model; the footnotes are ``attrs["notes"]``."""
     rows = [
         (called, about, _row(cube, called, name, about))
-        for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True)
-        for name, about in aggregate.models(cube).items()
+        for cube, called, name, about in aggregate.entries(cubes, SHOWS)
     ]
     table = pd.DataFrame([row for *_, row in rows])
     beaten = _controls.note(rows, ["mse"])
@@ -74,15 +68,13 @@ def _row(cube: xr.Dataset, called: str, name: str, about: dict) -> dict:
     sample = _samples(cube, name)
     seeds = sample.mean("sample")
     baseline = about["role"] == "baseline"
-    mean, std = aggregate.mean_and_std(seeds, baseline)
     return {
         "experiment": called,
         "model": about["label"],
         "rollout": _fairness.rollout(cube, about),
         "seeds": seeds.size,
         "frames": cube.sizes["frame"],
-        "mse_mean": mean,
-        "mse_std": std,
+        **aggregate.columns("mse", seeds, baseline),
         "mse_geometric": float(aggregate.geometric_mean(seeds)),
         "mse_median": float(aggregate.median(sample, ["sample", "seed"])),
         **beside_published(cube, about, np.asarray(seeds), LESS_IS_BETTER),

@@ -48,12 +48,7 @@ NOTE = (
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each experiment and model; NaN where a role has no cube.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each experiment and model; NaN where a role has no cube."""
     rows: dict[tuple[str, str], dict] = {}
     described: dict[tuple[str, str], dict] = {}
     for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True):

@@ -46,12 +46,7 @@ NOTE = (
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each group of experiments and model, the best first.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each group of experiments and model, the best first."""
     rows: dict[tuple[str, str], dict] = {}
     effects: dict[tuple[str, str], significance.Effect | None] = {}
     notes = []

@@ -41,12 +41,7 @@ NOTE = (
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each experiment, test and model, the best first.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each experiment, test and model, the best first."""
     rows: dict[tuple[str, str, str], dict] = {}
     told: list[_controls.Row] = []
     effects: dict[tuple[str, str, str], significance.Effect | None] = {}

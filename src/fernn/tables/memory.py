@@ -22,16 +22,10 @@ AGES = (1, 5, 11, 21, 31)  # the first of each column, in frames
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each cube and model.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each cube and model."""
     return pd.DataFrame(
         {"experiment": called, **_row(cube.sel(model=name), about)}
-        for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True)
-        for name, about in aggregate.models(cube).items()
+        for cube, called, name, about in aggregate.entries(cubes, SHOWS)
     )
 
 
@@ -44,11 +38,11 @@ def _row(own: xr.Dataset, about: dict) -> dict:
             last = min(following - 1, oldest)
             of_ages = digits.sel(age=slice(first, last))
             row |= _summary(f"{first}-{last}", of_ages, baseline)
-    return row | _summary("never", digits.sel(age=[NEVER]), baseline)
+    never = digits.sel(age=slice(None, 0))  # -1: no age
+    return row | _summary("never", never, baseline)
 
 
 def _summary(column: str, own: xr.Dataset, baseline: bool) -> dict[str, float]:
     """Of the pixels of some ages, each of which counts the same."""
     error = own["squared_error"].fillna(0).weighted(own["pixels"].fillna(0))
-    mean, std = aggregate.mean_and_std(error.mean("age"), baseline)
-    return {f"{column}_mean": mean, f"{column}_std": std}
+    return aggregate.columns(column, error.mean("age"), baseline)

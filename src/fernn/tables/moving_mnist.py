@@ -29,16 +29,10 @@ NOTE = (
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each of our models, then one for each published one.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each of our models, then one for each published one."""
     rows = [
         (called, about, _row(cube, called if len(cubes) > 1 else "", name, about))
-        for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True)
-        for name, about in aggregate.models(cube).items()
+        for cube, called, name, about in aggregate.entries(cubes, SHOWS)
     ]
     table = pd.DataFrame([*(row for *_, row in rows), *_published(cubes)])
     beaten = _controls.note(rows, ["mse"])
@@ -53,15 +47,13 @@ def _row(cube: xr.Dataset, called: str, name: str, about: dict) -> dict:
     count, baseline = cube.sizes["seed"], about["role"] == "baseline"
     seeds = "" if baseline else f"{count} seed{'' if count == 1 else 's'}"
     error = aggregate.worst(own["mse"]).mean(("sample", "frame"))
-    mean, std = aggregate.mean_and_std(error, baseline)
     means = {key: float(own[key].mean()) for key in ("mae", "ssim", "psnr")}
     return {
         "model": about["label"],
         "source": ", ".join(filter(None, ("ours", called, seeds, size))),
         "millions": about["parameters"] / 1e6,
         "epochs": about["epochs"],
-        "mse_mean": mean,
-        "mse_std": std,
+        **aggregate.columns("mse", error, baseline),
         **means,
         "mse_2000_epochs": math.nan,
     }

@@ -24,16 +24,10 @@ NOTE = (
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each cube and model.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each cube and model."""
     rows = [
         {"experiment": called, **_row(cube.sel(model=name), about)}
-        for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True)
-        for name, about in aggregate.models(cube).items()
+        for cube, called, name, about in aggregate.entries(cubes, SHOWS)
     ]
     table = pd.DataFrame(rows)
     table.attrs["notes"] = [NOTE]
@@ -42,13 +36,10 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
 
 def _row(own: xr.Dataset, about: dict) -> dict:
     share = own["success"].mean("sample")
-    mean, std = aggregate.mean_and_std(
-        share.sel(graph="state"), about["role"] == "baseline"
-    )
+    baseline = about["role"] == "baseline"
     return {
         "model": about["label"],
-        "state_mean": mean,
-        "state_std": std,
+        **aggregate.columns("state", share.sel(graph="state"), baseline),
         "pixels": float(share.sel(graph="pixels").mean()),
         "random": float(share.sel(graph="random").mean()),
         "codes": float(own["codes"].sel(graph="state").mean()),

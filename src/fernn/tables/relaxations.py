@@ -36,12 +36,7 @@ NOTE = (
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each model of an experiment and one for each relaxation.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each model of an experiment and one for each relaxation."""
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     for cube in sorted(
         cubes, key=lambda each: aggregate.role(each, SHOWS) == "strategy"
@@ -74,7 +69,7 @@ def _errors(
     found: dict[str, float] = {}
     for column, variable in ERRORS.items():
         seeds = frames[variable].mean(("sample", "frame"), skipna=False)
-        found |= _summary(column, seeds, about["role"] == "baseline")
+        found |= aggregate.columns(column, seeds, about["role"] == "baseline")
     yield "", found
 
 
@@ -87,11 +82,6 @@ def _told(
         for quantity in TOLD:
             seeds = last(cube, name, f"{quantity}_{relaxation}")
             if seeds is not None:
-                found |= _summary(quantity, seeds, baseline=False)
+                found |= aggregate.columns(quantity, seeds, baseline=False)
         if found:
             yield relaxation, found
-
-
-def _summary(column: str, seeds: xr.DataArray, baseline: bool) -> dict[str, float]:
-    mean, std = aggregate.mean_and_std(seeds, baseline)
-    return {f"{column}_mean": mean, f"{column}_std": std}

@@ -30,12 +30,7 @@ BLANK = {f"{begin}{name}": math.nan for begin in COLUMNS for name in NAMES}
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each experiment, seed and model; NaN where a role has no cube.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each experiment, seed and model; NaN where a role has no cube."""
     rows: dict[tuple[str, str, str], dict] = {}
     for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True):
         for seed, name, values in _measured(cube):

@@ -31,12 +31,7 @@ NOTE = (
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each model, task and task learnt last.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each model, task and task learnt last."""
     rows = [row for cube in cubes for row in _of_cube(cube)]
     table = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
     table.attrs["notes"] = [NOTE]
@@ -64,12 +59,7 @@ def _matrix(curves: xr.DataArray, tasks: list[re.Match]) -> Iterator[dict[str, A
         for after, end in enumerate(ends):
             error = errors.isel(epoch=end)
             row = {"task": labels[task], "after": labels[after]}
-            row |= _summary("mse", error)
+            row |= aggregate.columns("mse", error)
             if after >= task:
-                row |= _summary("ratio", error / learnt)
+                row |= aggregate.columns("ratio", error / learnt)
             yield {"ratio_mean": math.nan, "ratio_std": math.nan} | row
-
-
-def _summary(column: str, seeds: xr.DataArray) -> dict[str, float]:
-    mean, std = aggregate.mean_and_std(seeds)
-    return {f"{column}_mean": mean, f"{column}_std": std}

@@ -65,11 +65,7 @@ def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     """A row for each experiment and model, then one for each comparison.
 
     A value is NaN where a role has no cube.
-
-    Raises:
-        UserError: a cube of another statistic.
     """
-    aggregate.require(cubes, SHOWS)
     rows: dict[tuple[str, ...], dict] = {}
     about_of: dict[tuple[str, ...], dict] = {}
     effects: dict[tuple[str, ...], significance.Effect | None] = {}
@@ -140,8 +136,8 @@ def _in_distribution(cube: xr.Dataset, name: str, about: dict) -> dict:
     for begin, measure in COLUMNS.items():
         kinds = _kinds(cube, name, measure)
         seeds = kinds.pop("mse").mean("sample")
-        mean, std = aggregate.mean_and_std(seeds, about["role"] == "baseline")
-        found |= {f"{begin}mse_mean": mean, f"{begin}mse_std": std}
+        baseline = about["role"] == "baseline"
+        found |= aggregate.columns(f"{begin}mse", seeds, baseline)
         found |= {f"{begin}{kind}": float(own.mean()) for kind, own in kinds.items()}
     return found
 

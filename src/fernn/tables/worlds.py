@@ -27,16 +27,10 @@ NOTE = (
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each test set and model, then one for each published number.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each test set and model, then one for each published number."""
     rows = [
         {"experiment": called, **_row(cube, name, about)}
-        for cube, called in zip(cubes, aggregate.names(cubes, SHOWS), strict=True)
-        for name, about in aggregate.models(cube).items()
+        for cube, called, name, about in aggregate.entries(cubes, SHOWS)
     ]
     table = pd.DataFrame([*rows, *_published(cubes)])
     table.attrs["notes"] = [NOTE, *sources(cubes), *_fairness.notes(cubes)]
@@ -49,19 +43,14 @@ def _row(cube: xr.Dataset, name: str, about: dict) -> dict:
     last = int(own["frame"].max()) - int(cube.attrs["horizon"]) + 1
     of_seeds = error.mean(("sample", "frame"))
     end = error.sel(frame=slice(last, None)).mean(("sample", "frame"))
-    (mean, std), (at_end, end_std) = (
-        aggregate.mean_and_std(each, baseline) for each in (of_seeds, end)
-    )
     differs = differences(about)
     return {
         "frames": int(own["frame"].max()),
         "model": about["label"],
         "source": f"ours, {not_comparable(differs)}" if differs else "ours",
         "parameters": about["parameters"],
-        "mse_mean": mean,
-        "mse_std": std,
-        "mse_end_mean": at_end,
-        "mse_end_std": end_std,
+        **aggregate.columns("mse", of_seeds, baseline),
+        **aggregate.columns("mse_end", end, baseline),
         "psnr": float(own["psnr"].where(np.isfinite(own["psnr"])).mean()),
         "ssim": float(own["ssim"].mean()),
     }

@@ -52,12 +52,7 @@ NOTE = (
 
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
-    """A row for each experiment, pair of models and number.
-
-    Raises:
-        UserError: a cube of another statistic.
-    """
-    aggregate.require(cubes, SHOWS)
+    """A row for each experiment, pair of models and number."""
     rows = [row for cube in cubes for row in _of_cube(cube)]
     table = pd.DataFrame(rows, columns=pd.Index(COLUMNS))
     table.attrs["notes"] = [NOTE, *_fairness.notes(cubes)]

@@ -59,7 +59,7 @@ class Place:
         profile: folder of the profile that submits to Slurm; None to run here.
         unlock: clear what a dead head left.
         resources: what a job of each rule asks for at its first attempt; see
-            `labrun.resources`. Where it is empty, the profile speaks for all rules.
+            `first_attempt`. Where it is empty, the profile speaks for all rules.
         needed: bytes that the whole run takes.
         command: of the laboratory, for what to do about a finding.
     """
@@ -139,3 +139,36 @@ def try_to_write(folder: Path) -> stat_result:
         file.write(b"written")
         file.flush()
         return Path(file.name).stat()
+
+
+def first_attempt(path: Path, plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What a job of each rule asks for, by group and rule; nothing without a file.
+
+    The workflow's rules read it too. Three groups say where jobs run: ``cluster``;
+    ``light``, where Snakemake runs unless the profile names a partition for the rule;
+    ``local``, always where Snakemake runs.
+
+    Args:
+        path: of `resources.yaml`.
+        plan: gives the amounts that the file names instead of numbers; one that it
+            lacks counts as 1.
+    """
+    from ruamel.yaml import YAML
+
+    if not path.exists():
+        return {}
+    groups = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    return {
+        group: {
+            rule: {name: _amount(value, plan) for name, value in asked.items()}
+            for rule, asked in rules.items()
+        }
+        for group, rules in groups.items()
+    }
+
+
+def _amount(value: Any, plan: Mapping[str, Any]) -> Any:
+    """A number, the first of growing ones, or what the plan says."""
+    if isinstance(value, dict):
+        (value,) = value.values()
+    return plan.get(value, 1) if isinstance(value, str) else value

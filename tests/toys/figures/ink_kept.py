@@ -8,7 +8,6 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from fernn.drawing.style import looks_of, theme
-from fernn.evaluation import aggregate
 
 SHOWS = {"bright": {"statistic": "ink"}}
 
@@ -16,7 +15,6 @@ SHOWS = {"bright": {"statistic": "ink"}}
 @theme
 def draw(cubes) -> Figure:
     """The mean over seeds and samples of each model."""
-    aggregate.require(cubes, SHOWS)
     figure = Figure(figsize=(2, 2))
     axes = figure.subplots()
     for name, look in looks_of(cubes).items():

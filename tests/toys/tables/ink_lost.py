@@ -14,7 +14,6 @@ SHOWS = {"bright": {"statistic": "ink"}}
 
 def tabulate(cubes) -> pd.DataFrame:
     """A row for each model."""
-    aggregate.require(cubes, SHOWS)
     lost = 1 - cubes[0]["ink"].mean(["seed", "sample"])
     labels = [about["label"] for about in aggregate.models(cubes[0]).values()]
     return pd.DataFrame({"model": labels, "lost": lost.values})
