@@ -214,3 +214,8 @@ def test_the_table_has_means_of_pixels_and_published_numbers_beside():
     assert (theirs.mse_mean[20], theirs.psnr[20], theirs.ssim[150]) == (0.5, 9, 1)
     assert theirs.source.tolist() == ["flowm", "flowm"]
     assert "A note." in found.attrs["notes"]
+    beaten = "No model has a smaller error than the best control"
+    assert not [note for note in found.attrs["notes"] if note.startswith(beaten)]
+    worse = cube.assign(mse=cube.mse * xr.where(cube.model == GREY, 0.5, 1))
+    (told,) = (n for n in table.tabulate([worse]).attrs["notes"] if beaten in n)
+    assert told == f"{beaten}: e, mse (Blue net 2.00, Grey copy 1.50)."

@@ -16,7 +16,7 @@ import xarray as xr
 from fernn.evaluation import aggregate
 from fernn.evaluation.comparison import differences, not_comparable
 from fernn.evaluation.numbers import published, sources
-from fernn.tables import _fairness
+from fernn.tables import _controls, _fairness
 
 SHOWS = {"image_quality": {"statistic": "image_quality"}}
 ONLY_LISTED = True
@@ -28,12 +28,14 @@ NOTE = (
 
 def tabulate(cubes: Sequence[xr.Dataset]) -> pd.DataFrame:
     """A row for each test set and model, then one for each published number."""
-    rows = [
-        {"experiment": called, **_row(cube, name, about)}
+    told = [
+        (called, about, _row(cube, name, about))
         for cube, called, name, about in aggregate.entries(cubes, SHOWS)
     ]
+    rows = [{"experiment": called, **row} for called, _, row in told]
     table = pd.DataFrame([*rows, *_published(cubes)])
-    table.attrs["notes"] = [NOTE, *sources(cubes), *_fairness.notes(cubes)]
+    notes = [*sources(cubes), *_fairness.notes(cubes)]
+    table.attrs["notes"] = [NOTE, *_controls.note(told, ["mse"]), *notes]
     return table
 
 
