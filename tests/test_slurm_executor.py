@@ -20,7 +20,7 @@ LIMIT = 60.0  # seconds until a run hangs
 SNAKEFILE = """
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 from labrun import slurm_executor as executor
-executor.LOOK = executor.ROOM = 0.2
+executor.LOOK = executor.ROOM = executor.SOON = 0.2
 ExecutorPluginRegistry().get_plugin("slurm").executor = executor.Executor
 rule long:
     output: "made"
@@ -46,7 +46,7 @@ COMMANDS = {
     "scontrol": PING + AWAY + "echo 'MinJobAge = 3600 sec'",
     "sinfo": AWAY + "cat limits",
     "sbatch": AWAY + "[ -e refused ] && { cat refused >&2; exit 1; }; "
-    "touch made; echo 7",
+    "[ -e waits ] && exec sleep 600; touch made; echo 7",
     # Of the questions for the states of jobs, the first so many fail.
     "squeue": AWAY + "read n < failing; [ $n -gt 0 ] && "
     "{ echo $((n - 1)) > failing; exit 1; }; echo \"7|$(cat state)\"",
@@ -132,10 +132,18 @@ POLICY = (
 )
 
 
-@pytest.mark.parametrize("limit", ["AssocMaxSubmitJobLimit", "QOSGrpSubmitJobsLimit"])
+ASLEEP = "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying"
+FULL = {  # what sbatch of Slurm 22.05 says, before it exits with code 1
+    "MaxSubmitJobsPerAccount": f"sbatch: error: MaxSubmitJobsPerAccount\n{POLICY}",
+    "Resource temporarily unavailable": f"{ASLEEP}\nsbatch: error: Batch job submission"
+    " failed: Resource temporarily unavailable",
+}
+
+
+@pytest.mark.parametrize("limit", FULL)
 def test_a_full_queue_is_no_failure(run, limit):
     """The job waits until the queue has room; the run has no retries to use up."""
-    run.answer(refused=f"sbatch: error: {limit}\n{POLICY}")
+    run.answer(refused=FULL[limit])
     head = run.start()
     end = time.monotonic() + LIMIT
     while run.read("calls").count("sbatch") < 3:
@@ -144,7 +152,7 @@ def test_a_full_queue_is_no_failure(run, limit):
     (run.folder / "refused").unlink()
     assert head.wait(LIMIT) == 0, run.read("told")
     told = run.read("told")
-    assert told.count(f"no more of your jobs in its queue ({limit}): waiting") == 1
+    assert told.count(f"no more jobs into its queue ({limit}): waiting") == 1
     assert "failed" not in told.lower()
 
 
@@ -159,9 +167,19 @@ def test_another_refusal_is_a_failure(run):
 def test_a_run_that_waits_for_room_can_be_stopped(run):
     run.answer(refused="sbatch: error: QOSMaxSubmitJobPerUserLimit")
     head = run.start()
-    run.wait_for("no more of your jobs in its queue", "told")
+    run.wait_for("no more jobs into its queue", "told")
     head.send_signal(signal.SIGTERM)
     assert head.wait(LIMIT) == 1
+
+
+def test_a_submission_that_waits_for_the_controller_can_be_stopped(run):
+    """sbatch sleeps and tries again itself where the controller has no room."""
+    run.answer(waits="")
+    head = run.start()
+    run.wait_for("sbatch", "calls")
+    head.send_signal(signal.SIGTERM)
+    assert head.wait(LIMIT) == 1
+    assert "Error" not in run.read("told") and "Exception" not in run.read("told")
 
 
 def test_a_job_longer_than_its_partition_allows_is_refused(run):

@@ -33,8 +33,14 @@ ANSWER = 60.0  # seconds for a ping; Slurm itself gives up after ten per control
 LOOK = 5.0  # seconds between two pings of a controller that is away
 AGAIN = 30.0  # seconds at most from a question without an answer to the next
 ROOM = 30.0  # seconds until a job that the queue had no room for is submitted again
-# What sbatch says where an administrator limits the jobs in the queue (MaxSubmitJobs).
-FULL = re.compile(r"\b(?:Assoc|QOS)\w*SubmitJob\w*Limit\b")
+# What sbatch says where an administrator limits the jobs in the queue: those of a user,
+# account or QOS (MaxSubmitJobs), or all (MaxJobCount; it says so after two minutes, in
+# which it tries again itself).
+FULL = re.compile(
+    r"sbatch: error: (?:Batch job submission failed: )?"
+    r"(\w*SubmitJob\w*|Resource temporarily unavailable)"
+)
+SOON = 10.0  # seconds that a submission under way has once the run is to end
 TICK = 0.5  # seconds until a sleeping run sees that it is to end
 
 
@@ -107,7 +113,7 @@ class Executor(plugin.Executor):
         """The plugin's report of a failed submission; a full queue is no failure."""
         full = FULL.search(msg)
         if full:
-            self._submission.limit = full[0]
+            self._submission.limit = full[1]
         else:
             super()._report_job_error_threadsafe(job_info, msg, **kwargs)
 
@@ -115,8 +121,8 @@ class Executor(plugin.Executor):
         if not self._crowded:
             self._crowded = True
             self.logger.warning(
-                f"Slurm allows no more of your jobs in its queue ({limit}): waiting"
-                " until some end; --jobs N submits fewer at a time"
+                f"Slurm takes no more jobs into its queue ({limit}): waiting until"
+                " some end; --jobs N submits fewer at a time"
             )
 
     def _answers(self) -> bool:
@@ -183,7 +189,11 @@ class Executor(plugin.Executor):
     def cancel(self) -> None:
         """Submit no more, cancel the jobs, end."""
         self._ended.set()
+        # sbatch may be waiting for room; before, its job may already be Slurm's.
+        patience = threading.Timer(SOON, end_local_jobs)
+        patience.start()
         self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
+        patience.cancel()
         end_local_jobs()  # no submission runs any more that it could hit
         super().cancel()
 

@@ -18,30 +18,15 @@ from pathlib import Path
 
 import pytest
 
-from copied import ROOT
 from faults.commands import last_step
 from faults.flow import EPOCH, LIMIT, STEPS, Flow
 from faults.invariants import require_undisturbed
+from faults.slurm import RETRIED, ask, hindrance, on_slurm, running
 from labrun.spool import read_events
 
-PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
 RUN = "runs/tiny/fernn_v1/0"
 STUDY = "studies/tiny/fernn_v1"
 MODEL = f"results/tiny/{RUN}/model.pt"
-PROFILE = ["--profile", "slurm", "--configfile", "tiny.yaml"]
-EARLY = ["--slurm-init-seconds-before-status-checks", "1"]
-RETRIED = "Trying to restart job"
-
-
-def hindrance():
-    """Why there can be no Slurm of one's own here, if so."""
-    if os.geteuid() != 0 or not Path("/etc/debian_version").exists():
-        return "a Slurm of one's own needs root and Debian"
-    missing = [name for name in PROGRAMS if shutil.which(name) is None]
-    if missing:
-        return f"not installed: {', '.join(missing)}; `make test-slurm` does"
-    return ""
-
 
 pytestmark = [
     pytest.mark.minutes,
@@ -49,77 +34,16 @@ pytestmark = [
 ]
 
 
-class Cluster:
-    """A Slurm of its own.
-
-    Args:
-        folder: of its configuration, state and logs.
-    """
-
-    def __init__(self, folder: Path):
-        self.env = {**os.environ, "SLURM_TEST_STATE": str(folder)}
-
-    def do(self, *arguments: str) -> subprocess.CompletedProcess:
-        """Run ``cluster.sh``."""
-        command = [ROOT / "tests/slurm/cluster.sh", *arguments]
-        return subprocess.run(command, env=self.env, timeout=120)
-
-    def jobs(self, flow: Flow, rule: str = "train") -> list[dict[str, str]]:
-        """What Slurm says of a flow's jobs, also of ended ones, oldest first."""
-        lines = ask("scontrol", "--oneliner", "show", "jobs").splitlines()
-        told = [dict(re.findall(r"(\S+?)=(\S*)", line)) for line in lines]
-        of_flow = [job for job in told if job.get("WorkDir") == str(flow.folder)]
-        found = [job for job in of_flow if f"rule_{rule}_" in job.get("Comment", "")]
-        return sorted(found, key=lambda job: int(job["JobId"]))
-
-    def living(self) -> list[str]:
-        """Jobs that wait, run or end."""
-        return ask("squeue", "--noheader", "--format=%A").split()
-
-    def clear(self) -> None:
-        """Cancel everything, and have the controller and both nodes back."""
-        for name in ("controller", "node1", "node2"):
-            self.do("revive", name)
-        end = time.monotonic() + 60
-        while living := self.living():
-            ask("scancel", *living)
-            assert time.monotonic() < end, living
-            time.sleep(0.5)
-        while ask("sinfo", "--noheader", "--Node", "--format=%t") != "idle\n" * 4:
-            assert time.monotonic() < end, ask("sinfo", "--Node", "--long")
-            ask("scontrol", "update", "NodeName=node1,node2", "State=RESUME")
-            time.sleep(1)
-
-
-def ask(*command: str) -> str:
-    """What a command of Slurm prints."""
-    return subprocess.run(command, capture_output=True, text=True, timeout=30).stdout
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    pytest.importorskip("snakemake_executor_plugin_slurm")
-    made = Cluster(tmp_path_factory.mktemp("slurm"))
-    started = made.do("start").returncode
-    if started == 3:
-        pytest.skip("another Slurm is on this machine")
-    try:
-        assert started == 0
+    with running(tmp_path_factory.mktemp("slurm")) as made:
         yield made
-    finally:
-        made.do("stop")
 
 
 @pytest.fixture
 def flow(cluster, tuned, tmp_path):
-    """A flow that has its hyperparameters, with the shipped profile."""
-    made = Flow(tmp_path / "flow", tuned)
-    shutil.copytree(ROOT / "slurm", made.folder / "slurm")
-    made.options = [*PROFILE, *EARLY]
-    yield made
-    cluster.clear()  # first the jobs: Slurm waits long for a slurmstepd that was killed
-    made.end()
-    cluster.clear()
+    with on_slurm(Flow(tmp_path / "flow", tuned), cluster) as made:
+        yield made
 
 
 def start_training(flow, *options):

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# A real Slurm of two nodes with three fake GPUs on this machine, by hand: no systemd, no
-# accounting. Debian, root. Everything it starts is stopped by its process id.
+# A real Slurm of two nodes with three fake GPUs on this machine, by hand: no systemd.
+# Debian, root. Everything it starts is stopped by its process id.
 #
-#   cluster.sh start | stop
+#   cluster.sh start [accounting] | stop
+#                              accounting: with a database (slurmdbd, mariadb-server), in
+#                              which root has the account `lab`, and limits hold
 #   cluster.sh kill NODE       its slurmd dies; what runs there goes on, unseen
 #   cluster.sh crash NODE      everything that runs there dies at once
 #   cluster.sh revive NODE
 #   cluster.sh kill controller | revive controller
+#   cluster.sh restart controller
 #
 # SLURM_TEST_STATE is the folder of configuration, logs and state. /etc/slurm gets links
 # to it, as jobs drop SLURM_CONF; with another Slurm there, the exit code is 3.
@@ -14,6 +17,7 @@ set -euo pipefail
 STATE=${SLURM_TEST_STATE:-/tmp/fernn-test-slurm}
 NODES="node1 node2"
 FILES="slurm.conf gres.conf"
+export MYSQL_UNIX_PORT=$STATE/run/database.sock
 HERE=$(cd "$(dirname "$0")" && pwd)
 
 fail() { echo "cluster.sh: $1" >&2; exit "${2:-1}"; }
@@ -82,6 +86,7 @@ configure() {
         sed "s|@STATE@|$STATE|g" "$HERE/$name" > "$STATE/fernn-test-slurm/$name"
         link "$name"
     done
+    [ -z "$1" ] || cat "$HERE/accounting.conf" >> "$STATE/fernn-test-slurm/slurm.conf"
 }
 
 authenticate() {
@@ -90,6 +95,34 @@ authenticate() {
     munge --no-input > /dev/null 2>&1 && return
     runuser -u munge -- /usr/sbin/munged --force
     cp /run/munge/munged.pid "$STATE/run/munged.pid"
+}
+
+# An empty database each time, and in it: cluster, account, user.
+account() {
+    local conf=$STATE/fernn-test-slurm/slurmdbd.conf
+    alive accounting && return
+    rm -rf "$STATE/database"
+    sed "s|@STATE@|$STATE|g" "$HERE/slurmdbd.conf" > "$conf"
+    chmod 600 "$conf"
+    mariadb-install-db --no-defaults --user=root --datadir="$STATE/database" \
+        --auth-root-authentication-method=socket --skip-test-db > "$STATE/log/database.log"
+    mariadbd --no-defaults --user=root --datadir="$STATE/database" --skip-networking \
+        --socket="$MYSQL_UNIX_PORT" --pid-file="$STATE/run/database.pid" \
+        >> "$STATE/log/database.log" 2>&1 &
+    patiently mariadb-admin --no-defaults ping
+    SLURM_CONF=$STATE/fernn-test-slurm/slurm.conf slurmdbd
+    patiently sacctmgr --immediate add cluster fernn-test
+    sacctmgr --immediate add account lab > /dev/null
+    sacctmgr --immediate add user root Account=lab DefaultAccount=lab > /dev/null
+}
+
+# patiently COMMAND…: until it succeeds
+patiently() {
+    for _ in $(seq 300); do
+        "$@" > /dev/null 2>&1 && return
+        sleep 0.1
+    done
+    "$@" || fail "$1 fails for 30 s; logs are in $STATE/log"
 }
 
 revive() {
@@ -102,8 +135,9 @@ revive() {
 
 start() {
     local name
-    configure
+    configure "${1:-}"
     authenticate
+    [ -z "${1:-}" ] || account
     for name in controller $NODES; do revive "$name"; done
     for _ in $(seq 300); do
         [ "$(sinfo --noheader --Node --format=%T 2> /dev/null | sort -u)" = idle ] && return
@@ -123,7 +157,7 @@ stop() {
         end "$name" -TERM
         crash "$name"
     done
-    end controller -TERM
+    for name in controller accounting database; do end "$name" -TERM; done
     end munged -TERM
     for name in $FILES; do
         [ "/etc/slurm/$name" -ef "$STATE/fernn-test-slurm/$name" ] && rm "/etc/slurm/$name"
@@ -132,9 +166,10 @@ stop() {
 }
 
 case "${1:-} ${2:-}" in
-    "start " | "stop ") "$1" ;;
+    "start " | "start accounting" | "stop ") "$1" ${2:+"$2"} ;;
     "crash node1" | "crash node2") crash "$2" ;;
     "kill node1" | "kill node2" | "kill controller") end "$2" -KILL ;;
+    "restart controller") end "$2" -TERM; revive "$2" ;;
     "revive node1" | "revive node2" | "revive controller") revive "$2" ;;
-    *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
