@@ -44,8 +44,9 @@ def workflow(quick: bool) -> Iterator[Row]:
     """Time to plan the workflow.
 
     Seconds on the clock on the wall, the median of three, of `snakemake -n` with
-    nothing made yet: of the paper's budget, and of a generated configuration that
-    repeats the demo's experiment until it has more than a thousand jobs.
+    nothing made yet, and the plan resolved by the first of the three: of the paper's
+    budget, and of a generated configuration that repeats the demo's experiment until it
+    has more than a thousand jobs.
     """
     require_snakefile()
     if find_spec("snakemake") is None:
