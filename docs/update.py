@@ -5,7 +5,8 @@
 README.md and pages of docs show parts of tables, each between
 ``<!-- table BUDGET/NAME: SELECTION -->`` and ``<!-- end -->``. A selection is of the
 form ``model = A, B; columns = model, mse``: the values of a column whose rows are kept,
-as many such as are needed, and the columns.
+as many such as are needed, and the columns. Values that have commas stand between
+``|``.
 """
 
 import re
@@ -59,8 +60,9 @@ def part(content: str, selection: str) -> str:
     wanted = {}
     for each in selection.split(";"):
         column, _, values = each.partition("=")
+        between = "|" if "|" in values else ","
         one = [values.strip()]  # a value may have a comma
-        wanted[column.strip()] = one + [value.strip() for value in values.split(",")]
+        wanted[column.strip()] = one + [each.strip() for each in values.split(between)]
     places = [head.index(column) for column in wanted.pop("columns") if column in head]
     kept = [
         row

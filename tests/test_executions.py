@@ -4,14 +4,11 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.cells.flow_equivariant import build, choose, winograd
-from fernn.cells.flow_equivariant.winograd import WinogradConvolution
+from fernn.cells.flow_equivariant import build, choose
 from fernn.flows.rotation import Rotation
 from fernn.flows.translation import Translation, square
 from fernn.models import rollouts
-from labrun.errors import UserError
 
-FAST = ("fused", "winograd")
 RECURRENT = {"kind": "corrected", "by": "recurrence"}
 VELOCITIES = [[0, 0], [2, -1], [1, 3], [-3, 0]]
 CASES = [
@@ -34,13 +31,11 @@ def gradients_of(model, predicted):
     return [predicted.detach(), *torch.autograd.grad(loss, list(model.parameters()))]
 
 
-@pytest.mark.parametrize("execution", [*FAST, "comoving"])
+@pytest.mark.parametrize("execution", ["fused", "comoving"])
 @pytest.mark.parametrize("rollout", [*rollouts.kinds(), RECURRENT], ids=str)
 @pytest.mark.parametrize("options", CASES)
 def test_it_equals_the_plain_form(forecaster, execution, rollout, options):
     """In double precision, with an odd batch and a frame that tiles do not divide."""
-    if execution == "winograd" and "kernel" in options:
-        pytest.skip("winograd is for 3×3")
     plain, fast = (
         forecaster(execution=name, rollout=rollout, **options)
         for name in ("plain", execution)
@@ -54,35 +49,28 @@ def test_it_equals_the_plain_form(forecaster, execution, rollout, options):
         assert torch.equal(fast(video, 5), made[1][0])
 
 
-@pytest.mark.parametrize("execution", FAST)
 @pytest.mark.parametrize("size", [7, 8, 10])
 @pytest.mark.parametrize("max_speed", [0, 1, 2])
-def test_single_precision_is_as_exact_as_the_plain_form(execution, size, max_speed):
+def test_single_precision_is_as_exact_as_the_plain_form(size, max_speed):
     """Against double precision, at most twice the plain form's own error."""
-    errors = rounding(execution, size, max_speed=max_speed)
-    assert 0 < errors[execution].sum() < 2 * errors["plain"].sum()
+    plain, fast = rounding(size, max_speed=max_speed)
+    assert 0 < fast.sum() < 2 * plain.sum()
 
 
 SMOOTH = {"activation": "tanh", "pooling": "mean"}  # nothing switches by rounding
 
 
-@pytest.mark.parametrize("execution", FAST)
 @pytest.mark.parametrize("hidden", [32, 96])
-def test_gradients_of_what_is_smooth_are_as_exact_as_in_the_plain_form(
-    execution, hidden
-):
+def test_gradients_of_what_is_smooth_are_as_exact_as_in_the_plain_form(hidden):
     """Of each weight, at most four times the plain form's own error."""
-    errors = rounding(execution, 8, hidden=hidden, **SMOOTH)
-    assert (errors["plain"] > 0).all()
-    assert (errors[execution] < 4 * errors["plain"]).all()
+    plain, fast = rounding(8, hidden=hidden, **SMOOTH)
+    assert (plain > 0).all()
+    assert (fast < 4 * plain).all()
 
 
-def test_a_coarser_transform_breaks_that_law(monkeypatch):
-    original = winograd._filters
-    half = lambda weight: original(weight.half().to(weight.dtype))  # noqa: E731
-    monkeypatch.setattr(winograd, "_filters", half)
-    errors = rounding("winograd", 8, hidden=96, **SMOOTH)
-    assert (errors["winograd"] > 40 * errors["plain"]).any()
+def test_a_coarser_precision_breaks_that_law():
+    plain, fast = rounding(8, dtype=torch.bfloat16, hidden=32, **SMOOTH)
+    assert (fast > 40 * plain).any()
 
 
 @pytest.mark.parametrize("hidden", [32, 96])
@@ -102,8 +90,8 @@ def test_auto_rounds_states_within_four_times_the_plain_form(hidden):
     assert apart(plain.bfloat16(), exact) > 4 * apart(plain, exact)
 
 
-def rounding(execution, size, seed=0, hidden=16, max_speed=1, **options):
-    """The error of the predictions, and of each weight's gradient, in both forms."""
+def rounding(size, seed=0, hidden=16, max_speed=1, dtype=torch.float32, **options):
+    """Errors of `plain` and `fused`: of the predictions, and of each gradient."""
     spec = {
         "kind": "forecaster",
         "flow": {"kind": "translation", "max_speed": max_speed},
@@ -121,10 +109,8 @@ def rounding(execution, size, seed=0, hidden=16, max_speed=1, **options):
         return with_gradients(model, video.to(dtype))
 
     exact = made("plain", torch.float64)
-    return {
-        name: torch.tensor([*map(apart, made(name, torch.float32), exact)])
-        for name in ("plain", execution)
-    }
+    forms = made("plain", torch.float32), made("fused", dtype)
+    return [torch.tensor([*map(apart, form, exact)]) for form in forms]
 
 
 def apart(found, exact):
@@ -132,29 +118,10 @@ def apart(found, exact):
     return ((found - exact).norm() / exact.norm()).item()
 
 
-@pytest.mark.parametrize("cache", [1, 60_000, 10**9])
-def test_tiles_may_be_worked_on_in_any_number(monkeypatch, cache):
-    """One slot at a time, some of a sample's, or several samples."""
-    monkeypatch.setattr("fernn.cells.flow_equivariant.winograd.CACHE", cache)
-    draw = torch.Generator().manual_seed(0)
-    flow = Translation([(0, 0), (1, 2), (-2, 0)], 6)
-    state = torch.rand(3, 3, 6, 6, 4, dtype=torch.float64, generator=draw)
-    weight = torch.rand(4, 4, 3, 3, dtype=torch.float64, generator=draw)
-    found = WinogradConvolution(flow.velocities).forward(state, weight)
-    padded = torch.nn.functional.pad(
-        state.flatten(0, 1).movedim(-1, 1), 4 * [1], mode="circular"
-    )
-    convolved = torch.nn.functional.conv2d(padded, weight)
-    for slot, velocity in enumerate(flow.velocities):
-        expected = flow.act(convolved[slot::3], velocity).movedim(1, -1)
-        torch.testing.assert_close(found[:, slot], expected)
-
-
-@pytest.mark.parametrize("execution", FAST)
-def test_ties_share_the_gradient(forecaster, execution):
+def test_ties_share_the_gradient(forecaster):
     """Nothing moves in a video of one grey: all slots are equal."""
     plain, fast = (
-        forecaster(execution=name, rollout="repeat") for name in ("plain", execution)
+        forecaster(execution=name, rollout="repeat") for name in ("plain", "fused")
     )
     video = torch.full((1, 3, 1, 7, 7), 0.5, dtype=torch.float64)
     for expected, found in zip(
@@ -178,7 +145,7 @@ def test_frames_decoded_together_are_those_one_by_one(forecaster, rollout, pooli
 
 
 @pytest.mark.parametrize("rollout", rollouts.kinds())
-@pytest.mark.parametrize("execution", ["plain", *FAST])
+@pytest.mark.parametrize("execution", ["plain", "fused"])
 def test_checkpoints_over_time_change_no_bit(forecaster, execution, rollout):
     """And they do keep less for the backward pass."""
     video = torch.rand(2, 8, 1, 7, 7, dtype=torch.float64)
@@ -201,13 +168,12 @@ def test_checkpoints_over_time_change_no_bit(forecaster, execution, rollout):
 
 
 @pytest.mark.parametrize("rollout", rollouts.kinds())
-@pytest.mark.parametrize("execution", FAST)
-def test_mixed_precision_is_near_the_plain_form(forecaster, execution, rollout):
+def test_mixed_precision_is_near_the_plain_form(forecaster, rollout):
     """In bfloat16, with weights and their gradients in single precision."""
     video = torch.rand(2, 4, 1, 7, 7)
     plain, fast = (
         forecaster(execution=name, rollout=rollout, hidden=8).float()
-        for name in ("plain", execution)
+        for name in ("plain", "fused")
     )
     exact = with_gradients(plain, video)
     with torch.autocast("cpu", torch.bfloat16):
@@ -227,11 +193,3 @@ def test_the_choice_is_a_rule_and_says_why(forecaster):
     assert execution == "comoving" and why.startswith("Rotation interpolates")
     for size in ({"hidden": 2}, {"hidden": 128}, {"kernel": 5}):
         assert type(forecaster(execution="auto", **size).cell).__name__ == "FusedCell"
-
-
-@pytest.mark.usefixtures("unchecked")
-def test_winograd_refuses_other_kernels(forecaster):
-    with pytest.raises(UserError, match="needs a kernel of 3, got 5; use execution"):
-        forecaster(execution="winograd", kernel=5)
-    with pytest.raises(UserError, match="no checkpoint 'segment'; did you mean"):
-        forecaster(checkpoint="segment")

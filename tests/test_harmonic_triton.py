@@ -102,11 +102,10 @@ def test_it_needs_a_gpu_to_compute_and_none_to_count(monkeypatch):
         part(state)
 
 
-@pytest.mark.parametrize("execution", ["fused", "winograd", "compiled"])
-def test_a_refused_rotation_is_told_which_execution_it_is(execution):
+def test_a_refused_rotation_is_told_which_execution_it_is():
     flow = {"kind": "rotation", "orientations": 4, "max_speed": 1}
-    spec = {"kind": "forecaster", "flow": flow, "execution": execution}
-    with pytest.raises(UserError, match=rf"execution '{execution}' shifts .* Rotation"):
+    spec = {"kind": "forecaster", "flow": flow, "execution": "fused"}
+    with pytest.raises(UserError, match=r"execution 'fused' shifts .* Rotation"):
         models.build(spec, 5)
 
 

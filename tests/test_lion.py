@@ -127,6 +127,33 @@ def test_sizes_and_thirty_steps_lower_the_loss():
     assert losses[-1] < 0.8 * losses[0]
 
 
+def recalled(ask, steps=200):
+    """The last error of the pixel `ask`, which is to show what pixel (2, 2) shows.
+
+    Convolutions alone carry it as far as (4, 4).
+    """
+    torch.manual_seed(0)
+    spec = {"kind": "lion", "context": 1, "hidden": 8, "window": 6, "layers": 1}
+    model = models.build(spec, 12)
+    optimiser = torch.optim.Adam(model.parameters(), 0.01)
+    loss = torch.tensor(torch.nan)
+    for _ in range(steps):
+        frames = torch.zeros(16, 1, 1, 12, 12)
+        shown = torch.randint(0, 2, (16,)).float()
+        frames[:, 0, 0, 2, 2] = shown
+        loss = (model(frames, 1)[:, 0, 0, *ask] - shown).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return loss.item()
+
+
+@pytest.mark.minutes
+def test_a_layer_learns_to_recall_within_a_window_and_not_beyond():
+    assert recalled((5, 5)) < 1e-3
+    assert recalled((8, 8)) > 0.2  # of a variance of a quarter
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

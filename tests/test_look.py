@@ -8,6 +8,7 @@ import subprocess
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import mock_cubes
 from fernn import look
@@ -63,6 +64,25 @@ def test_a_grid_of_velocities_is_kept_and_a_camera_has_speeds():
 def test_numbers_of_classes_are_not_averaged():
     names = {item["statistic"] for item in look.numbers(mock_cubes.camera())}
     assert "correct" in names and "predicted" not in names
+
+
+def test_of_names_one_is_chosen_and_no_curve_goes_along_them():
+    node = shutil.which("node") or pytest.skip("node chooses as the page does")
+    cube = mock_cubes.length()
+    shows = xr.DataArray(["background", "digit"], dims="shows", name="shows")
+    both = cube[ERROR].expand_dims(shows=shows) * xr.DataArray([1.0, 3.0], dims="shows")
+    item = one(cube.assign({ERROR: both.transpose("model", "seed", ...)}))
+    dims = {dim["name"]: dim["values"] for dim in item["dims"]}
+    assert dims["shows"] == ["background", "digit"]
+    at = [1 if name == "shows" else -1 for name in dims]
+    frame = [*dims].index("frame")
+    program = [node, "-e", HARNESS, str(look.HERE / "reduce.js")]
+    text = json.dumps({"item": item, "cases": [[[frame], at]]})
+    done = subprocess.run(program, input=text, capture_output=True, text=True)
+    told = json.loads(done.stdout)
+    expected = 3 * cube[ERROR].mean("sample").transpose("model", "seed", "frame").values
+    assert np.allclose(told["found"][0], expected, rtol=1e-6)
+    assert told["views"] == [[frame], []]
 
 
 def test_means_over_what_is_not_chosen():

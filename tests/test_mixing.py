@@ -165,7 +165,7 @@ def test_the_lattice_of_v_has_its_own_step():
     assert offsets(flow, 1) == [(0, -2), (0, 0), (0, 2)]
 
 
-@pytest.mark.parametrize("execution", ["fused", "winograd"])
+@pytest.mark.parametrize("execution", ["fused", "triton"])
 def test_fast_executions_do_not_mix(forecaster, execution):
     with pytest.raises(UserError, match=f"'{execution}' does not mix slots"):
         forecaster(mixing="lattice", execution=execution)

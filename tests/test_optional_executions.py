@@ -13,7 +13,7 @@ import pytest
 from copied import ROOT, environment
 
 HOME = Path("fernn/cells/flow_equivariant")
-OPTIONAL = ("compiled.py", "triton", "winograd.py")
+OPTIONAL = ("triton",)
 RUN = """
 import sys, torch
 from fernn import models

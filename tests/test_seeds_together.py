@@ -64,12 +64,12 @@ def test_models_that_cannot_be_stacked_are_trained_one_after_another(
 ):
     """To the bits that each has alone, and it is said."""
     together = outputs(tmp_path / "together")
-    command = changed(commands.seeds(together, **SHORT), execution="winograd")
+    command = changed(commands.seeds(together, **SHORT), mixing="full")
     assert main(command) == 0
     said = capsys.readouterr().err
-    assert "seeds one after another: WinogradCell cannot be stacked" in said
+    assert "seeds one after another: FullCell cannot be stacked" in said
     for seed, output in enumerate(together):
-        single = alone(commands, tmp_path / "alone", seed, execution="winograd")
+        single = alone(commands, tmp_path / "alone", seed, mixing="full")
         assert output.read_bytes() == single.read_bytes()
 
 

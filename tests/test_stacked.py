@@ -193,7 +193,6 @@ def _model(spec, seed):
     [
         {**MODEL, "mixing": "full"},
         {**MODEL, "cell": {"kind": "learned_shifts"}},
-        {**MODEL, "execution": "winograd"},
     ],
 )
 def test_a_model_that_is_not_known_to_keep_members_apart_is_refused(spec):

@@ -157,6 +157,32 @@ def test_fsmn_answers_an_impulse_at_its_taps_alone():
     assert answers.nonzero().flatten().tolist() == [2, 4, 6]
 
 
+def delayed(delay, steps, hidden=8):
+    """The last error of a trained FSMN of four taps that is to repeat what was."""
+    torch.manual_seed(0)
+    cell = build("fsmn", hidden, hidden, taps=4).float()
+    read = torch.nn.Conv2d(hidden, 1, 1)
+    optimiser = torch.optim.Adam([*cell.parameters(), *read.parameters()])
+    rates = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.03, total_steps=steps)
+    loss = torch.tensor(torch.nan)
+    for _ in range(steps):
+        signal = torch.randn(16, 24, 1, 1, 1)
+        mixed, _ = cell(signal.expand(-1, -1, hidden, 1, 1).contiguous(), None)
+        told = temporal.per_frame(read, mixed)
+        loss = (told[:, delay:] - signal[:, : 24 - delay]).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        rates.step()
+    return loss.item()
+
+
+@pytest.mark.minutes
+def test_a_trained_fsmn_repeats_what_it_still_holds_and_nothing_older():
+    assert delayed(3, 500) < 1e-3
+    assert delayed(4, 200) > 0.9  # of a variance of one
+
+
 @pytest.mark.parametrize(("reflects", "least"), [(True, -1), (False, 0)])
 @pytest.mark.law("models/temporal/delta")
 def test_a_delta_step_reflects_only_beyond_one(reflects, least):

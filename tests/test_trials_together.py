@@ -60,9 +60,9 @@ def test_one_that_diverges_fails_alone(commands, tmp_path, capsys):
 def test_models_that_cannot_be_stacked_are_tried_one_after_another(
     commands, tmp_path, capsys
 ):
-    tuned(commands, tmp_path / "s", "--together", trials=2, execution="winograd")
+    tuned(commands, tmp_path / "s", "--together", trials=2, mixing="full")
     said = capsys.readouterr().err
-    assert "trials one after another: WinogradCell cannot be stacked" in said
+    assert "trials one after another: FullCell cannot be stacked" in said
 
 
 def test_only_the_learning_rate_may_differ():

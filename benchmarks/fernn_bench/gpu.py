@@ -40,11 +40,9 @@ FORMS = (
     ("fused", "float32"),
     ("fused", "tf32"),
     ("fused", "bfloat16"),
-    ("compiled", "tf32"),
-    ("compiled", "bfloat16"),
     ("triton", "bfloat16"),
 )
-FOR_GPUS = ("compiled", "triton")
+FOR_GPUS = ("triton",)
 ROUNDS = 10
 FASTER, SHARE, MEMORY = 5.0, 0.6, 1 / 3
 ROTATION_FORMS = ("harmonic", "triton")
@@ -67,8 +65,8 @@ def gpu(quick: bool) -> Iterator[Row]:
     numbers of several sittings, which go on where the last was interrupted, compare:
     `form / floor` is how many times longer a step takes than its convolutions alone
     could. Memory is the highest that the step adds to what its weights need. Nothing is
-    drawn or logged. What `compiled` and `triton` take to compile is not in it: a first
-    round is never counted.
+    drawn or logged. What `triton` takes to compile is not in it: a first round is never
+    counted.
 
     Then the convolution of rotations, forward and backward, in the harmonic form of the
     library and in that of `triton`, which take turns.

@@ -18,11 +18,10 @@ from fernn_bench.rendering import rendering
 from fernn_bench.report import Row
 from fernn_bench.rotation import rotation
 from fernn_bench.scaling import evaluation, scaling, velocities, velocities_cube
-from fernn_bench.training import executions, training_memory, training_step
+from fernn_bench.training import training_memory, training_step
 
 MEASUREMENTS: dict[str, Callable[[bool], Iterator[Row]]] = {
     "evaluation": evaluation,
-    "executions": executions,
     "gpu": gpu,
     "interpolation": interpolation,
     "model_cost": model_cost,

@@ -1,15 +1,10 @@
-"""Time and memory of a training step, and which convolution computes it."""
+"""Time and memory of a training step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from statistics import median
 
-import torch
-
-from fernn.cells import FusedCell
-from fernn.cells.flow_equivariant.winograd import WinogradCell
-from fernn.flows.translation import Translation, square
 from fernn_bench.meters import interleaved, ratio
 from fernn_bench.report import Row
 from fernn_bench.scaling import added
@@ -31,8 +26,6 @@ FASTER = {LARGER: 2.3, WIDE: 2.6, PUBLISHED: 3.0}  # than the naive loop, for V2
 SHARES = {"auto": 0.4, "segments": 0.2}  # of the naive loop's memory, for V2
 SLOWER = 1.4  # with checkpoints
 PROCESSES = 3  # that each memory is the median of
-CLASSES = {"fused": FusedCell, "winograd": WinogradCell}
-WORK = 200  # hidden channels times batch, of `executions`
 
 
 def training_step(quick: bool) -> Iterator[Row]:
@@ -97,33 +90,3 @@ def _shares(size: Size, used: dict[str, float], name: str) -> Iterator[Row]:
     steps = {form: optimiser_step(size, 2, form) for form in SHARES}
     longer = ratio(interleaved(steps, 5), "segments", "auto")
     yield Row(f"{name}: time, segments / auto", longer, "×", at_most=SLOWER)
-
-
-def executions(quick: bool) -> Iterator[Row]:
-    """Winograd beside the library's convolution.
-
-    The shifted convolution of all slots of FERNN-V2 on 28×28 frames, and its two
-    gradients, as the executions `fused` and `winograd` compute them, in turns.
-    `execution: auto` takes `fused` at every width, since `winograd` rounds states
-    coarsely (docs/speed.md).
-    """
-    instructions = torch.backends.cpu.get_cpu_capability()
-    for hidden in (4,) if quick else (32, 48, 64, 96, 128):
-        batch = 1 if quick else max(1, WORK // hidden)
-        calls = {name: _call(name, hidden, batch) for name in CLASSES}
-        slower = ratio(interleaved(calls, 1 if quick else 5), *CLASSES)
-        yield Row(f"hidden {hidden}, {instructions}: fused / winograd", slower, "×")
-
-
-def _call(name: str, hidden: int, batch: int) -> Callable[[], None]:
-    cell = CLASSES[name](Translation(square(2), 28), hidden=hidden)
-    state, gradient = torch.rand(2, batch, 25, 28, 28, hidden)
-    weight = cell.conv_h.weight.detach()
-    convolution = cell.convolution(state)
-
-    def call() -> None:
-        convolution.forward(state, weight)
-        convolution.backward(gradient, weight)
-        convolution.weight_gradient(state, gradient, weight)
-
-    return call

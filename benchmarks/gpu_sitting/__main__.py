@@ -98,7 +98,7 @@ class Sitting:
             name = f"form {form}"
             if name in self.known or self._spent() > self.args.forms_seconds:
                 continue
-            if self.device.type == "cpu" and form.execution in ("triton", "compiled"):
+            if self.device.type == "cpu" and form.execution == "triton":
                 continue
             try:
                 found = forms.measure(self.sizes, form, self.device, reference)

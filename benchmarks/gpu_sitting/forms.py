@@ -46,12 +46,9 @@ FORMS = (
     Form("fused", "tf32", "advect"),
     Form("fused", "tf32", "repeat"),
     Form("plain", "tf32", "repeat"),
-    Form("compiled", "bfloat16", "repeat"),
     Form("fused", "float32", "repeat"),
-    Form("compiled", "bfloat16", "advect"),
     Form("triton", "tf32", "repeat"),
     Form("comoving", "tf32", "repeat"),
-    Form("compiled", "tf32", "repeat"),
     Form("plain", "float32", "repeat"),
 )
 

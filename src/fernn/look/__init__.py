@@ -129,12 +129,17 @@ def _encoded(cube: xr.Dataset, values: xr.DataArray) -> dict[str, Any]:
                 "units": values[dim].attrs.get("units", "")
                 if dim in values.coords
                 else "",
-                "values": [float(each) for each in _coordinate(values, dim)],
+                "values": [*map(_place, _coordinate(values, dim))],
             }
             for dim in dims
         ],
         "data": base64.b64encode(values.values.astype("<f4").tobytes()).decode(),
     }
+
+
+def _place(value: Any) -> float | str:
+    """A number; of a dimension of names the name, along which no curve is drawn."""
+    return value if isinstance(value, str) else float(value)
 
 
 def _coordinate(values: xr.DataArray, dim: str) -> list:

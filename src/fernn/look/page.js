@@ -33,7 +33,13 @@ function current() {
 function called(item, view) {
   const names = view.map((dim) => words(item.dims[dim].name));
   if (view.length === 2) return `map of ${names.join(" and ")}`;
-  return view.length ? `curve along ${names[0]}` : "mean of all, as a table";
+  return view.length ? `curve along ${names[0]}` : "means, as a table";
+}
+
+// Which value of a dim is looked at, -1 for the mean over all.
+function placeOf(dim) {
+  const first = Look.isNamed(dim) ? 0 : -1;
+  return Math.max(first, Math.min(state.at[dim.name] ?? first, dim.values.length - 1));
 }
 
 function choice(label, options, value, chosen) {
@@ -77,7 +83,8 @@ function controls(item, views, view) {
   item.dims.forEach((dim, index) => {
     if (view.includes(index)) return;
     const values = dim.values.map((value, place) => [String(place), String(value)]);
-    choice(words(dim.name), [["-1", "mean"], ...values], String(state.at[dim.name] ?? -1),
+    const mean = Look.isNamed(dim) ? [] : [["-1", "mean"]];
+    choice(words(dim.name), [...mean, ...values], String(placeOf(dim)),
       (value) => { state.at[dim.name] = Number(value); });
   });
   choice("Scale", plain(["automatic", "logarithmic", "linear"]), state.scale,
@@ -311,8 +318,7 @@ function moves(made, [rows, columns], place) {
 
 function draw() {
   const [item, , view] = settle();
-  const at = item.dims.map((dim, index) => (view.includes(index) ? -1
-    : Math.min(state.at[dim.name] ?? -1, dim.values.length - 1)));
+  const at = item.dims.map((dim, index) => (view.includes(index) ? -1 : placeOf(dim)));
   const table = Look.reduced(item, view, at);
   const chosen = item.models.flatMap((model, index) => (hidden.has(model.label) ? [] : [index]));
   let place = 0;

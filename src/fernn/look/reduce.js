@@ -56,17 +56,22 @@ const Look = (() => {
     return { mean, low: Math.min(...values), high: Math.max(...values) };
   }
 
-  // What can be drawn: two components of a velocity as a map, any other dim as a curve.
+  // Of a dim of names one is looked at; their mean would say nothing.
+  const isNamed = (dim) => typeof dim.values[0] === "string";
+
+  // What can be drawn: two components of a velocity as a map, any other dim of numbers as
+  // a curve.
   function views(item) {
     const names = item.dims.map((dim) => dim.name);
     const maps = names.flatMap((name, dim) => {
       const other = names.indexOf(name.replace(/_rows$/, "_columns"));
       return name.endsWith("_rows") && other >= 0 ? [[dim, other]] : [];
     });
-    return [...names.map((_, dim) => [dim]), ...maps, []];
+    const curves = names.map((_, dim) => [dim]).filter(([dim]) => !isNamed(item.dims[dim]));
+    return [...curves, ...maps, []];
   }
 
-  return { decoded, reduced, spread, views };
+  return { decoded, isNamed, reduced, spread, views };
 })();
 
 if (typeof module !== "undefined") module.exports = Look;

@@ -17,6 +17,7 @@ import xarray as xr
 from fernn.evaluation import aggregate
 
 SHOWS = {"last_seen": {"statistic": "last_seen"}}
+NEVER = -1  # the age that the statistic gives to what was never seen
 AGES = (1, 5, 11, 21, 31)  # the first of each column, in frames
 
 

@@ -13,9 +13,29 @@ from typing import Any
 
 from torch import nn
 
+from fernn.treatments._forecasters import (
+    AfterStep,
+    Stepwise,
+    after_each_step,
+    extended,
+    require_forecaster,
+    rolled_out,
+)
 from labrun.errors import UserError
 from labrun.modules import configured, load, named, names
 
+__all__ = [
+    "AfterStep",
+    "Stepwise",
+    "after_each_step",
+    "extended",
+    "kinds",
+    "listed",
+    "objection",
+    "require_forecaster",
+    "rolled_out",
+    "treat",
+]
 PACKAGE = "fernn.treatments"
 Spec = str | dict[str, Any]
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from fernn.cells import State
-from fernn.treatments._forecasters import after_each_step, require_forecaster
+from fernn.treatments import after_each_step, require_forecaster
 
 NEUTRAL = {"bits": 32, "weight_noise": 0.0, "read_noise": 0.0}
 MODELS = ("forecaster",)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from fernn.treatments._forecasters import after_each_step
+from fernn.treatments import after_each_step
 
 NEUTRAL = {"factor": 1.0}
 MODELS = ("forecaster",)

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from fernn.cells import State
-from fernn.treatments._forecasters import after_each_step, require_forecaster
+from fernn.treatments import after_each_step, require_forecaster
 
 NEUTRAL = {"limit": None}
 MODELS = ("forecaster",)

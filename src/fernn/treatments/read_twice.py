@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from fernn.flows import push_forward
-from fernn.treatments._forecasters import Stepwise, extended
+from fernn.treatments import Stepwise, extended
 
 NEUTRAL = {"readings": 1}
 MODELS = ("forecaster",)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from fernn.cells import State
-from fernn.treatments._forecasters import Stepwise, extended
+from fernn.treatments import Stepwise, extended
 
 NEUTRAL = {"step": 0.0}
 MODELS = ("forecaster",)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from fernn.flows import cached_kernels
 from fernn.models.rollouts import Carry, Frame, RollOut
-from fernn.treatments._forecasters import rolled_out
+from fernn.treatments import rolled_out
 
 NEUTRAL = {"length": None}
 MODELS = ("forecaster",)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from fernn.models.rollouts import Carry, Frame, RollOut, decoded
-from fernn.treatments._forecasters import rolled_out
+from fernn.treatments import rolled_out
 
 NEUTRAL = {"tolerance": 0.0}
 MODELS = ("forecaster",)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from fernn.models.forecaster import Forecaster
 from fernn.training.settings import Settings
 from fernn.training.strategies import Run, Strategy
-from fernn.treatments._forecasters import AfterStep
+from fernn.treatments import AfterStep
 from fernn.treatments.analog import EXACT, levels, program
 from fernn.treatments.analog import objection as of_options
 from labrun.errors import UserError
