@@ -83,7 +83,7 @@ def test_published_sizes_have_the_published_numbers_of_parameters(
 ):
     """Moving MNIST: 10 frames, 64 channels, 512 inside, 8 blocks, 4 stages."""
     with torch.device("meta"):
-        model = SimVP(10, 64, 512, attention=attention)
+        model = SimVP(64, width=512, attention=attention)
     assert models.parameters(model) == count
     assert round(count / 1e6, 1) == millions
 
@@ -91,7 +91,7 @@ def test_published_sizes_have_the_published_numbers_of_parameters(
 def test_a_small_count_by_hand():
     """Context 1, 2 channels, 2 blocks, kernels 3 and 1 that dilate by 2, M of 1."""
     found = models.parameters(
-        SimVP(1, 2, None, 2, 2, 1, kernel=3, dilation=2, expansion=1)
+        SimVP(4, 1, 2, None, 2, 2, 1, kernel=3, dilation=2, expansion=1)
     )
     encoder = (9 * 2 + 2 + 4) + (9 * 4 + 2 + 4)  # weights, bias, normalisation
     attention = 2 * (4 + 2) + (9 * 2 + 2) + (2 + 2) + (2 * 4 + 4)

@@ -133,7 +133,8 @@ def constant(package: str, kind: Any, name: str) -> Any:
 @functools.cache
 def _options(package: str, kind: str) -> dict[str, Option]:
     entry = getattr(_module(package, kind), ENTRY[package])
-    hints = typing.get_type_hints(entry, include_extras=True)
+    function = entry.__init__ if isinstance(entry, type) else entry
+    hints = typing.get_type_hints(function, include_extras=True)
     found, own = {}, inspect.signature(entry).parameters
     for name, argument in modules.arguments(entry).items():
         shared = name not in own or own[name].kind is argument.VAR_KEYWORD

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fernn.config.options import constant
+from fernn.config.widths import parameters
 from fernn.estimate.work import repeats, sequences
 from labrun.estimate.job import Job, Key
 
@@ -48,7 +49,6 @@ def disk(
 
 def _weights(jobs: Mapping[Key, Job], results: Path) -> dict[Key, int]:
     """Bytes of each run's weights: of its file if it is there, else four a weight."""
-    sizes: dict[Any, int] = {}
     found = {}
     for job in jobs.values():
         if job.rule != "train":
@@ -58,11 +58,7 @@ def _weights(jobs: Mapping[Key, Job], results: Path) -> dict[Key, int]:
         if path.exists():
             found[job.key] = path.stat().st_size
         else:
-            if network not in sizes:
-                from fernn.estimate.flop import parameters
-
-                sizes[network] = 4 * parameters(network)
-            found[job.key] = sizes[network]
+            found[job.key] = 4 * parameters(network.spec, network.size)
     return found
 
 

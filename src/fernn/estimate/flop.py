@@ -34,11 +34,6 @@ def build(network: Network, device: str = "meta") -> Any:
         return models.build(json.loads(network.spec), network.size)
 
 
-def parameters(network: Network) -> int:
-    """The number of weights."""
-    return models.parameters(build(network))
-
-
 def task_of(network: Network) -> tuple[Any, Callable[[Any, Tensor], Tensor]]:
     """What the model learns, see `fernn.training.tasks`, and the loss by default."""
     task = tasks.named_by(load("fernn.models", json.loads(network.spec)["kind"]))

@@ -139,28 +139,24 @@ def _log(values: xr.DataArray) -> xr.DataArray:
         return values.copy(data=np.log(values.values))
 
 
-def t_interval(
-    values: xr.DataArray, dim: str = "seed", level: float = 0.95
-) -> tuple[xr.DataArray, xr.DataArray]:
-    r"""Student's interval of the mean, :math:`\bar x \pm t_{n-1} s / \sqrt n`.
+def t_interval(seeds: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    r"""Student's 95 % interval of the mean, :math:`\bar x \pm t_{n-1} s / \sqrt n`.
 
     Returns:
         The lower and the upper bound; NaN for a single value.
     """
-    count = values.sizes[dim]
-    mean = values.mean(dim, skipna=False)
+    count = seeds.sizes["seed"]
+    mean = seeds.mean("seed", skipna=False)
     if count < 2:
         return mean * np.nan, mean * np.nan
-    error = values.std(dim, ddof=1, skipna=False) / np.sqrt(count)
-    half = quantile(count - 1, level) * error
+    error = seeds.std("seed", ddof=1, skipna=False) / np.sqrt(count)
+    half = quantile(count - 1) * error
     return mean - half, mean + half
 
 
-def geometric_interval(
-    values: xr.DataArray, dim: str = "seed", level: float = 0.95
-) -> tuple[xr.DataArray, xr.DataArray]:
+def geometric_interval(seeds: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
     """`t_interval` of the logarithm, as values again: positive, and by factors."""
-    low, high = t_interval(_log(values), dim, level)
+    low, high = t_interval(_log(seeds))
     return low.copy(data=np.exp(low.values)), high.copy(data=np.exp(high.values))
 
 

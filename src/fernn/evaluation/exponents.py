@@ -19,22 +19,20 @@ import xarray as xr
 from fernn.evaluation import aggregate
 
 
-def gap(cube: xr.Dataset, kind: str = "flow") -> xr.DataArray:
+def gap(cube: xr.Dataset) -> xr.DataArray:
     """The mean over sequences and directions of the gap, 1/frame, (model, seed).
 
-    Args:
-        cube: of the statistic `lyapunov`.
-        kind: of the perturbation, ``flow`` or ``shift``.
+    Of the perturbation ``flow``; `cube` is of the statistic `lyapunov`.
     """
-    last = cube["deviation"].sel(perturbation=kind).isel(frame=-1)
+    last = cube["deviation"].sel(perturbation="flow").isel(frame=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = -np.log1p(-(last.values**2) / 2) / int(cube["frame"][-1])
     return last.copy(data=rate).mean(("direction", "sample"), skipna=False)
 
 
-def tangent(cube: xr.Dataset, kind: str = "shift") -> xr.DataArray:
+def tangent(cube: xr.Dataset) -> xr.DataArray:
     """The exponent along the group's tangent, 1/frame, (model, seed)."""
-    size = cube["displacement"].sel(perturbation=kind)
+    size = cube["displacement"].sel(perturbation="shift")
     with np.errstate(divide="ignore", invalid="ignore"):
         logarithm = size.copy(data=np.log(size.values))
     return _rate(cube, logarithm).mean(("direction", "sample"), skipna=False)

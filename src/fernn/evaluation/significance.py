@@ -61,7 +61,7 @@ def difference(own: xr.DataArray, other: xr.DataArray) -> Effect | None:
     apart = own - other  # aligned by seed
     if not apart.size or not np.isfinite(apart.values).all():
         return None
-    low, high = aggregate.t_interval(apart, level=LEVEL)
+    low, high = aggregate.t_interval(apart)
     return Effect(float(apart.mean()), float(low), float(high), *_sign_flips(apart))
 
 

@@ -138,6 +138,7 @@ class Lion(Blocks):
     """An embedding, layers, and a linear read-out of each token.
 
     Args:
+        size: height and width of a frame, pixels.
         context: frames of a block, T.
         hidden: channels of a token.
         layers: how many.
@@ -145,11 +146,13 @@ class Lion(Blocks):
         group: tokens of a group, K; None for all of a window.
 
     Raises:
-        UserError: a number below one, or a group that does not divide a window.
+        UserError: a number below one, a group that does not divide a window, or windows
+            that do not divide a frame.
     """
 
     def __init__(
         self,
+        size: Size,
         context: int = 10,
         hidden: int = 32,
         layers: int = 2,
@@ -171,6 +174,7 @@ class Lion(Blocks):
             for index in range(layers)
         )
         self.readout = nn.Sequential(nn.LayerNorm(hidden), nn.Linear(hidden, CHANNELS))
+        self.check_frame(*frame_of(size))
 
     def check_frame(self, rows: int, columns: int) -> None:
         """Refuse frames that windows do not divide.
@@ -193,19 +197,4 @@ class Lion(Blocks):
         return self.readout(volume).movedim(-1, 2)
 
 
-def build(
-    size: Size,
-    context: int = 10,
-    hidden: int = 32,
-    layers: int = 2,
-    window: int = 4,
-    group: int | None = None,
-) -> Lion:
-    """A LION from a specification; see `Lion`.
-
-    Raises:
-        UserError: windows do not divide a frame of `size`.
-    """
-    model = Lion(context, hidden, layers, window, group)
-    model.check_frame(*frame_of(size))
-    return model
+build = Lion

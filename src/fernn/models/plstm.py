@@ -74,6 +74,7 @@ class PlstmClassifier(Lrcn):
     two layers and 6 classes: 117,158 parameters.
 
     Args:
+        size: height and width of a frame, pixels.
         hidden: width of a patch, and channels of the LSTM.
         patch: side of a patch, pixels.
         layers: see `Patches`.
@@ -84,11 +85,13 @@ class PlstmClassifier(Lrcn):
         of: likewise.
 
     Raises:
-        UserError: a number below one, or heads that do not divide the width.
+        UserError: a number below one, heads that do not divide the width, or patches
+            that do not divide a frame.
     """
 
     def __init__(
         self,
+        size: Size,
         hidden: int = 64,
         patch: int = 2,
         layers: int = 2,
@@ -98,8 +101,9 @@ class PlstmClassifier(Lrcn):
         bidirectional: bool = False,
         of: Of = "mean",
     ):
-        given = {"patch": patch, "layers": layers, "heads": heads}
-        for name, value in {**given, "expansion": expansion}.items():
+        check_patch(patch, size)
+        given = {"layers": layers, "heads": heads, "expansion": expansion}
+        for name, value in given.items():
             whole(value, f"{name} must be positive", least=1)
         super().__init__(hidden, classes, bidirectional=bidirectional, of=of)
         self.encode = Patches(hidden, patch, layers, heads, expansion)
@@ -111,23 +115,4 @@ class PlstmClassifier(Lrcn):
         return self.encode(frames)
 
 
-def build(
-    size: Size,
-    hidden: int = 64,
-    patch: int = 2,
-    layers: int = 2,
-    heads: int = 4,
-    expansion: int = 2,
-    classes: int = 6,
-    bidirectional: bool = False,
-    of: Of = "mean",
-) -> PlstmClassifier:
-    """A pLSTM of clips from a specification; see `PlstmClassifier`.
-
-    Raises:
-        UserError: patches do not divide a frame of `size`.
-    """
-    check_patch(patch, size)
-    return PlstmClassifier(
-        hidden, patch, layers, heads, expansion, classes, bidirectional, of
-    )
+build = PlstmClassifier

@@ -96,6 +96,7 @@ class PredRnn(Recurrent):
     bias it is OpenSTL's PredRNNv2 with 23,855,104 parameters, published as 23.9 M.
 
     Args:
+        size: height and width of a frame, pixels.
         hidden: channels of each layer.
         layers: how many.
         kernel: of the recurrence, pixels.
@@ -108,11 +109,13 @@ class PredRnn(Recurrent):
         decoder_hidden: channels of the decoder's hidden layers; None for `hidden`.
 
     Raises:
-        UserError: an unknown boundary, or a number that is none.
+        UserError: an unknown boundary, a number that is none, or patches that do not
+            divide a frame.
     """
 
     def __init__(
         self,
+        size: Size,
         hidden: int = 64,
         layers: int = 2,
         kernel: int = 3,
@@ -124,7 +127,8 @@ class PredRnn(Recurrent):
         decoder_hidden: int | None = None,
     ):
         super().__init__()
-        self.hidden, self.patch, pixels = hidden, patch, CHANNELS * patch**2
+        self.hidden, self.patch = hidden, check_patch(patch, size)
+        pixels = CHANNELS * patch**2
         self.layers = layers_of(Layer, pixels, hidden, layers, kernel, boundary, bias)
         self.adapter = nn.Conv2d(hidden, hidden, 1, bias=False)
         self.decoder = decoder(
@@ -163,25 +167,4 @@ def cosine(first: Features, second: Features) -> Tensor:
     return F.cosine_similarity(first.flatten(2), second.flatten(2), dim=2).abs().mean()
 
 
-def build(
-    size: Size,
-    hidden: int = 64,
-    layers: int = 2,
-    kernel: int = 3,
-    decoder_layers: int = 0,
-    decoder_kernel: int = 3,
-    patch: int = 1,
-    boundary: Boundary = "circular",
-    bias: bool = True,
-    decoder_hidden: int | None = None,
-) -> PredRnn:
-    """A PredRNN from a specification; see `PredRnn`.
-
-    Raises:
-        UserError: patches do not divide a frame of `size`.
-    """
-    check_patch(patch, size)
-    return PredRnn(
-        hidden, layers, kernel, decoder_layers, decoder_kernel, patch, boundary, bias,
-        decoder_hidden,
-    )  # fmt: skip
+build = PredRnn

@@ -59,10 +59,10 @@ class State(NamedTuple):
 
 
 class Rssm(nn.Module):
-    """The model above, of frames of one size.
+    """The model above, of frames of one size; by default of the published sizes.
 
     Args:
-        window: height and width of a frame, pixels.
+        size: height and width of a frame, pixels.
         hidden: numbers of h, and of hidden layers.
         latent: numbers of z.
         channels: of the first convolution; each further one has twice as many.
@@ -79,9 +79,15 @@ class Rssm(nn.Module):
     collects = False
 
     def __init__(
-        self, window: Frame, hidden: int, latent: int, channels: int, layers: int
+        self,
+        size: Size,
+        hidden: int = 200,
+        latent: int = 30,
+        channels: int = 32,
+        layers: int = 4,
     ):
         super().__init__()
+        window = frame_of(size)
         given = {"hidden": hidden, "latent": latent, "channels": channels}
         for name, number in {**given, "layers": layers}.items():
             whole(number, f"{name} must be positive", least=1)
@@ -236,12 +242,4 @@ def _up(widths: list[int], sides: list[Frame]) -> Iterator[nn.Module]:
         )
 
 
-def build(
-    size: Size,
-    hidden: int = 200,
-    latent: int = 30,
-    channels: int = 32,
-    layers: int = 4,
-) -> Rssm:
-    """An RSSM from a specification, by default of the published sizes; see `Rssm`."""
-    return Rssm(frame_of(size), hidden, latent, channels, layers)
+build = Rssm

@@ -161,15 +161,4 @@ class Sasrec(Recurrent):
         return (likely @ self.centres).unflatten(1, (1, *self.frame))
 
 
-def build(
-    size: Size,
-    hidden: int = 50,
-    codes: int = 256,
-    blocks: int = 2,
-    heads: int = 1,
-    window: int = 20,
-    sharpness: float = 100.0,
-    position: Position = "learned",
-) -> Sasrec:
-    """A SASRec of frames from a specification; see `Sasrec`."""
-    return Sasrec(size, hidden, codes, blocks, heads, window, sharpness, position)
+build = Sasrec

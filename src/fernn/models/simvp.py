@@ -63,6 +63,7 @@ class SimVP(Blocks):
     also leaves out a share of the blocks in training, from 1 % to none; here none is.
 
     Args:
+        size: height and width of a frame, pixels.
         context: frames of a block, T.
         hidden: channels of the encoder and the decoder, even.
         width: channels of the translator's inner blocks; None for T·hidden.
@@ -79,12 +80,13 @@ class SimVP(Blocks):
         boundary: ``zero`` or ``circular``.
 
     Raises:
-        UserError: an unknown attention, normalisation or boundary, or a number that is
-            too small or odd.
+        UserError: an unknown attention, normalisation or boundary, a number that is
+            too small or odd, or frames that the stages cannot make smaller.
     """
 
     def __init__(
         self,
+        size: Size,
         context: int = 10,
         hidden: int = 64,
         width: int | None = None,
@@ -122,6 +124,7 @@ class SimVP(Blocks):
             _Stage(conv, hidden, hidden, up=up) for up in reversed(down)
         )
         self.readout = nn.Conv2d(hidden, CHANNELS, 1)
+        self.check_frame(*frame_of(size))
 
     def check_frame(self, rows: int, columns: int) -> None:
         """Refuse frames that the encoder cannot make smaller.
@@ -153,30 +156,4 @@ class SimVP(Blocks):
         return rearrange(decoded, "(b t) c h w -> b t c h w", t=time)
 
 
-def build(
-    size: Size,
-    context: int = 10,
-    hidden: int = 64,
-    width: int | None = None,
-    blocks: int = 8,
-    stages: int = 4,
-    shrink: int = 2,
-    attention: Attention = "gsta",
-    kernel: int = 21,
-    dilation: int = 3,
-    expansion: int = 8,
-    normalize: Normalize = "batch",
-    scale: float = 0.01,
-    boundary: Boundary = "zero",
-) -> SimVP:
-    """A SimVP from a specification; see `SimVP`.
-
-    Raises:
-        UserError: the frame's sides are no multiple of what the stages make of them.
-    """
-    model = SimVP(
-        context, hidden, width, blocks, stages, shrink, attention, kernel, dilation,
-        expansion, normalize, scale, boundary,
-    )  # fmt: skip
-    model.check_frame(*frame_of(size))
-    return model
+build = SimVP

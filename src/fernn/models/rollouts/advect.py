@@ -29,6 +29,4 @@ class Advect(Unfed):
         return carry._replace(ahead=carry.ahead + count), pooled
 
 
-def build() -> Advect:
-    """It has no options."""
-    return Advect()
+build = Advect

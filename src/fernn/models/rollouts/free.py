@@ -58,6 +58,4 @@ def norm(state: State, members: int = 1) -> Float[Tensor, "batch 1 {members} 1 1
     return squares.clamp_min(torch.finfo(exact.dtype).tiny).sqrt()
 
 
-def build() -> Free:
-    """It has no options."""
-    return Free()
+build = Free

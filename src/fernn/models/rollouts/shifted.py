@@ -26,6 +26,4 @@ class Shifted(RollOut):
         return Carry(state, time, prediction.clamp(0, 1)), prediction
 
 
-def build() -> Shifted:
-    """It has no options."""
-    return Shifted()
+build = Shifted

@@ -23,6 +23,4 @@ class Warped(FeedLast):
         return Carry(state, time, prediction.clamp(0, 1)), prediction
 
 
-def build() -> Warped:
-    """It has no options."""
-    return Warped()
+build = Warped

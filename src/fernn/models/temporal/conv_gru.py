@@ -33,7 +33,9 @@ class ConvGru(Temporal):
         UserError: an unknown mixing.
     """
 
-    def __init__(self, space: Space, inputs: int, hidden: int, mixing: Mixing = "none"):
+    def __init__(
+        self, space: Space, inputs: int, hidden: int, *, mixing: Mixing = "none"
+    ):
         super().__init__()
         self.drive = space.convolution(inputs, 3 * hidden)
         self.gates = Recurrent(space, hidden, 2 * hidden, mixing)
@@ -60,8 +62,4 @@ class ConvGru(Temporal):
         return drive + self.candidate(scaled, time)
 
 
-def build(
-    space: Space, inputs: int, hidden: int, *, mixing: Mixing = "none"
-) -> ConvGru:
-    """See `ConvGru`."""
-    return ConvGru(space, inputs, hidden, mixing)
+build = ConvGru

@@ -33,7 +33,9 @@ class ConvLstm(Temporal):
         UserError: an unknown mixing.
     """
 
-    def __init__(self, space: Space, inputs: int, hidden: int, mixing: Mixing = "none"):
+    def __init__(
+        self, space: Space, inputs: int, hidden: int, *, mixing: Mixing = "none"
+    ):
         super().__init__()
         self.drive = space.convolution(inputs, 4 * hidden)
         self.gates = Recurrent(space, hidden, 4 * hidden, mixing)
@@ -53,8 +55,4 @@ class ConvLstm(Temporal):
         return torch.stack(outputs, dim=1), (hidden, memory, seen + len(outputs))
 
 
-def build(
-    space: Space, inputs: int, hidden: int, *, mixing: Mixing = "none"
-) -> ConvLstm:
-    """See `ConvLstm`."""
-    return ConvLstm(space, inputs, hidden, mixing)
+build = ConvLstm

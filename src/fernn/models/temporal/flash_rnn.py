@@ -75,6 +75,7 @@ class FlashRnn(Temporal):
         space: Space,
         inputs: int,
         hidden: int,
+        *,
         rule: Rule = "slstm",
         heads: int = 1,
         execution: Execution = "torch",
@@ -174,14 +175,4 @@ RULES: dict[Rule, _Rule] = {
 }
 
 
-def build(
-    space: Space,
-    inputs: int,
-    hidden: int,
-    *,
-    rule: Rule = "slstm",
-    heads: int = 1,
-    execution: Execution = "torch",
-) -> FlashRnn:
-    """See `FlashRnn`."""
-    return FlashRnn(space, inputs, hidden, rule, heads, execution)
+build = FlashRnn

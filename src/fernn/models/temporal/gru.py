@@ -47,7 +47,9 @@ class Gru(Temporal):
         UserError: an unknown solver.
     """
 
-    def __init__(self, space: Space, inputs: int, hidden: int, solver: Solver = "loop"):
+    def __init__(
+        self, space: Space, inputs: int, hidden: int, *, solver: Solver = "loop"
+    ):
         super().__init__()
         require_known("solver", solver, get_args(Solver))
         self.newton, self.solver = Newton(step, slope), solver
@@ -109,6 +111,4 @@ def gate_biases(drive: nn.Conv2d, hidden: int) -> None:
     drive.bias[:hidden] = -torch.linspace(0, 1, hidden)
 
 
-def build(space: Space, inputs: int, hidden: int, *, solver: Solver = "loop") -> Gru:
-    """See `Gru`."""
-    return Gru(space, inputs, hidden, solver)
+build = Gru

@@ -49,7 +49,9 @@ class Lstm(Temporal):
         UserError: an unknown solver.
     """
 
-    def __init__(self, space: Space, inputs: int, hidden: int, solver: Solver = "loop"):
+    def __init__(
+        self, space: Space, inputs: int, hidden: int, *, solver: Solver = "loop"
+    ):
         super().__init__()
         require_known("solver", solver, get_args(Solver))
         self.newton, self.solver = Newton(step, slope, Blocks), solver
@@ -110,6 +112,4 @@ def _gates(
     return f, g, torch.sigmoid(o + read * hidden + peep_o * memory), memory
 
 
-def build(space: Space, inputs: int, hidden: int, *, solver: Solver = "loop") -> Lstm:
-    """See `Lstm`."""
-    return Lstm(space, inputs, hidden, solver)
+build = Lstm
