@@ -254,6 +254,19 @@ def test_a_budget_sizes_an_axis_and_its_horizon_is_the_trained_one(resolved):
     assert made["axes"]["length"]["spec"]["horizon"] == 9
 
 
+def test_an_experiment_that_sizes_an_axis_leaves_the_others_as_they_are(resolved):
+    def change(raw):
+        own = raw["budgets"]["demo"]["sizes"]["translation"]
+        own["axes"] = {"length": {"sequences": 3}}
+
+    before, after = (
+        resolved("demo", how)["experiments"]["translation"]["recipes"]
+        for how in (lambda raw: None, change)
+    )
+    assert after["length"]["sequences"] == 3 != before["length"]["sequences"]
+    assert {n for n in before if before[n] != after[n]} == {"length"}
+
+
 def test_test_sets_are_of_test_digits_and_training_sets_are_not(resolved):
     recipes = resolved("demo")["experiments"]["translation"]["recipes"]
     pools = {name: recipe["pool"] for name, recipe in recipes.items()}

@@ -79,6 +79,8 @@ def sized(config: Config, budget: Budget, experiment: str) -> Budget:
     """The budget with the sizes of an experiment; what is classified has no future."""
     own = budget.sizes.get(experiment)
     update = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
+    if own and own.axes:  # those that it does not name are as in the budget
+        update["axes"] = {**budget.axes, **own.axes}
     if task(config, experiment) not in FORECASTS:
         update |= {"horizon": 0, "long_horizon": 0}
     return budget.model_copy(update=update)

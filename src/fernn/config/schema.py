@@ -260,7 +260,9 @@ class Sizes(Strict):
     )
     validation: Count = Field(description="sequences")
     tuning: Trials
-    axes: dict[str, AxisSizes] = Field({}, description="sizes of axes")
+    axes: dict[str, AxisSizes] = Field(
+        {}, description="sizes of axes; an experiment's own change those that they name"
+    )
     options: dict[str, int] = Field(
         {}, description="sizes that only its data, models or flows know"
     )
