@@ -210,6 +210,10 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
         ),
         ("budgets: {demo: {long_horizon: 4}}", "at least the horizon, 5, got 4"),
         ("budgets: {demo: {axes: {lenth: {}}}}", "did you mean 'length'"),
+        (
+            "budgets: {world: {sizes: {world_static: {axes: {lenth: {}}}}}}",
+            "budgets.world.sizes.world_static.axes.lenth: no axis 'lenth'",
+        ),
         ("axes: {length: {options: {a: 2}}}", "options.a: squared_error has no option"),
         ("axes: {length: {options: {spec: {}}}}", "has no option 'spec'"),
         (

@@ -15,6 +15,7 @@ from matplotlib.colors import to_hex
 
 import drawn
 from drawn import BLUE, GREY, MODELS, RED
+from fernn.evaluation import aggregate
 from fernn.figures import (
     angular_generalization,
     camera_speed,
@@ -197,7 +198,7 @@ def test_efficiency_numbers_are_means_over_sequences_of_each_seed():
 
 def test_efficiency_sequences_that_are_redrawn_are_refused():
     with pytest.raises(UserError, match=r"redraw epoch.*redraw never"):
-        sample_efficiency.draw([few(16, 1, redraw="epoch")])
+        aggregate.require([few(16, 1, redraw="epoch")], sample_efficiency.SHOWS)
 
 
 TURNS = np.array([-90, -45, 0, 45, 90])

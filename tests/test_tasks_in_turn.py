@@ -8,7 +8,6 @@ import xarray as xr
 
 import mock_cubes
 from fernn.tables import tasks_in_turn
-from labrun.errors import UserError
 
 
 def cube():
@@ -46,8 +45,3 @@ def test_a_row_is_a_task_after_a_task_and_its_ratio_is_to_when_it_was_learnt():
     assert found.loc["speed 0", "speed 0"]["ratio_mean"] == 1.0  # the last, not second
     early = found.loc["speed 8", "speed 10"]
     assert early["mse_mean"] == 6.0 and np.isnan(early["ratio_mean"])
-
-
-def test_a_cube_of_another_statistic_is_refused():
-    with pytest.raises(UserError, match="is of curves"):
-        tasks_in_turn.tabulate([mock_cubes.curves()])

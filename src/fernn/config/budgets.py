@@ -22,13 +22,20 @@ def problems(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
         if name in config.experiments:
             for problem in _sizes(config, sized(config, budget, name), where):
                 key, *inner = problem.path[len(where) :]
-                place = where if key in own.model_fields_set else path
+                place = where if _gives(own, key, inner) else path
                 yield Problem((*place, key, *inner), problem.message)
             yield from _options(config, name, own.options or {}, (*where, "options"))
-        given = own.tuning.model_fields_set if own.tuning else set()
-        for key in sorted(given & {"workers", "mode"}):
+        tuned = own.tuning.model_fields_set if own.tuning else set()
+        for key in sorted(tuned & {"workers", "mode"}):
             message = "is the budget's, one for all experiments"
             yield Problem((*where, "tuning", key), message)
+
+
+def _gives(own: Any, key: str, inner: list) -> bool:
+    """Whether a size is an experiment's own; axes that it does not name are not."""
+    if key == "axes":
+        return inner[0] in (own.axes or {})
+    return key in own.model_fields_set
 
 
 def _options(
