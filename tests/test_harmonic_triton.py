@@ -20,9 +20,9 @@ from turning import EXACT, error, signal
     [
         (4, "gauss", 5, 3, 2, (1, 5, 7)),
         (5, "rings", 3, 17, 1, (2, 3, 4)),
-        (8, "rings", 3, 2, 33, (1, 11, 13)),
+        pytest.param(8, "rings", 3, 2, 33, (1, 11, 13), marks=pytest.mark.minutes),
         (5, "gauss", 5, 1, 4, (1, 1, 9)),
-        (4, "rings", 3, 35, 66, (1, 3, 3)),
+        pytest.param(4, "rings", 3, 35, 66, (1, 3, 3), marks=pytest.mark.minutes),
     ],
 )
 def test_the_kernels_are_exact(orientations, basis, kernel, inputs, outputs, shape):

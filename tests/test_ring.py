@@ -1,4 +1,4 @@
-"""Whether constraints find the symmetry that is broken: on a ring, in seconds.
+"""Whether constraints find the symmetry that is broken: on a ring.
 
 The first four pixels are dark in predicted frames, or none are. A model that commutes
 with shifts of the ring cannot know where; the relaxation `readout` can.
@@ -15,6 +15,7 @@ from fernn.training import strategies
 from fernn.training.loop import train
 from fernn.training.settings import settings
 
+pytestmark = pytest.mark.minutes
 RELAXATIONS = ["shift", "kernel", "readout"]
 
 
