@@ -1,11 +1,12 @@
 """An answer is kept as long as the code that made it stays as it is."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from labrun.remembered import KEPT, remembered
+from labrun.remembered import KEPT, loaded, remembered
 
 OLD = 10**9  # seconds, long before now
 
@@ -76,3 +77,11 @@ def test_old_answers_go(module: Path) -> None:
     for number in range(KEPT + 2):
         ask(module, number, given=str(number))
     assert len([*(module.parents[1] / "answers").glob("*.json")]) == KEPT
+
+
+def test_the_code_is_files_and_their_folders_and_not_where_the_command_runs():
+    pytest.importorskip("torch")  # of which a module names a file in no folder
+    named = [getattr(module, "__file__", None) for module in [*sys.modules.values()]]
+    assert not all(Path(name).is_absolute() for name in named if name)
+    assert all(Path(path).is_absolute() for path in loaded())
+    assert {__file__, str(Path(__file__).parent)} <= {*loaded()}

@@ -28,6 +28,9 @@ def loaded() -> list[str]:
     """The files of all modules that are loaded, and their folders."""
     named = (getattr(module, "__file__", None) for module in [*sys.modules.values()])
     files = {Path(name) for name in named if name}
+    files = {
+        path for path in files if path.is_absolute()
+    }  # torch has some that are not
     return sorted(map(str, files | {path.parent for path in files}))
 
 
