@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.models._decoders import Annealed, merged
+from fernn.models._decoders import Annealed, Levels, merged
 from fernn.training import strategies
 from fernn.training.loop import train
 from fernn.training.settings import settings
@@ -84,6 +84,37 @@ def test_what_a_training_keeps_is_the_network_that_it_validated(sequences):
         (seen, ahead), target = forecast.batch(splits[1], 0, 24, 3, 2)
         error = forecast.errors(used(seen, ahead), target).mean().item()
     assert error == pytest.approx(min(later), rel=1e-4)
+
+
+def test_five_levels_by_hand_and_the_gradient_of_the_hyperbolic_tangent():
+    """tanh is -0.96, -0.38, 0.10 and 0.76; of -1, -0.5, 0, 0.5 and 1 the nearest."""
+    signal = torch.tensor([-2.0, -0.4, 0.1, 1.0], requires_grad=True)
+    found = Levels(5)(signal)
+    assert found.tolist() == [-1, -0.5, 0, 1]
+    assert Levels(5).codes(signal).tolist() == [-2, -1, 0, 2]
+    found.sum().backward()
+    torch.testing.assert_close(signal.grad, 1 - signal.detach().tanh() ** 2)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("rollout", ["free", "advect"])
+def test_a_frame_behind_a_bottleneck_knows_levels_alone(rollout):
+    """Weights of the cell that change no level change no frame; without one they do."""
+    for bottleneck, same in ((3, True), (None, False)):
+        model = build(rollout=rollout, bottleneck=bottleneck)
+        model.cell.conv_u.weight.abs_().mul_(50)  # all far from one half
+        model.cell.conv_h.weight.abs_()
+        frames = model(video(), 3)
+        model.cell.conv_u.weight.mul_(1.1)
+        assert torch.equal(model(video(), 3), frames) == same
+
+
+def test_an_unknown_bottleneck_is_refused():
+    for levels, message in ((4, "odd number"), (1, "at least 3")):
+        with pytest.raises(UserError, match=message):
+            build(bottleneck=levels)
+    with pytest.raises(UserError, match="merged without a bottleneck"):
+        build(bottleneck=3, decoder="annealed")
 
 
 def test_what_cannot_be_annealed_is_refused():

@@ -5,6 +5,7 @@ import torch
 
 import mock_clips
 from continued import made, require_same_bits, run
+from fernn import models
 from fernn.training import tasks
 from fernn.training.gradient import Objective
 from fernn.training.strategies.self_pretrain import masks
@@ -12,6 +13,10 @@ from labrun.errors import UserError
 
 FLOW = {"kind": "pan", "max_speed": 1}
 MODEL = {"kind": "classifier", "flow": FLOW, "hidden": 4, "boundary": "circular"}
+LRCN = {"kind": "lrcn", "hidden": 4}
+BRNN = {**LRCN, "bidirectional": True}
+CONV3D = {"kind": "conv3d", "width": 2}
+PLSTM = {"kind": "plstm", "hidden": 4, "heads": 2}
 NEXT = {"kind": "self_pretrain", "share": 0.5}
 MASKED = {**NEXT, "pretext": "masked"}
 HOW = {"model": MODEL, "size": 6, "context": 3, "horizon": 0, "sequences": 12}
@@ -60,6 +65,22 @@ def test_masks_are_of_the_step_and_the_sequence_in_any_piece(splits):
     assert not torch.equal(hidden(2, 0, 12), hidden(1, 0, 12))
 
 
+@pytest.mark.parametrize("spec", [MODEL, LRCN, BRNN, CONV3D, PLSTM])
+@pytest.mark.parametrize("frames", [3, 4])
+def test_causal_classifiers_alone_decode_frames_without_later_ones(spec, frames):
+    """As many and as large as those seen; `causal` says which may predict."""
+    torch.manual_seed(0)
+    model = models.build(spec, 6).eval()
+    decoder = model.frame_decoder()
+    video = torch.rand(2, frames, 1, 6, 6)
+    other = video.clone()
+    other[:, 2:] = 0
+    made, changed = (model(each, decoder, 1) for each in (video, other))
+    assert made.shape == video.shape
+    assert torch.equal(made[:, :2], changed[:, :2]) == model.causal
+    assert not torch.equal(made[:, 2], changed[:, 2])
+
+
 def test_the_head_is_first_touched_in_the_second_phase(splits):
     start = made(NEXT, **HOW)[0].state_dict()
     parts = {"head": "linear.weight", "decoder": "scaffold.self_pretrain.weight"}
@@ -87,11 +108,13 @@ def test_the_second_phase_begins_without_the_optimisers_memory(splits):
     assert not optimiser.state and at["best"] is None and at["phase_start"] == 2
 
 
+@pytest.mark.parametrize("spec", [MODEL, BRNN, CONV3D])
 @pytest.mark.law("training/strategies/self_pretrain")
-def test_no_first_phase_is_plain_training_and_the_decoder_is_dropped(splits):
-    plain = run(None, splits, **HOW)[1]
-    weights = run({**NEXT, "share": 0.0}, splits, **HOW)[1]
-    _, kept = made(NEXT, **HOW)[2].kept(MODEL, weights)
+def test_no_first_phase_is_plain_training_and_the_decoder_is_dropped(splits, spec):
+    how = {**HOW, "model": spec}
+    plain = run(None, splits, **how)[1]
+    weights = run({**MASKED, "share": 0.0}, splits, **how)[1]
+    _, kept = made(MASKED, **how)[2].kept(spec, weights)
     assert kept.keys() == plain.keys()
     assert all(torch.equal(kept[name], plain[name]) for name in plain)
     assert kept.keys() < weights.keys()
@@ -110,6 +133,7 @@ def test_a_stopped_self_pretraining_continues_in_each_phase(splits, tmp_path, st
         ({**NEXT, "pretext": "nxt"}, {}, "no pretext 'nxt'"),
         (NEXT, {"loss": "cross_entropy"}, "needs two frames or more and no `loss`"),
         (NEXT, {"context": 1}, "needs two frames or more"),
+        (NEXT, {"model": BRNN}, "sees the frames after each; give it pretext 'masked'"),
         (NEXT, {"model": {"kind": "bag", "of": "frames"}}, "a Bag decodes no frames"),
     ],
 )

@@ -56,6 +56,11 @@ def test_determinism_and_edges_by_hand():
     assert np.isnan(graphs.periods(np.array([[2]]), counts))[0]
 
 
+def test_equal_states_alone_have_the_same_number():
+    found = graphs.equal(np.array([[[0, 1], [2, 0]], [[2, 0], [0, 2]]]))
+    assert found[0, 1] == found[1, 0] and len(np.unique(found)) == 3
+
+
 @pytest.mark.parametrize("noise", [0.0, 1e-3])
 def test_clusters_are_the_states_that_there_are(noise):
     """Of 25 distinct states, one for each place that a speed visits."""
@@ -80,11 +85,16 @@ def test_true_periods_by_hand():
     assert state_graph.true_periods(recipe).tolist() == [12, 1, 12]
 
 
+@pytest.mark.parametrize("bottleneck", [None, 5])
 def test_a_model_that_keeps_its_last_frame_alone_walks_the_cycle_of_the_torus(
-    sequences, forecaster
+    sequences, forecaster, bottleneck
 ):
-    """Without a recurrence states are those of the input; in the roll-out none move."""
-    model = forecaster(flow={"kind": "pan", "max_speed": 0}, rollout="free")
+    """Without a recurrence states are those of the input; in the roll-out none move.
+
+    A bottleneck needs no clusters, here one at most.
+    """
+    flow = {"kind": "pan", "max_speed": 0}
+    model = forecaster(flow=flow, rollout="free", bottleneck=bottleneck)
     model.cell.conv_h.weight.data.zero_()
     model.cell.conv_u.weight.data.abs_()
     subject = Subject(
@@ -92,7 +102,8 @@ def test_a_model_that_keeps_its_last_frame_alone_walks_the_cycle_of_the_torus(
     )
     subject.__dict__["model"] = model.float()
     spec = {"context": 4, "horizon": 28, "batch": 3}
-    found = state_graph.measure(subject, spec, unexplained=1e-6)
+    most = 1 if bottleneck else 256
+    found = state_graph.measure(subject, spec, unexplained=1e-6, codes=most)
     driven = found.sel(run="driven")
     assert driven.period.values.tolist() == found.true_period.values.tolist()
     assert {*found.true_period.values} >= {7.0}

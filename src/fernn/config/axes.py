@@ -32,6 +32,8 @@ def problems(config: Config) -> Iterator[Problem]:
                 yield Problem(path, "is the name of a split; choose another")
     for name in config.experiments:
         yield from _overrides(config, name)
+    for name in config.budgets:
+        yield from _counted(config, name)
     # The smallest frame first: of several problems of a value the first is told.
     for name in sorted(config.budgets, key=lambda n: config.budgets[n].frame_size):
         yield from _sized(config, name)
@@ -139,6 +141,22 @@ def pairs(velocities: Any, path: tuple) -> Iterator[Problem]:
         if not isinstance(pair, list) or [type(v) for v in pair] != [int, int]:
             message = f"must be [rows, columns] in whole pixels/frame, got {pair!r}"
             yield Problem((*path, index), message)
+
+
+def _counted(config: Config, budget_name: str) -> Iterator[Problem]:
+    """Test sets of a budget whose number of sequences is not given."""
+    whole, key = config.budgets[budget_name], "sequences"
+    for name in whole.experiments:
+        if name not in config.experiments:
+            continue
+        sizes = sized(config, whole, name).axes
+        for index, axis in enumerate(config.experiments[name].axes):
+            entry, own = config.axes.get(axis), sizes.get(axis)
+            if entry is None or entry.draw is None or key in entry.model_fields_set:
+                continue
+            if own is None or key not in own.model_fields_set:
+                message = f"budget {budget_name!r} gives {axis!r} no {key}"
+                yield Problem(("experiments", name, "axes", index), message)
 
 
 def _sized(config: Config, budget_name: str) -> Iterator[Problem]:

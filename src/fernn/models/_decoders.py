@@ -9,6 +9,8 @@ each hidden layer. With λ = 1 the two convolutions are one,
 so that a network trained while λ goes from 0 to 1 is merged to the ``equivariant`` one:
 the deep training of VanillaNet (H. Chen and others, 2023, arXiv 2305.12972), whose code
 has batch normalisation besides. The strategy ``anneal_decoder`` does both.
+
+Before a decoder there may be a bottleneck of discrete values, `Levels`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fernn.cells import Cell
+from fernn.velocities import whole
 from labrun.errors import UserError
 
 DecoderName = Literal["equivariant", "ordinary", "annealed"]
@@ -41,6 +44,45 @@ class Annealed(nn.Module):
     def forward(self, signal: Tensor) -> Tensor:
         """The same shape."""
         return F.leaky_relu(signal, self.slope)
+
+
+class Levels(nn.Module):
+    r"""A bottleneck: each number becomes one of L levels between -1 and 1.
+
+    .. math:: q(z) = \frac{\mathrm{round}(r \tanh z)}{r}, \qquad r = \frac{L - 1}{2}
+
+    Its gradient is that of the hyperbolic tangent, as if nothing were rounded. It acts
+    on each channel of each pixel, so that it is as equivariant as the decoder.
+
+    Source: F. Mentzer and others, Finite Scalar Quantization, ICLR 2024, arXiv
+    2309.15505; in place of the vector quantisation of A. Dedieu and others, ICML 2024,
+    arXiv 2401.05946, since it needs no codebook and no loss of its own.
+
+    Args:
+        levels: L, odd, at least 3.
+
+    Raises:
+        UserError: L is even or less than 3.
+    """
+
+    STACKED = ()
+
+    def __init__(self, levels: int):
+        super().__init__()
+        message = "bottleneck must be an odd number of levels, at least 3"
+        levels = whole(levels, message, least=3)
+        if levels % 2 == 0:
+            raise UserError(f"{message}, got {levels}")
+        self.radius = (levels - 1) // 2
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """The same shape."""
+        bounded = signal.tanh()
+        return bounded + (self.codes(signal) / self.radius - bounded).detach()
+
+    def codes(self, signal: Tensor) -> Tensor:
+        """The number of each level, from -r to r, of the same shape."""
+        return (signal.tanh() * self.radius).round()
 
 
 def equivariant(cell: Cell, layers: int, width: int) -> Iterator[nn.Module]:

@@ -60,6 +60,7 @@ class Classifier(nn.Module):
     """
 
     STACKED = ()
+    causal = True  # `frames` after a frame does not depend on later ones
 
     def __init__(
         self,
@@ -133,6 +134,10 @@ class Classifier(nn.Module):
                 slots = self.cell.lab(state, time, ahead)
                 made.append(decoder(POOLINGS[self.pooling](slots, dim=1)))
         return torch.stack(made, dim=1)
+
+    def frame_decoder(self) -> nn.Module:
+        """A fresh decoder for `frames`."""
+        return self.cell.layer("projection", self.cell.hidden, self.cell.channels)
 
     def _lifted(self, video: Video) -> Iterable[Lifted]:
         """The lifted frames, one after the other if each is normalised by itself.

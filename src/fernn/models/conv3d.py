@@ -5,10 +5,13 @@ Source: D. Tran and others, ICCV 2015, arXiv 1412.0767; as in arXiv 2507.14793.
 
 from __future__ import annotations
 
+import math
+
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fernn.cells import check_video
+from fernn.cells import Video, check_video
 from fernn.flows import Size
 from fernn.models._options import Boundary, padding_mode
 from fernn.velocities import whole
@@ -18,6 +21,7 @@ TASK = "classify"
 STAGES = ((1, 2, 1), (2, 1, 2), (2, 1, 1), (4, 1, 2), (4, 1, 1))
 CHANNELS = 1  # of a frame
 WIDTHS = ("width",)
+STRIDES = {"t": 2, "h": 4, "w": 4}  # of all stages together
 
 
 class _Stage(nn.Module):
@@ -66,6 +70,7 @@ class Conv3d(nn.Module):
     """
 
     STACKED = ("channels",)
+    causal = False
 
     def __init__(self, width: int = 16, classes: int = 6, boundary: Boundary = "zero"):
         super().__init__()
@@ -81,16 +86,42 @@ class Conv3d(nn.Module):
         self.linear = nn.Linear(inner, classes)
 
     def forward(
-        self, video: Float[Tensor, "batch time channel height width"]
-    ) -> Float[Tensor, "batch classes"]:
-        """The logits of each class.
+        self, video: Video, decoder: nn.Module | None = None, ahead: int = 0
+    ) -> Float[Tensor, "batch classes"] | Video:
+        """The logits of each class, or frames of a `decoder`, see `frames`.
 
         Raises:
             UserError: the video has other axes or colours, or another type or device
                 than the weights.
         """
         check_video(video, self.channels, self.linear.weight)
-        return self.linear(self.stages(video.transpose(1, 2)).mean((2, 3, 4)))
+        if decoder is not None:
+            return self.frames(video, decoder, ahead)
+        return self.linear(self._features(video).mean((2, 3, 4)))
+
+    def frames(self, video: Video, decoder: nn.Module, ahead: int) -> Video:
+        """All frames, decoded from the last stage, which has seen them all.
+
+        Args:
+            video: as of `forward`.
+            decoder: of `frame_decoder`.
+            ahead: of recurrent classifiers; there is nothing to move here.
+        """
+        blocks = "b (c t h w) time height width -> b (time t) c (height h) (width w)"
+        made = rearrange(decoder(self._features(video)), blocks, **STRIDES)
+        _, time, _, height, width = video.shape
+        return made[:, :time, :, :height, :width]
+
+    def frame_decoder(self) -> nn.Module:
+        """A fresh decoder for `frames`: of a block of pixels for each feature."""
+        block = math.prod(STRIDES.values())
+        return nn.Conv3d(self.linear.in_features, self.channels * block, 1)
+
+    def _features(
+        self, video: Video
+    ) -> Float[Tensor, "batch features fewer lower narrower"]:
+        """Of the last stage."""
+        return self.stages(video.transpose(1, 2))
 
 
 def build(

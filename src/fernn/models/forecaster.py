@@ -20,13 +20,13 @@ from fernn.cells import Cell, Lifted, Pooled, RelaxedCell, State, Video, check_l
 from fernn.cells.flow_equivariant.plain import keep_variance
 from fernn.flows import Size, cached_kernels
 from fernn.models import _forced, _segments, rollouts
-from fernn.models._decoders import DECODERS, DecoderName
+from fernn.models._decoders import DECODERS, DecoderName, Levels
 from fernn.models._forced import Forcing
 from fernn.models._options import POOLINGS, Pooling, check_cell, check_horizon
 from fernn.models._relaxed import relax_output
 from fernn.models.rollouts import Carry
 from fernn.velocities import whole
-from labrun.errors import require_known
+from labrun.errors import UserError, require_known
 from labrun.modules import Kind
 
 Checkpoint = Literal["none", "segments"]
@@ -54,10 +54,13 @@ class Forecaster(nn.Module):
             ``ordinary``, of plain ones, for translations the same, or ``annealed``, of
             twice as many layers, to be merged; see `fernn.models._decoders`.
         decoder_hidden: channels of its hidden layers; None for those of the cell.
+        bottleneck: levels of each number that is decoded, see `Levels`; None for all
+            real numbers.
 
     Raises:
-        UserError: no cell, an unknown roll-out, pooling, checkpoint or decoder, or a
-            number of layers or channels that is none.
+        UserError: no cell, an unknown roll-out, pooling, checkpoint or decoder, a
+            number of layers, channels or levels that is none, or a bottleneck before a
+            decoder to be merged.
     """
 
     STACKED = ()
@@ -71,6 +74,7 @@ class Forecaster(nn.Module):
         checkpoint: Checkpoint = "none",
         decoder: DecoderName = "equivariant",
         decoder_hidden: int | None = None,
+        bottleneck: int | None = None,
     ):
         super().__init__()
         check_cell(cell, "forecaster")
@@ -85,7 +89,12 @@ class Forecaster(nn.Module):
         self.checkpoint = checkpoint
         width = cell.hidden if decoder_hidden is None else decoder_hidden
         width = whole(width, "decoder_hidden must be positive", least=1)
-        self.decoder = nn.Sequential(*DECODERS[decoder](cell, decoder_layers, width))
+        self.levels = None if bottleneck is None else Levels(bottleneck)
+        first = [self.levels] if self.levels else []
+        layers = DECODERS[decoder](cell, decoder_layers, width)
+        self.decoder = nn.Sequential(*first, *layers)
+        if first and decoder == "annealed":
+            raise UserError("decoder 'annealed' is merged without a bottleneck")
         if cell.activation == "selu":
             keep_variance(self.decoder)
 
@@ -239,6 +248,7 @@ def build(
     relaxations: Sequence[cells.Relaxed] = (),
     decoder: DecoderName = "equivariant",
     decoder_hidden: int | None = None,
+    bottleneck: int | None = None,
     cell: Annotated[dict[str, Any] | None, Kind("cells")] = None,
 ) -> Forecaster:
     """A forecaster from a specification; see `Forecaster`.
@@ -261,7 +271,8 @@ def build(
     }
     built = Forecaster(
         cells.build(cell or own, flows.build(flow, size), hidden),
-        decoder_layers, rollout, pooling, checkpoint, decoder, decoder_hidden,
+        decoder_layers, rollout, pooling, checkpoint,
+        decoder, decoder_hidden, bottleneck,
     )  # fmt: skip
     if "readout" in relaxations and isinstance(built.cell, RelaxedCell):
         relax_output(built.decoder, built.cell)

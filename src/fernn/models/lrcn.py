@@ -6,13 +6,14 @@ Source: J. Donahue and others, CVPR 2015, arXiv 1411.4389.
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Literal, get_args
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fernn.cells import check_video
-from fernn.flows import Size
+from fernn.cells import Video, check_video
+from fernn.flows import Size, frame_of
 from fernn.models._options import Boundary, padding_mode
 from fernn.velocities import whole
 from labrun.errors import require_known
@@ -45,6 +46,7 @@ class Lrcn(nn.Module):
     and 6 classes: 225,766 parameters, 358,630 in two directions.
 
     Args:
+        size: height and width of a decoded frame, pixels; others are classified too.
         hidden: channels of the last convolution and of each LSTM; the convolutions
             before it have a quarter and a half, or four.
         classes: how many.
@@ -62,6 +64,7 @@ class Lrcn(nn.Module):
 
     def __init__(
         self,
+        size: Size,
         hidden: int = 128,
         classes: int = 6,
         boundary: Boundary = "zero",
@@ -73,7 +76,8 @@ class Lrcn(nn.Module):
         require_known("of", of, get_args(Of))
         for name, value in (("hidden", hidden), ("stride", stride)):
             whole(value, f"{name} must be positive", least=1)
-        self.of, self.channels = of, CHANNELS
+        self.size = frame_of(size)
+        self.of, self.channels, self.causal = of, CHANNELS, not bidirectional
         self.encode = encoder(hidden, stride, boundary)
         self.recur = nn.LSTM(
             hidden, hidden, batch_first=True, bidirectional=bidirectional
@@ -81,25 +85,44 @@ class Lrcn(nn.Module):
         self.linear = nn.Linear((1 + bidirectional) * hidden, classes)
 
     def forward(
-        self, video: Float[Tensor, "batch time channel height width"]
-    ) -> Float[Tensor, "batch classes"]:
-        """The logits of each class.
+        self, video: Video, decoder: nn.Module | None = None, ahead: int = 0
+    ) -> Float[Tensor, "batch classes"] | Video:
+        """The logits of each class, or frames of a `decoder`, see `frames`.
 
         Raises:
             UserError: the video has other axes or colours, or another type or device
                 than the weights.
         """
+        if decoder is not None:
+            return self.frames(video, decoder, ahead)
         answers = self.answers(video)
         return answers[:, -1] if self.of == "last" else answers.mean(1)
 
-    def answers(
-        self, video: Float[Tensor, "batch time channel height width"]
-    ) -> Float[Tensor, "batch time classes"]:
+    def answers(self, video: Video) -> Float[Tensor, "batch time classes"]:
         """The logits at each frame; see `forward`."""
+        return self.linear(self.states(video))
+
+    def states(self, video: Video) -> Float[Tensor, "batch time states"]:
+        """Of the LSTMs at each frame; see `forward`."""
         check_video(video, self.channels, self.linear.weight)
         features = self.features(video.flatten(0, 1))
-        states, _ = self.recur(features.unflatten(0, video.shape[:2]))
-        return self.linear(states)
+        return self.recur(features.unflatten(0, video.shape[:2]))[0]
+
+    def frames(self, video: Video, decoder: nn.Module, ahead: int) -> Video:
+        """What is decoded from the LSTMs' states at each frame.
+
+        Args:
+            video: as of `forward`.
+            decoder: of `frame_decoder`.
+            ahead: of classifiers with velocities; there is nothing to move here.
+        """
+        return decoder(self.states(video))
+
+    def frame_decoder(self) -> nn.Module:
+        """A fresh decoder for `frames`, linear."""
+        sides = (self.channels, *self.size)
+        linear = nn.Linear(self.linear.in_features, math.prod(sides))
+        return nn.Sequential(linear, nn.Unflatten(-1, sides))
 
     def features(
         self, frames: Float[Tensor, "frame channel height width"]
@@ -121,14 +144,4 @@ def encoder(hidden: int, stride: int, boundary: Boundary) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def build(
-    size: Size,
-    hidden: int = 128,
-    classes: int = 6,
-    boundary: Boundary = "zero",
-    stride: int = 2,
-    bidirectional: bool = False,
-    of: Of = "mean",
-) -> Lrcn:
-    """An LRCN from a specification, for frames of any size; see `Lrcn`."""
-    return Lrcn(hidden, classes, boundary, stride, bidirectional, of)
+build = Lrcn

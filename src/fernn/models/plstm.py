@@ -105,7 +105,7 @@ class PlstmClassifier(Lrcn):
         given = {"layers": layers, "heads": heads, "expansion": expansion}
         for name, value in given.items():
             whole(value, f"{name} must be positive", least=1)
-        super().__init__(hidden, classes, bidirectional=bidirectional, of=of)
+        super().__init__(size, hidden, classes, bidirectional=bidirectional, of=of)
         self.encode = Patches(hidden, patch, layers, heads, expansion)
 
     def features(

@@ -1,12 +1,13 @@
 r"""Self-pretraining: a classifier first learns to predict the frames of its own data.
 
-For a share of the epochs the states of the cell, pooled over V, are decoded by a
-convolution that the checkpoint drops; then the task is learnt from those weights, by an
+For a share of the epochs the features before the linear layer of the classifier are
+decoded to frames by a layer that the checkpoint drops: for a cell its states, pooled
+over V. Then the task is learnt from those weights, by an
 optimiser without memory, and weights of the first phase are not chosen. The first phase
 is one of
 
-* ``next``: each frame but the first is predicted from those before it, by the state
-  moved one step; the loss is the mean squared error;
+* ``next``, of causal classifiers: each frame but the first is predicted from those
+  before it, by the state moved one step; the loss is the mean squared error;
 * ``masked``: patches of 4×4 pixels of each frame are black with a probability, and are
   restored; the loss is the absolute error of these pixels.
 
@@ -21,7 +22,7 @@ from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Bool
-from torch import Tensor, nn
+from torch import Tensor
 
 from fernn.training.settings import Settings
 from fernn.training.strategies import Run, Strategy, begin_phase
@@ -114,7 +115,7 @@ def masks(
 
 
 def build(
-    model: nn.Module,
+    model: Any,
     settings: Settings,
     needs: Any,
     *,
@@ -125,7 +126,7 @@ def build(
     """Self-pretraining.
 
     Args:
-        model: a recurrent classifier.
+        model: a classifier with `frames` and `frame_decoder`; for ``next`` causal.
         settings: of the training; without a loss, so that each phase has its own.
         needs: none.
         share: of the epochs, rounded, that the first phase has.
@@ -133,8 +134,8 @@ def build(
         mask: probability that a patch is hidden.
 
     Raises:
-        UserError: the model decodes no frames, a loss is given, one frame is seen, or
-            an argument is unknown or out of range.
+        UserError: the model decodes no frames, or sees those it would predict; a loss
+            is given, one frame is seen, or an argument is unknown or out of range.
     """
     require_known("pretext", pretext, get_args(Pretext))
     if not (0 <= share < 1 and 0 < mask <= 1):
@@ -146,17 +147,16 @@ def build(
         raise UserError(
             f"strategy self_pretrain: a {type(model).__name__} decodes no frames"
         )
+    if pretext == "next" and not model.causal:
+        raise UserError(
+            f"self_pretrain: this {type(model).__name__} sees the frames after each;"
+            " give it pretext 'masked', got 'next'"
+        )
     if settings.loss is not None or settings.context < 2:
         raise UserError(
             "self_pretrain needs two frames or more and no `loss`, for each phase has"
             f" its own; got {settings.context} and {settings.loss}"
         )
-    cell: Any = model.cell
-    decoder = attach(
-        model,
-        "self_pretrain",
-        settings.seed,
-        lambda: cell.layer("projection", cell.hidden, cell.channels),
-    )
+    decoder = attach(model, "self_pretrain", settings.seed, model.frame_decoder)
     until = round(share * settings.epochs) * settings.steps_per_epoch
     return SelfPretraining(settings, decoder, until, pretext, mask)
