@@ -258,9 +258,9 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
         ("protocols: {exact: {rollouts: {grnn: fre}}}", "did you mean 'free'"),
         ("protocols: {exact: {costs: {conv3d: 1}}}", "its experiments 'conv3d'"),
         (
-            "{axes: {new: {statistic: squared_error, draw: sampled}},"
-            " experiments: {surprises: {axes: [in_distribution, length, new]}}}",
-            "surprises.axes.2: budget 'zoo' gives 'new' no sequences",
+            "{axes: {new: {statistic: classification, draw: sampled}},"
+            " experiments: {actions: {axes: [camera, footage, new]}}}",
+            "actions.axes.2: budget 'demo' gives 'new' no sequences",
         ),
         ("axes: {hidden_state: {sequences: 2}}", "shows 1 sequence, got 2"),
         ("axes: {hidden_state: {flows: []}}", "1 flow that moves, got 0"),

@@ -245,11 +245,11 @@ def test_a_protocol_has_a_roll_out_for_single_models(resolved):
 
 def test_a_budget_sizes_an_axis_and_its_horizon_is_the_trained_one(resolved):
     def change(raw):
-        raw["budgets"]["demo"]["axes"]["length"] = {"horizon": 9}
+        raw["budgets"]["demo"]["axes"]["length"] = {"sequences": 7, "horizon": 9}
 
     made = resolved("demo", change)["experiments"]["translation"]
     length, velocity = made["recipes"]["length"], made["recipes"]["velocity"]
-    assert (length["sequences"], length["frames"]) == (1, 5 + 9)
+    assert (length["sequences"], length["frames"]) == (7, 5 + 9)
     assert (velocity["sequences"], velocity["frames"]) == (16, 5 + 5)
     assert made["axes"]["length"]["spec"]["horizon"] == 9
 
@@ -257,13 +257,13 @@ def test_a_budget_sizes_an_axis_and_its_horizon_is_the_trained_one(resolved):
 def test_an_experiment_that_sizes_an_axis_leaves_the_others_as_they_are(resolved):
     def change(raw):
         own = raw["budgets"]["demo"]["sizes"]["translation"]
-        own["axes"] = {"length": {"sequences": 3}}
+        own["axes"] = {"length": {"sequences": 3}}  # its horizon is the budget's
 
     before, after = (
         resolved("demo", how)["experiments"]["translation"]["recipes"]
         for how in (lambda raw: None, change)
     )
-    assert after["length"]["sequences"] == 3 != before["length"]["sequences"]
+    assert after["length"] == {**before["length"], "sequences": 3} != before["length"]
     assert {n for n in before if before[n] != after[n]} == {"length"}
 
 
@@ -308,7 +308,8 @@ RENAMED = {
 def own(raw, **changes):
     """Add an experiment that no list names, on test sets of names of its own."""
     raw["experiments"]["own"] = {**OWN, **changes}
-    raw["axes"] |= {name: raw["axes"][known] for name, known in RENAMED.items()}
+    for name, known in RENAMED.items():
+        raw["axes"][name] = {**raw["axes"][known], "sequences": 1}
     raw["budgets"]["demo"]["experiments"] = ["translation", "own"]
 
 
@@ -377,7 +378,7 @@ def test_what_no_figure_and_no_table_shows_is_told(budget):
     def hidden(raw):  # pictures of rotations' states cannot be drawn
         own(raw, dataset=raw["experiments"]["rotation_slow"]["dataset"])
         raw["experiments"]["own"] |= {"models": ["grnn_turn"], "axes": ["hidden_state"]}
-        raw["axes"]["noise"] = raw["axes"]["in_distribution"]
+        raw["axes"]["noise"] = {**raw["axes"]["in_distribution"], "sequences": 1}
         raw["experiments"]["translation"]["axes"] += ["noise"]
         sizes = raw["budgets"]["demo"]["sizes"]
         raw["budgets"][budget]["sizes"]["own"] = sizes["rotation_slow"]

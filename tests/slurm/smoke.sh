@@ -3,8 +3,8 @@
 # shipped: everything is made, a second run has nothing to do, and the bits are those of a
 # run without Slurm.
 #
-# smoke.sh [FOLDER]: a folder in which the smoke budget has run, to compare with; without
-# one, one model is trained here for that.
+# smoke.sh [FOLDER]: a folder in which the smoke budget runs, to compare with when its file
+# `whole` is there; without one, one model is trained here for that.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cluster=$root/tests/slurm/cluster.sh
@@ -72,4 +72,5 @@ echo "== against a run without Slurm"
 reference=${1:-$folder/reference}
 [ $# != 0 ] || limited --cores 2 --config budget=smoke --directory "$reference" \
     results/smoke/runs/translation/grnn/0/model.pt
+until [ $# = 0 ] || [ -e "$reference/whole" ]; do sleep 1; done
 python tests/slurm/compare.py "$made/results/smoke" "$reference/results/smoke"

@@ -32,8 +32,8 @@ def problems(config: Config) -> Iterator[Problem]:
                 yield Problem(path, "is the name of a split; choose another")
     for name in config.experiments:
         yield from _overrides(config, name)
-    for name in config.budgets:
-        yield from _counted(config, name)
+    if config.budget in config.budgets:
+        yield from _counted(config, config.budget)
     # The smallest frame first: of several problems of a value the first is told.
     for name in sorted(config.budgets, key=lambda n: config.budgets[n].frame_size):
         yield from _sized(config, name)
@@ -144,7 +144,7 @@ def pairs(velocities: Any, path: tuple) -> Iterator[Problem]:
 
 
 def _counted(config: Config, budget_name: str) -> Iterator[Problem]:
-    """Test sets of a budget whose number of sequences is not given."""
+    """Test sets of the chosen budget whose number of sequences is not given."""
     whole, key = config.budgets[budget_name], "sequences"
     for name in whole.experiments:
         if name not in config.experiments:

@@ -8,7 +8,7 @@ from typing import Any
 from fernn.config import options
 from fernn.config.options import each_known, unknown
 from fernn.config.problems import Problem, of_field
-from fernn.config.schema import Budget, Config
+from fernn.config.schema import AxisSizes, Budget, Config
 
 
 def problems(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
@@ -86,11 +86,23 @@ def sized(config: Config, budget: Budget, experiment: str) -> Budget:
     """The budget with the sizes of an experiment; what is classified has no future."""
     own = budget.sizes.get(experiment)
     update = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
-    if own and own.axes:  # those that it does not name are as in the budget
-        update["axes"] = {**budget.axes, **own.axes}
+    if own and own.axes:
+        update["axes"] = {**budget.axes, **_over(budget.axes, own.axes)}
     if task(config, experiment) not in FORECASTS:
         update |= {"horizon": 0, "long_horizon": 0}
     return budget.model_copy(update=update)
+
+
+def _over(
+    axes: dict[str, AxisSizes], own: dict[str, AxisSizes]
+) -> dict[str, AxisSizes]:
+    """The axes that an experiment names; what it does not say is as in the budget."""
+    return {
+        name: axes[name].model_copy(update=given.model_dump(exclude_unset=True))
+        if name in axes
+        else given
+        for name, given in own.items()
+    }
 
 
 def out_of_range(own: dict[str, Any], path: tuple) -> Iterator[Problem]:
