@@ -56,11 +56,6 @@ def test_determinism_and_edges_by_hand():
     assert np.isnan(graphs.periods(np.array([[2]]), counts))[0]
 
 
-def test_equal_states_alone_have_the_same_number():
-    found = graphs.equal(np.array([[[0, 1], [2, 0]], [[2, 0], [0, 2]]]))
-    assert found[0, 1] == found[1, 0] and len(np.unique(found)) == 3
-
-
 @pytest.mark.parametrize("noise", [0.0, 1e-3])
 def test_clusters_are_the_states_that_there_are(noise):
     """Of 25 distinct states, one for each place that a speed visits."""
@@ -89,10 +84,7 @@ def test_true_periods_by_hand():
 def test_a_model_that_keeps_its_last_frame_alone_walks_the_cycle_of_the_torus(
     sequences, forecaster, bottleneck
 ):
-    """Without a recurrence states are those of the input; in the roll-out none move.
-
-    A bottleneck needs no clusters, here one at most.
-    """
+    """Without a recurrence states are those of the input; in the roll-out none move."""
     flow = {"kind": "pan", "max_speed": 0}
     model = forecaster(flow=flow, rollout="free", bottleneck=bottleneck)
     model.cell.conv_h.weight.data.zero_()
@@ -102,10 +94,25 @@ def test_a_model_that_keeps_its_last_frame_alone_walks_the_cycle_of_the_torus(
     )
     subject.__dict__["model"] = model.float()
     spec = {"context": 4, "horizon": 28, "batch": 3}
-    most = 1 if bottleneck else 256
-    found = state_graph.measure(subject, spec, unexplained=1e-6, codes=most)
+    found = state_graph.measure(subject, spec, unexplained=1e-6)
     driven = found.sel(run="driven")
     assert driven.period.values.tolist() == found.true_period.values.tolist()
     assert {*found.true_period.values} >= {7.0}
     assert driven.determinism == 1
     assert {*found.period.sel(run="rollout").values.tolist()} != {7.0}
+
+
+def test_behind_a_bottleneck_codes_are_clustered(sequences, forecaster):
+    """States within one level are one state; without a bottleneck they are not."""
+    found = []
+    for bottleneck in (3, None):
+        model = forecaster(flow={"kind": "pan", "max_speed": 0}, bottleneck=bottleneck)
+        model.cell.conv_u.weight.data.abs_().mul_(1e-3)  # all far below one half
+        model.cell.conv_h.weight.data.zero_()
+        shown = sequences(sequences=2, digits=1, max_speed=1, frames=12)
+        subject = Subject(None, None, shown)
+        subject.__dict__["model"] = model.float()
+        spec = {"context": 4, "horizon": 8, "batch": 2}
+        measured = state_graph.measure(subject, spec)
+        found.append(float(measured.codes.sel(run="driven")))
+    assert found[0] == 1 < found[1]

@@ -80,6 +80,14 @@ def test_a_sweep_counts_the_frames_beyond_the_trained_ones():
     assert found[:2] == pytest.approx([1, (1 + 3 * (frames - 1)) / frames])
 
 
+def test_the_end_of_a_roll_out_is_its_last_frames_however_long_it_is():
+    cube = mock_cubes.length(horizon=2)
+    error = cube["clamped_squared_error"]
+    error[:] = 1.0
+    error.loc[{"frame": cube.frame[-2:]}] = [3.0, 5.0]
+    np.testing.assert_allclose(zoo.HEADLINES["length"].values(cube, "grnn"), 4)
+
+
 def test_numbers_of_analyses_by_hand():
     norms = mock_analyses.state_norm(context=3, horizon=2)
     norms["squared_error"][:] = norms["time"] ** 2

@@ -37,12 +37,6 @@ def codes(
     return _clustered(flat, number).labels_.reshape(states.shape[:-1])
 
 
-def equal(states: Float[np.ndarray, "*many number"]) -> Int[np.ndarray, "*many"]:
-    """The same number for equal states alone."""
-    flat = states.reshape(-1, states.shape[-1])
-    return np.unique(flat, axis=0, return_inverse=True)[1].reshape(states.shape[:-1])
-
-
 def _clustered(states: np.ndarray, number: int) -> Any:
     """A fitted `KMeans`."""
     from sklearn.cluster import KMeans

@@ -9,7 +9,7 @@ import xarray as xr
 from torch import Tensor
 
 from fernn.evaluation import aggregate, velocities
-from fernn.evaluation.errors import by_class, clipped, last_frames
+from fernn.evaluation.errors import by_class, clipped
 from fernn.evaluation.headlines import Headline
 from fernn.evaluation.subject import Subject, by_frame
 
@@ -55,9 +55,9 @@ def _near(cube: xr.Dataset, model: str) -> xr.DataArray:
 
 
 def _far(cube: xr.Dataset, model: str) -> xr.DataArray:
-    """Of the last frames of the longest roll-out."""
-    *_, (_, error) = last_frames(cube, model)
-    return error.mean(("sample", "frame"))
+    """Of the last frames of all, as many as the trained horizon."""
+    error, horizon = clipped(cube, model), int(cube.attrs["horizon"])
+    return error.isel(frame=slice(-horizon, None)).mean(("sample", "frame"))
 
 
 def _new(cube: xr.Dataset, model: str) -> xr.DataArray:

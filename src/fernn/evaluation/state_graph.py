@@ -2,7 +2,7 @@ r"""The graph of a model's states: does it have the period of what it sees?
 
 After transformers with discrete bottlenecks: states, pooled over V in the lab frame,
 are clustered, and the transitions between clusters counted. Of a forecaster with a
-bottleneck, equal codes of all pixels are one cluster. On a torus of N pixels a
+bottleneck it is its codes that are clustered. On a torus of N pixels a
 digit of v pixels per frame returns after :math:`N / \gcd(N, v)` frames; a model that
 knows where it is walks a cycle of that length. Clusters are those of all sequences,
 without the first quarter of each run, and transitions are those between them. A run is
@@ -48,9 +48,8 @@ def measure(
     Args:
         subject: a trained forecaster and sequences of constant velocity.
         spec: ``context``, ``horizon`` and ``batch``.
-        unexplained: the share of the states' variance that clusters may leave; not
-            for models with a bottleneck.
-        codes: clusters, at most; likewise.
+        unexplained: the share of the states' variance that clusters may leave.
+        codes: clusters, at most.
 
     Returns:
         ``period`` (run × sample), in frames, NaN without a cycle; ``true_period``
@@ -71,10 +70,9 @@ def measure(
         steps = model.trajectory(video[:, :context], spec["horizon"])
         rolled = (in_lab(model, carry) for carry, _ in steps)
         for run, states in zip(visited, (seen, rolled), strict=True):
-            pooled = (_codes(model, model.pool(state)) for state in states)
-            run.append(torch.stack([each.flatten(1) for each in pooled], 1))
-    most = None if _discrete(model) else codes
-    found = [_graph(torch.cat(run), unexplained, most) for run in visited]
+            read = (_read(model, state).flatten(1) for state in states)
+            run.append(torch.stack([*read], 1))
+    found = [_graph(torch.cat(run), unexplained, codes) for run in visited]
     recipe = sequences.recipe
     numbers = ("period", "determinism", "codes", "edges")
     dims = {"period": ("run", "sample")}
@@ -86,23 +84,16 @@ def measure(
     return xr.Dataset(table, coords={**recipe.coords, "run": list(RUNS)})
 
 
-def _discrete(model: Any) -> bool:
-    """Whether what it decodes has passed a bottleneck."""
-    return getattr(model, "levels", None) is not None
+def _read(model: Any, state: Tensor) -> Tensor:
+    """What the decoder reads of a state: pooled over V, behind a bottleneck its codes."""
+    pooled, levels = model.pool(state), getattr(model, "levels", None)
+    return levels.codes(pooled) if levels else pooled
 
 
-def _codes(model: Any, pooled: Tensor) -> Tensor:
-    """Of a bottleneck; without one, what is pooled."""
-    return model.levels.codes(pooled) if _discrete(model) else pooled
-
-
-def _graph(states: Tensor, unexplained: float, most: int | None) -> tuple:
-    """The numbers of one run; states, discrete or not, are sample × time × number."""
+def _graph(states: Tensor, unexplained: float, most: int) -> tuple:
+    """The numbers of one run; states are sample × time × number."""
     settled = states[:, states.shape[1] // SETTLING :].double().cpu().numpy()
-    if most is None:
-        labels = graphs.equal(settled)
-    else:
-        labels = graphs.codes(settled, unexplained, most)
+    labels = graphs.codes(settled, unexplained, most)
     counts = graphs.transitions(labels)
     about = graphs.determinism(counts), float(len(counts)), float(graphs.edges(counts))
     return graphs.periods(labels, counts), *about
