@@ -200,6 +200,7 @@ def test_mixed_slots_are_those_of_the_lab_frame():
         ({"kind": "lssl"}, 101, 2, 741_240),
         ({"kind": "mamba"}, 81, 2, 736_210),
         ({"kind": "miras"}, 135, 2, 744_612),
+        ({"kind": "ssd"}, 135, 2, 742_184),
     ],
     ids=str,
 )

@@ -80,6 +80,7 @@ def test_convolutional_gates_are_those_of_torch_on_one_pixel():
     [
         ("s5", "scan", "tree"),
         ("mamba", "scan", "tree"),
+        ("ssd", "scan", "tree"),
         ("gru", "solver", "newton"),
         ("lstm", "solver", "newton"),
     ],
@@ -143,6 +144,41 @@ def test_attention_by_hand():
     scores = q[:, 2:] * k - 2.0**-8 * torch.tensor([2, 1, 0])
     expected = (scores.softmax(1) * v).sum(1)
     assert (cell.mix(signal, None)[0][:, 2, 0, 0, 0] - expected).abs().max() < EXACT
+
+
+@torch.no_grad()
+@pytest.mark.law("models/temporal/ssd")
+def test_ssd_without_decay_is_attention_without_a_softmax():
+    """And with its decay, or with the softmax of attention, it is not."""
+    cell, attention, signal = build("ssd"), build("attention"), series()
+    attention.load_state_dict(cell.state_dict(), strict=False)
+    decaying = cell.mix(signal, None)[0]
+    cell.step.weight.zero_()
+    cell.step.bias.fill_(torch.tensor(1.0).double().expm1().log())  # steps of 1
+    cell.log_decay.fill_(-torch.inf)
+    q, k, v = (
+        torch.stack(drives(cell.project, signal), 1).view(2, TIMES, 3, 2, 4).unbind(2)
+    )
+    scores = torch.einsum("nthd,nshd->nhts", q, k).tril() / 2
+    expected = torch.einsum("nhts,nshd->nthd", scores, v).flatten(2)
+    mixed = cell.mix(signal, None)[0]
+    assert (mixed[..., 0, 0] - expected).abs().max() < EXACT
+    for other in (decaying, attention.mix(signal, None)[0]):
+        assert (mixed - other).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_ssd_decays_by_its_step_by_hand():
+    """One head of width 1, two frames: y = (e^{-Δ₂ A} Δ₁ k₁ v₁ + Δ₂ k₂ v₂) q₂."""
+    cell, signal = build("ssd", heads=1, width=1), series(2)
+    cell.log_decay.fill_(torch.tensor(3.0).double().log())
+    q, k, v = torch.stack(drives(cell.project, signal), 1).unbind(2)
+    step = torch.nn.functional.softplus(torch.stack(drives(cell.step, signal), 1))[
+        ..., 0
+    ]
+    drive = step * k * v
+    expected = ((-3 * step[:, 1]).exp() * drive[:, 0] + drive[:, 1]) * q[:, 1]
+    assert (cell.mix(signal, None)[0][:, 1, 0, 0, 0] - expected).abs().max() < EXACT
 
 
 @torch.no_grad()

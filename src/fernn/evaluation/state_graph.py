@@ -85,7 +85,7 @@ def measure(
 
 
 def _read(model: Any, state: Tensor) -> Tensor:
-    """What the decoder reads of a state: pooled over V, behind a bottleneck its codes."""
+    """What is decoded of a state: pooled over V, behind a bottleneck its codes."""
     pooled, levels = model.pool(state), getattr(model, "levels", None)
     return levels.codes(pooled) if levels else pooled
 
