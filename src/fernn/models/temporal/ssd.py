@@ -56,7 +56,8 @@ class Ssd(Mixer):
     ):
         heads, width = at_least_one(heads=heads, width=width)
         super().__init__(space, hidden, heads * width)
-        self.heads, self.scale, self.scan = heads, width**-0.5, scan
+        self.heads, self.scale = heads, width**-0.5
+        self.scan: Form = scan
         self.project = space.convolution(hidden, 3 * heads * width)
         self.step = space.convolution(hidden, heads)
         self.log_decay = nn.Parameter(torch.zeros(heads))
