@@ -102,6 +102,7 @@ FORECASTERS = [
     {**flow(2), "rollout": "repeat"},
     {**flow(1), "rollout": "advect"},
     {**flow(1), "rollout": "warped"},
+    {**flow(1), "rollout": "shifted", "readings": 2, "bottleneck": 3},
     {**flow(1), "rollout": "shifted", "pooling": "mean"},
     {**flow(1), "mixing": "lattice", "rollout": "free"},
     {**turning(4, 90), "hidden": 2, "rollout": "free"},
@@ -192,6 +193,7 @@ def _model(spec, seed):
     "spec",
     [
         {**MODEL, "mixing": "full"},
+        {**MODEL, "recoding": "learned"},
         {**MODEL, "cell": {"kind": "learned_shifts"}},
     ],
 )

@@ -14,7 +14,7 @@ from fernn.evaluation import squared_error, swept
 from fernn.evaluation.subject import Entry, Subject
 from fernn.models import rollouts
 from fernn.treatments.analog import quantised
-from fernn.treatments.recode import gradient, surprise
+from fernn.models._recoding import gradient, surprise
 from labrun import lineage
 from labrun.errors import UserError
 from labrun.modules import load

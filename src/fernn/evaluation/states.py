@@ -35,9 +35,7 @@ def driven(model: Any, video: Tensor) -> Iterator[tuple[Carry, Tensor]]:
         What `Forecaster.trajectory` does first for each beginning of the video.
     """
     with cached_kernels(model):
-        state = None
-        for time, lifted in enumerate(model.cell.lift(video), start=1):
-            state = model.cell(lifted, state)
+        for time, state in enumerate(model.states(video), start=1):
             begun = model.rollout.begin(state, video[:, :time])
             yield model.rollout.step(model, begun)
 

@@ -23,7 +23,9 @@ from fernn.models import _forced, _segments, rollouts
 from fernn.models._decoders import DECODERS, DecoderName, Levels
 from fernn.models._forced import Forcing
 from fernn.models._options import POOLINGS, Pooling, check_cell, check_horizon
+from fernn.models._recoding import Recoding, Step
 from fernn.models._relaxed import relax_output
+from fernn.models._rereading import earlier
 from fernn.models.rollouts import Carry
 from fernn.velocities import whole
 from labrun.errors import UserError, require_known
@@ -56,11 +58,16 @@ class Forecaster(nn.Module):
         decoder_hidden: channels of its hidden layers; None for those of the cell.
         bottleneck: levels of each number that is decoded, see `Levels`; None for all
             real numbers.
+        readings: of the observed frames, see `fernn.models._rereading`.
+        recoding: ``none``, or the step by which the state is corrected after each
+            observed frame: ``fixed``, ``learned`` or ``predicted``, see `Recoding`.
+        recoding_step: that step at first.
 
     Raises:
         UserError: no cell, an unknown roll-out, pooling, checkpoint or decoder, a
-            number of layers, channels or levels that is none, or a bottleneck before a
-            decoder to be merged.
+            number of layers, channels, levels or readings that is none, a bottleneck
+            before a decoder to be merged, a step that is not positive, or checkpoints
+            with several readings or a recoding.
     """
 
     STACKED = ()
@@ -75,6 +82,9 @@ class Forecaster(nn.Module):
         decoder: DecoderName = "equivariant",
         decoder_hidden: int | None = None,
         bottleneck: int | None = None,
+        readings: int = 1,
+        recoding: Step = "none",
+        recoding_step: float = 0.1,
     ):
         super().__init__()
         check_cell(cell, "forecaster")
@@ -87,6 +97,20 @@ class Forecaster(nn.Module):
         self.rollout = rollouts.build(rollout)
         self.pooling: Pooling = pooling
         self.checkpoint = checkpoint
+        self.readings = whole(readings, "readings must be positive", least=1)
+        self.pulled_back = True
+        require_known("recoding", recoding, get_args(Step))
+        if recoding_step <= 0:
+            raise UserError(f"recoding_step must be positive, got {recoding_step}")
+        features = cell.hidden * cell.flow.fibre
+        self.recoding = None
+        if recoding != "none":
+            self.recoding = Recoding(recoding, recoding_step, features)
+        if checkpoint != "none" and (readings > 1 or self.recoding):
+            raise UserError(
+                f"checkpoint {checkpoint!r} is for one reading and no recoding,"
+                f" got {readings} and {recoding}"
+            )
         width = cell.hidden if decoder_hidden is None else decoder_hidden
         width = whole(width, "decoder_hidden must be positive", least=1)
         self.levels = None if bottleneck is None else Levels(bottleneck)
@@ -105,7 +129,10 @@ class Forecaster(nn.Module):
                 yield self.cell.lab(state, time)
 
     def _observe(self, video: Tensor, state: Tensor | None = None) -> Iterator[Tensor]:
-        """The state after each observed frame, in the cell's own frame."""
+        """The state after each frame of the last reading, in the cell's own frame."""
+        yield from self._read(video, earlier(self, self._read, video, state))
+
+    def _read(self, video: Tensor, state: Tensor | None) -> Iterator[Tensor]:
         pairs = zip(self.cell.lift(video), video.unbind(1), strict=True)
         for time, (lifted, frame) in enumerate(pairs, start=1):
             state = self._take_in(lifted, state, frame, time)
@@ -115,7 +142,8 @@ class Forecaster(nn.Module):
         self, lifted: Tensor, state: Tensor | None, frame: Tensor, time: int
     ) -> Tensor:
         """The state after one more observed frame, which is the `time`-th."""
-        return self.cell(lifted, state)
+        found = self.cell(lifted, state)
+        return self.recoding(self, found, frame, time) if self.recoding else found
 
     def advance(
         self,
@@ -225,6 +253,8 @@ class Forecaster(nn.Module):
         horizon = check_horizon(horizon)
         if forcing is not None:
             return _forced.forward(self, video, horizon, forcing)
+        if self.readings > 1 or self.recoding:
+            return torch.stack([*self._forecast(video, horizon)], dim=1)
         again = self.checkpoint == "segments" and torch.is_grad_enabled()
         with nullcontext() if again else cached_kernels(self):
             return _segments.forward(self, video, horizon, again)
@@ -249,6 +279,9 @@ def build(
     decoder: DecoderName = "equivariant",
     decoder_hidden: int | None = None,
     bottleneck: int | None = None,
+    readings: int = 1,
+    recoding: Step = "none",
+    recoding_step: float = 0.1,
     cell: Annotated[dict[str, Any] | None, Kind("cells")] = None,
 ) -> Forecaster:
     """A forecaster from a specification; see `Forecaster`.
@@ -272,7 +305,7 @@ def build(
     built = Forecaster(
         cells.build(cell or own, flows.build(flow, size), hidden),
         decoder_layers, rollout, pooling, checkpoint,
-        decoder, decoder_hidden, bottleneck,
+        decoder, decoder_hidden, bottleneck, readings, recoding, recoding_step,
     )  # fmt: skip
     if "readout" in relaxations and isinstance(built.cell, RelaxedCell):
         relax_output(built.decoder, built.cell)
