@@ -13,8 +13,8 @@ from fernn import checkpoint, models, treatments
 from fernn.evaluation import squared_error, swept
 from fernn.evaluation.subject import Entry, Subject
 from fernn.models import rollouts
-from fernn.treatments.analog import quantised
 from fernn.models._recoding import gradient, surprise
+from fernn.treatments.analog import quantised
 from labrun import lineage
 from labrun.errors import UserError
 from labrun.modules import load

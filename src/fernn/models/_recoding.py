@@ -63,7 +63,7 @@ class Recoding(nn.Module):
     def step(
         self, model: Any, state: State, time: int
     ) -> float | Float[Tensor, "_ 1 1 1 1"]:
-        """s of all sequences, or of each."""
+        """S of all sequences, or of each."""
         if self.kind == "fixed":
             return self.first
         found = self.bias
