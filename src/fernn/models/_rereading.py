@@ -38,7 +38,8 @@ def earlier(
     """
     frames = video.shape[1]
     for _ in range(model.readings - 1):
-        state = model.cell.back(deque(read(video, state), maxlen=1).pop(), frames)
+        back = model.cell.back(deque(read(video, state), maxlen=1).pop(), frames)
         if not model.pulled_back:
-            state = push_forward(model.cell.flow, state, frames)
+            back = push_forward(model.cell.flow, back, frames)
+        state = back
     return state
