@@ -209,7 +209,8 @@ def test_a_model_whose_operations_are_not_known_needs_a_cost(monkeypatch):
     with pytest.raises(UserError, match=r"models.conv3d_pan.cost: is missing; oper"):
         checked(change, [SHIPPED])
     alone = {"models": ["conv3d_pan"], "reference": "conv3d_pan"}
-    for name in ("actions", "benchmark_actions", "benchmark_kth"):
+    benchmarks = ("benchmark_actions", "benchmark_kth")
+    for name in ("actions", *benchmarks, "strategies_pretrain"):
         change["experiments"][name] |= alone
     assert checked(change, [SHIPPED])  # alone it is compared with none
 

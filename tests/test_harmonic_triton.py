@@ -21,7 +21,7 @@ from turning import EXACT, error, signal
         (4, "gauss", 5, 3, 2, (1, 5, 7)),
         (5, "rings", 3, 17, 1, (2, 3, 4)),
         pytest.param(8, "rings", 3, 2, 33, (1, 11, 13), marks=pytest.mark.minutes),
-        (5, "gauss", 5, 1, 4, (1, 1, 9)),
+        pytest.param(5, "gauss", 5, 1, 4, (1, 1, 9), marks=pytest.mark.minutes),
         pytest.param(4, "rings", 3, 35, 66, (1, 3, 3), marks=pytest.mark.minutes),
     ],
 )
@@ -109,6 +109,7 @@ def test_a_refused_rotation_is_told_which_execution_it_is():
         models.build(spec, 5)
 
 
+@pytest.mark.minutes
 def test_every_kernel_compiles_for_a_gpu(tmp_path):
     """What runs as Python may be no kernel. Tensor cores help if digits allow it."""
     pytest.importorskip("triton")
