@@ -80,6 +80,17 @@ def test_the_second_reading_has_a_gradient_through_the_first(build):
     assert (gradients[0] - gradients[1]).abs().max() > 1e-6
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_state_knows_no_later_frame(build, options):
+    model, other = build(**options), video()
+    other[:, 3:] = 0
+    pairs = [*zip(model.states(video()), model.states(other), strict=True)]
+    assert all(torch.equal(*pair) for pair in pairs[:3]) and len(pairs) == 4
+    assert not torch.equal(*pairs[3])
+    assert torch.equal(pairs[3][0], model.observed(video()))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

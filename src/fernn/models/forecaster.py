@@ -225,9 +225,16 @@ class Forecaster(nn.Module):
             return deque(self._observe(video), maxlen=1).pop()
 
     def states(self, video: Video) -> Iterator[State]:
-        """The state after each observed frame, in the cell's own frame."""
+        """The state after each observed frame, in the cell's own frame.
+
+        None knows later frames; so each beginning of the video is read several times.
+        """
         with cached_kernels(self):
-            yield from self._observe(video)
+            if self.readings == 1:
+                yield from self._observe(video)
+                return
+            for time in range(1, video.shape[1] + 1):
+                yield self.observed(video[:, :time])
 
     def features(self, video: Video) -> Iterator[Pooled]:
         """What is decoded to the next frame, after each observed one."""
