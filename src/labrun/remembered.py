@@ -27,10 +27,8 @@ State = dict[str, list[int] | None]  # of files: size and time of change, or not
 def loaded() -> list[str]:
     """The files of all modules that are loaded, and their folders."""
     named = (getattr(module, "__file__", None) for module in [*sys.modules.values()])
-    files = {Path(name) for name in named if name}
-    files = {
-        path for path in files if path.is_absolute()
-    }  # torch has some that are not
+    paths = (Path(name) for name in named if name)
+    files = {path for path in paths if path.is_absolute()}  # some of torch are not
     return sorted(map(str, files | {path.parent for path in files}))
 
 

@@ -8,6 +8,7 @@ The tree rests on the product of two steps, which is a step,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal, get_args
 
@@ -20,6 +21,7 @@ from labrun.errors import require_known
 
 Form = Literal["auto", "loop", "tree"]
 Sequence = Num[Tensor, "time *step"]
+STEPS = 0.01, 0.5  # of time, of a frame, at first
 SMALL = 256  # numbers of a step on a processor up to which a tree can be faster
 LONG = 64  # steps from which it is
 
@@ -48,6 +50,13 @@ def linear_scan(
     if form == "tree":
         return _tree(a.expand(len(b), *a.shape[1:]), b)
     return Loop.apply(a, b)  # pyright: ignore[reportReturnType]
+
+
+def first_steps(count: int) -> Num[Tensor, " count"]:
+    """Random numbers whose softplus are steps of time, even in their logarithms."""
+    low, high = map(math.log, STEPS)
+    steps = torch.exp(low + (high - low) * torch.rand(count))
+    return steps.expm1().log()
 
 
 def block_scan(

@@ -5,18 +5,15 @@ Source: A. Gu, T. Dao, 2023, arXiv 2312.00752.
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from fernn.models.temporal import Mixer, Signal, Space, at_least_one, per_frame
-from fernn.models.temporal._scan import Form, linear_scan
+from fernn.models.temporal._scan import Form, first_steps, linear_scan
 
 LIFTED = True
-STEPS = 0.01, 0.5  # of time, of a frame, at first
 State = Float[Tensor, "sample channel state height width"]
 
 
@@ -54,9 +51,7 @@ class Mamba(Mixer):
         numbers = torch.arange(1, self.states + 1).float()
         self.log_decay = nn.Parameter(numbers.log().repeat(hidden, 1)[..., None, None])
         self.direct = nn.Parameter(torch.ones(hidden, 1, 1))
-        low, high = map(math.log, STEPS)
-        steps = torch.exp(low + (high - low) * torch.rand(hidden))
-        self.step.bias = nn.Parameter(steps.expm1().log())  # inverse of softplus
+        self.step.bias = nn.Parameter(first_steps(hidden))
 
     def mix(self, signal: Signal, state: State | None) -> tuple[Signal, State]:
         """See `Mixer.mix`; the state is h."""

@@ -5,18 +5,15 @@ Source: T. Dao, A. Gu, ICML 2024, arXiv 2405.21060.
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from fernn.models.temporal import Mixer, Signal, Space, at_least_one, per_frame
-from fernn.models.temporal._scan import Form, linear_scan
+from fernn.models.temporal._scan import Form, first_steps, linear_scan
 
 LIFTED = True
-STEPS = 0.01, 0.5  # of time, of a frame, at first
 State = Float[Tensor, "sample head width_of_key width_of_head height width"]
 
 
@@ -61,9 +58,7 @@ class Ssd(Mixer):
         self.project = space.convolution(hidden, 3 * heads * width)
         self.step = space.convolution(hidden, heads)
         self.log_decay = nn.Parameter(torch.zeros(heads))
-        low, high = map(math.log, STEPS)
-        steps = torch.exp(low + (high - low) * torch.rand(heads))
-        self.step.bias = nn.Parameter(steps.expm1().log())  # inverse of softplus
+        self.step.bias = nn.Parameter(first_steps(heads))
 
     def mix(self, signal: Signal, state: State | None) -> tuple[Signal, State]:
         """See `Mixer.mix`; the state is h."""
