@@ -1,10 +1,9 @@
 r"""Self-pretraining: a classifier first learns to predict the frames of its own data.
 
-For a share of the epochs the features before the linear layer of the classifier are
-decoded to frames by a layer that the checkpoint drops: for a cell its states, pooled
-over V. Then the task is learnt from those weights, by an
-optimiser without memory, and weights of the first phase are not chosen. The first phase
-is one of
+For a share of the epochs, what the classifier has before its linear layer, of a cell
+its states pooled over V, is decoded to frames by a layer that the checkpoint drops.
+Then the task is learnt from those weights, by an optimiser without memory, and weights
+of the first phase are not chosen. The first phase is one of
 
 * ``next``, of causal classifiers: each frame but the first is predicted from those
   before it, by the state moved one step; the loss is the mean squared error;
