@@ -55,11 +55,12 @@ def require_known(what: str, name: Any, known: Iterable[str]) -> None:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of a message: the known name nearest to `name`, or all of them."""
+    """The end of a message: the known name nearest to `name`, or those there are."""
     known = sorted(known)
     letters = sorted(str(name).casefold())  # of a name in capitals, or transposed
     alike = [each for each in known if sorted(each.casefold()) == letters]
     close = alike or difflib.get_close_matches(name, known, n=1)
     if close:
         return f"did you mean {close[0]!r}?"
-    return f"known: {', '.join(known) or 'none'}"
+    listed, rest = ", ".join(known) or "none", f" … ({len(known)} in all)"
+    return "known: " + textwrap.shorten(listed, 800, placeholder=rest)

@@ -36,10 +36,10 @@ def earlier(
         video: the observed frames.
         state: from which the first reading begins.
     """
-    frames = video.shape[1]
     for _ in range(model.readings - 1):
-        back = model.cell.back(deque(read(video, state), maxlen=1).pop(), frames)
+        last = deque(read(video, state), maxlen=1).pop()  # refuses a wrong video
+        back = model.cell.back(last, video.shape[1])
         if not model.pulled_back:
-            back = push_forward(model.cell.flow, back, frames)
+            back = push_forward(model.cell.flow, back, video.shape[1])
         state = back
     return state
