@@ -121,6 +121,7 @@ class Forecaster(nn.Module):
             raise UserError("decoder 'annealed' is merged without a bottleneck")
         if cell.activation == "selu":
             keep_variance(self.decoder)
+        self.rollout_weights = self.rollout.weights(cell)
 
     def encode(self, video: Video) -> Iterator[State]:
         """The state after each observed frame, in order and in the lab frame."""

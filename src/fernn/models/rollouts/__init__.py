@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from labrun.modules import configured, names
 
 if TYPE_CHECKING:
+    from fernn.cells import Cell
     from fernn.models.forecaster import Forecaster
 
 PACKAGE = "fernn.models.rollouts"
@@ -56,6 +57,10 @@ class RollOut:
 
     recurrent = True
     every = 1
+
+    def weights(self, cell: Cell) -> nn.Module | None:
+        """What it learns beside a forecaster's own; it is ``model.rollout_weights``."""
+        return None
 
     def begin(
         self, state: State, video: Float[Tensor, "batch time channel height width"]
