@@ -5,7 +5,8 @@
 A row of docs/systems.md comes from the file of a kind, the test that names it by the
 marker `law`, and config.yaml. The parts of docs/zoo.md are those of docs/zoo.yaml, its
 numbers those of docs/results/BUDGET/zoo.csv. The tables `zoo` and the figures of
-budgets that are named are copied from their results first.
+budgets that are named are copied from their results first; experiments that a table
+lacks keep their rows.
 """
 
 import csv
@@ -204,14 +205,27 @@ def comparisons(rows: list[Mapping[str, str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def renewed(old: str, new: str) -> str:
+    """A table whose experiments are those of a newer one, and others as they were."""
+    head, *lines = new.splitlines(keepends=True)
+    run = {line.split(",", 1)[0] for line in lines}
+    rows = old.splitlines(keepends=True)[1:]
+    kept = [each for each in rows if each.split(",", 1)[0] not in run]
+    return "".join([head, *kept, *lines])
+
+
 def main(*budgets: str) -> None:
     """Copy tables and figures of runs, and write both."""
     for budget in budgets:
         target = ROOT / f"docs/results/{budget}"
         target.mkdir(parents=True, exist_ok=True)
         made = ROOT / f"results/{budget}"
-        for path in (made / "tables/zoo.csv", *made.glob("figures/*.png")):
+        for path in made.glob("figures/*.png"):
             shutil.copy(path, target)
+        kept = target / "zoo.csv"
+        old = kept.read_text(encoding="utf-8") if kept.exists() else ""
+        new = (made / "tables/zoo.csv").read_text(encoding="utf-8")
+        kept.write_text(renewed(old, new), encoding="utf-8")
     for name, page in (("systems", systems()), ("zoo", zoo())):
         (ROOT / "docs" / f"{name}.md").write_text(page, encoding="utf-8")
 

@@ -58,3 +58,9 @@ def test_what_was_not_run_is_said_and_numbers_are_rounded(pages):
     assert "| – | – | better |" in pages["comparisons"](
         [row | {"effect": "", "low": "", "high": ""}]
     )
+
+
+def test_experiments_that_were_run_again_replace_their_rows_alone(pages):
+    old, new = "experiment,x\na,1\nb,2\nb,3\n", "experiment,x\nb,4\nc,5\n"
+    assert pages["renewed"](old, new) == "experiment,x\na,1\nb,4\nc,5\n"
+    assert pages["renewed"]("", new) == new
