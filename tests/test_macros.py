@@ -53,6 +53,16 @@ def test_rows_that_models_do_not_tell_apart_have_more_in_their_names(tmp_path):
     assert [*macros(tmp_path / "tables")] == ["errors/A/mse", "errors/A/2/mse"]
 
 
+@pytest.mark.parametrize("row", ["A", "A,1,2"])
+def test_a_table_with_a_ragged_row_is_refused(tmp_path, row, capsys):
+    table = tmp_path / "errors.csv"
+    table.write_text(f"model,mse\nB,1\n{row}\n")
+    output = tmp_path / "numbers.tex"
+    assert main(["numbers", str(table), "--output", str(output)]) == 2
+    assert "errors.csv: row 2 below the head" in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_a_published_file_is_held_against_its_hash(tmp_path, capsys):
     folder = tmp_path / "tables"
     save(folder, model=["A"], mse=[1.5])

@@ -63,22 +63,26 @@ def _lab_frames(config: Config) -> Iterator[Problem]:
     In the lab frame each step moves orientations to others.
     """
     for budget_name, budget in config.budgets.items():
-        for name in budget.experiments:
-            if name not in config.experiments:
-                continue
+        for name in filter(config.experiments.__contains__, budget.experiments):
             sizes = sized(config, budget, name)
             for model in config.experiments[name].models:
-                spec = config.models.get(model)
-                own = (spec.model_extra or {}) if spec else {}
-                key = _plain_by(own)
-                if key and isinstance(own.get("flow"), dict):
-                    where = f"at the sizes of budget {budget_name!r}"
-                    message = _lab_objection(own["flow"], sizes)
-                    if message:
-                        words, _, hint = message.partition("; ")
-                        hint = "" if key == "order" else f"; {hint}"
-                        place = ("models", model, key)
-                        yield Problem(place, f"{words} {where}{hint}")
+                if model in config.models:
+                    yield from _lab_frame(config, model, sizes, budget_name)
+
+
+def _lab_frame(
+    config: Config, model: str, sizes: Budget, budget: str
+) -> Iterator[Problem]:
+    own = config.models[model].model_extra or {}
+    key = _plain_by(own)
+    if not key or not isinstance(own.get("flow"), dict):
+        return
+    message = _lab_objection(own["flow"], sizes)
+    if message:
+        words, _, hint = message.partition("; ")
+        hint = "" if key == "order" else f"; {hint}"
+        where = f"at the sizes of budget {budget!r}"
+        yield Problem(("models", model, key), f"{words} {where}{hint}")
 
 
 def _plain_by(own: dict[str, Any]) -> str | None:

@@ -13,17 +13,17 @@ frames, so that no roll-out has a distance that was never trained. Keys and valu
 frame are computed once and kept: a predicted frame costs the same at every horizon, and
 gives the numbers of a computation anew.
 
-Factorised as in G. Bertasius and others, ICML 2021 (arXiv 2102.05095), and A. Arnab and
-others, ICCV 2021 (arXiv 2103.15691). With learned positions no shift moves the
-predictions; without, a static shift by multiples of the patch does. No flow does.
+It is factorised as A. Arnab and others (ICCV 2021, arXiv 2103.15691) do, too. With
+learned positions no shift moves the predictions; without, a static shift by multiples
+of the patch does. No flow does.
 
 With ``tied: true`` all layers are one block, which a vector of each step tells apart:
-the Universal Transformer (M. Dehghani and others, ICLR 2019, arXiv 1807.03819). With
-``halting: act`` a token's output is a mean over the steps until it halts; all steps are
-computed, since later frames ask for their keys and values.
+the Universal Transformer. With ``halting: act`` a token's output is a mean over the
+steps until it halts; all steps are computed, since later frames ask for their keys and
+values.
 
-Source: divided attention in space and time, arXiv 2102.05095; tied: M. Dehghani and
-others, ICLR 2019, arXiv 1807.03819.
+Source: divided attention in space and time, G. Bertasius and others, ICML 2021, arXiv
+2102.05095; tied: M. Dehghani and others, ICLR 2019, arXiv 1807.03819.
 """
 
 from __future__ import annotations

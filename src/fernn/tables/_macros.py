@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fernn.tables._numbers import tex
+from labrun.errors import UserError
 
 HEAD = r"""% \fernn{table/row/column}: the numbers of the tables; \input this file.
 \providecommand{\fernn}[1]{\ifcsname fernn@#1\endcsname\csname fernn@#1\endcsname
@@ -37,9 +38,18 @@ def macros(tables: Sequence[Path]) -> str:
 
 
 def numbers(path: Path) -> Iterator[tuple[str, str]]:
-    """Name and LaTeX of each number of a table; what is absent has none."""
+    """Name and LaTeX of each number of a table; what is absent has none.
+
+    Raises:
+        UserError: a row has fewer or more cells than the table has columns.
+    """
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
+    for line, row in enumerate(rows, start=1):
+        if None in row or None in row.values():
+            raise UserError(
+                f"{path}: row {line} below the head has more or fewer cells"
+            )
     columns = list(rows[0]) if rows else []
     spreads = {name for name in columns if name.endswith("_std")}
     values = [n for n in columns if n not in spreads and _is_numeric(rows, n)]
