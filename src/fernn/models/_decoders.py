@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from fernn.cells import Cell
 from fernn.velocities import whole
-from labrun.errors import UserError
+from labrun.errors import UserError, require_known
 
 DecoderName = Literal["equivariant", "ordinary", "annealed"]
 
@@ -151,3 +151,30 @@ DECODERS: dict[DecoderName, Callable[[Cell, int, int], Iterator[nn.Module]]] = {
     "ordinary": ordinary,
     "annealed": annealed,
 }
+
+
+def decoder_of(
+    cell: Cell, name: DecoderName, layers: int, width: int | None, levels: Levels | None
+) -> nn.Sequential:
+    """A decoder after its bottleneck.
+
+    Args:
+        cell: whose pooled state is decoded.
+        name: of `DECODERS`.
+        layers: hidden ones.
+        width: channels of the hidden layers; None for those of the cell.
+        levels: the bottleneck, if there is one.
+
+    Raises:
+        UserError: an unknown name, a number of layers or channels that is none, or a
+            bottleneck before a decoder to be merged.
+    """
+    require_known("decoder", name, DECODERS)
+    if levels and name == "annealed":
+        raise UserError("decoder 'annealed' is merged without a bottleneck")
+    layers = whole(layers, "decoder_layers must not be negative", least=0)
+    width = cell.hidden if width is None else width
+    width = whole(width, "decoder_hidden must be positive", least=1)
+    return nn.Sequential(
+        *([levels] if levels else []), *DECODERS[name](cell, layers, width)
+    )

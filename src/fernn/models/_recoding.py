@@ -15,13 +15,14 @@ Source: arXiv 2101.00674.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fernn.cells import State
+from fernn.cells import Cell, State
+from labrun.errors import UserError, require_known
 
 Step = Literal["none", "fixed", "learned", "predicted"]
 
@@ -71,6 +72,20 @@ class Recoding(nn.Module):
             pooled = model.pool(model.cell.lab(state, time))
             found = found + pooled.mean((2, 3)) @ self.weight
         return found.exp().view(-1, 1, 1, 1, 1)
+
+
+def corrected(step: Step, first: float, cell: Cell) -> Recoding | None:
+    """The correction of a forecaster with this cell; None for ``none``.
+
+    Raises:
+        UserError: an unknown step, or one that is not positive.
+    """
+    require_known("recoding", step, get_args(Step))
+    if first <= 0:
+        raise UserError(f"recoding_step must be positive, got {first}")
+    if step == "none":
+        return None
+    return Recoding(step, first, features=cell.hidden * cell.flow.fibre)
 
 
 def surprise(model: Any, state: State, frame: Tensor, time: int) -> Tensor:

@@ -20,10 +20,10 @@ from fernn.cells import Cell, Lifted, Pooled, RelaxedCell, State, Video, check_l
 from fernn.cells.flow_equivariant.plain import keep_variance
 from fernn.flows import Size, cached_kernels
 from fernn.models import _forced, _segments, rollouts
-from fernn.models._decoders import DECODERS, DecoderName, Levels
+from fernn.models._decoders import DecoderName, Levels, decoder_of
 from fernn.models._forced import Forcing
 from fernn.models._options import POOLINGS, Pooling, check_cell, check_horizon
-from fernn.models._recoding import Recoding, Step
+from fernn.models._recoding import Step, corrected
 from fernn.models._relaxed import relax_output
 from fernn.models._rereading import earlier
 from fernn.models.rollouts import Carry
@@ -63,6 +63,10 @@ class Forecaster(nn.Module):
             observed frame: ``fixed``, ``learned`` or ``predicted``, see `Recoding`.
         recoding_step: that step at first.
 
+    Attributes:
+        rollout_weights: what the roll-out learns beside the cell and the decoder; None
+            if it has no weights.
+
     Raises:
         UserError: no cell, an unknown roll-out, pooling, checkpoint or decoder, a
             number of layers, channels, levels or readings that is none, a bottleneck
@@ -90,35 +94,22 @@ class Forecaster(nn.Module):
         check_cell(cell, "forecaster")
         require_known("pooling", pooling, POOLINGS)
         require_known("checkpoint", checkpoint, get_args(Checkpoint))
-        require_known("decoder", decoder, DECODERS)
-        message = "decoder_layers must not be negative"
-        decoder_layers = whole(decoder_layers, message, least=0)
         self.cell = cell
         self.rollout = rollouts.build(rollout)
         self.pooling: Pooling = pooling
         self.checkpoint = checkpoint
         self.readings = whole(readings, "readings must be positive", least=1)
         self.pulled_back = True
-        require_known("recoding", recoding, get_args(Step))
-        if recoding_step <= 0:
-            raise UserError(f"recoding_step must be positive, got {recoding_step}")
-        features = cell.hidden * cell.flow.fibre
-        self.recoding = None
-        if recoding != "none":
-            self.recoding = Recoding(recoding, recoding_step, features)
+        self.recoding = corrected(recoding, recoding_step, cell)
         if checkpoint != "none" and (readings > 1 or self.recoding):
             raise UserError(
                 f"checkpoint {checkpoint!r} is for one reading and no recoding,"
                 f" got {readings} and {recoding}"
             )
-        width = cell.hidden if decoder_hidden is None else decoder_hidden
-        width = whole(width, "decoder_hidden must be positive", least=1)
         self.levels = None if bottleneck is None else Levels(bottleneck)
-        first = [self.levels] if self.levels else []
-        layers = DECODERS[decoder](cell, decoder_layers, width)
-        self.decoder = nn.Sequential(*first, *layers)
-        if first and decoder == "annealed":
-            raise UserError("decoder 'annealed' is merged without a bottleneck")
+        self.decoder = decoder_of(
+            cell, decoder, decoder_layers, decoder_hidden, self.levels
+        )
         if cell.activation == "selu":
             keep_variance(self.decoder)
         self.rollout_weights = self.rollout.weights(cell)
