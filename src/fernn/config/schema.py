@@ -290,9 +290,7 @@ class Budget(Sizes):
 
     model_config = ConfigDict(json_schema_extra=_complete_or_like)
 
-    like: Name | None = Field(
-        None, description="a budget whose sizes it has, but for those given here"
-    )
+    like: Name | None = Field(None, description="a budget that has the other sizes")
     experiments: SomeNames
     bench: bool = Field(False, description="measure this machine for figures of speed")
     quick: bool = Field(False, description="measurements of speed are tiny")
@@ -325,9 +323,7 @@ class Config(Strict):
 
     budget: str
     seed: Seed = Field(description="of the data; a run adds its own, see seed_draws")
-    sources: dict[Name, Options] = Field(
-        description="`kind` of fernn.data.sources, options"
-    )
+    sources: dict[Name, Options] = Field(description="kinds of fernn.data.sources")
     experiments: dict[Name, Experiment]
     models: dict[Name, Model]
     protocols: dict[Name, Protocol]
