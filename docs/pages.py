@@ -4,9 +4,9 @@
 
 A row of docs/systems.md comes from the file of a kind, the test that names it by the
 marker `law`, and config.yaml. The parts of docs/zoo.md are those of docs/zoo.yaml, its
-numbers those of docs/results/BUDGET/zoo.csv. The tables `zoo` and the figures of
-budgets that are named are copied from their results first; experiments that a table
-lacks keep their rows.
+numbers those of docs/results/BUDGET/zoo.csv. Tables and figures of budgets that are
+named are copied from their results first; experiments that a new table `zoo` lacks keep
+their rows.
 """
 
 import csv
@@ -214,18 +214,24 @@ def renewed(old: str, new: str) -> str:
     return "".join([head, *kept, *lines])
 
 
+def copy(made: Path, target: Path) -> None:
+    """Copy what a run has made: figures, tables, and the CSV file of the benchmark."""
+    target.mkdir(parents=True, exist_ok=True)
+    shown = [*made.glob("figures/*.png"), *made.glob("tables/*.md")]
+    for path in (*shown, *made.glob("tables/leaderboard.csv")):
+        if path.stem != "zoo":
+            shutil.copy(path, target)
+    table, kept = made / "tables/zoo.csv", target / "zoo.csv"
+    if table.exists():
+        old = kept.read_text(encoding="utf-8") if kept.exists() else ""
+        new = table.read_text(encoding="utf-8")
+        kept.write_text(renewed(old, new), encoding="utf-8")
+
+
 def main(*budgets: str) -> None:
     """Copy tables and figures of runs, and write both."""
     for budget in budgets:
-        target = ROOT / f"docs/results/{budget}"
-        target.mkdir(parents=True, exist_ok=True)
-        made = ROOT / f"results/{budget}"
-        for path in made.glob("figures/*.png"):
-            shutil.copy(path, target)
-        kept = target / "zoo.csv"
-        old = kept.read_text(encoding="utf-8") if kept.exists() else ""
-        new = (made / "tables/zoo.csv").read_text(encoding="utf-8")
-        kept.write_text(renewed(old, new), encoding="utf-8")
+        copy(ROOT / "results" / budget, ROOT / "docs/results" / budget)
     for name, page in (("systems", systems()), ("zoo", zoo())):
         (ROOT / "docs" / f"{name}.md").write_text(page, encoding="utf-8")
 
