@@ -81,7 +81,12 @@ def forecaster():
         torch.manual_seed(seed)
         flow = {"kind": "translation", "max_speed": 1}
         spec = {"kind": "forecaster", "flow": flow, "hidden": 3, "decoder_layers": 1}
-        return models.build({**spec, **changes}, size).double()
+        model = models.build({**spec, **changes}, size).double()
+        for weight in (
+            model.rollout_weights.parameters() if model.rollout_weights else ()
+        ):
+            torch.nn.init.normal_(weight, std=0.3)  # else it has no effect at first
+        return model
 
     return build
 

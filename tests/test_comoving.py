@@ -192,7 +192,7 @@ def test_mixed_slots_are_those_of_the_lab_frame():
         ({"kind": "s5"}, 101, 2, 734_066),
         ({"kind": "conv_gru"}, 108, 1, 739_477),
         ({"kind": "conv_lstm"}, 101, 1, 739_826),
-        ({"kind": "aaren"}, 139, 2, 744_124),
+        ({"kind": "aaren"}, 139, 2, 744_120),
         ({"kind": "attention"}, 135, 2, 737_316),
         ({"kind": "delta"}, 131, 2, 743_808),
         ({"kind": "flash_rnn"}, 96, 2, 742_753),

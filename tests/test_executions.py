@@ -141,7 +141,8 @@ def test_frames_decoded_together_are_those_one_by_one(forecaster, rollout, pooli
     torch.testing.assert_close(together, one_by_one, rtol=1e-12, atol=1e-14)
     assert not torch.allclose(together[:, 0], together[:, 1])
     # By segments of √11 frames, 3, 3 and 1; corrected in twos; advect has no segments.
-    assert decoded == {"free": 3, "advect": 1, "corrected": 5}.get(rollout, 7)
+    several = {"free": 3, "masked": 3, "advect": 1, "corrected": 5}
+    assert decoded == several.get(rollout, 7)
 
 
 @pytest.mark.parametrize("rollout", rollouts.kinds())

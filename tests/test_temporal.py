@@ -131,8 +131,11 @@ def test_aaren_is_a_softmax_over_the_past_and_blind_to_order_without_decay():
         assert (mixed[:, -1, :, 0, 0] - expected).abs().max() < EXACT
         change = (cell.mix(permuted, None)[0] - mixed)[:, -1].abs().max()
         assert (change > 1e-3) if decay else (change < EXACT)
-        cell.score.bias += 800  # the largest exponent is subtracted
-        assert (cell.mix(signal, None)[0] - mixed).abs().max() < 1e-9
+        cell.score.weight *= 1e4  # the largest exponent is subtracted
+        assert score.abs().max() * 1e4 > 800  # and double precision has none of 800
+        sharp = ((1e4 * score - rate * age).softmax(1) * value).sum(1)
+        mixed, _ = cell.mix(signal, None)
+        assert (mixed[:, -1, :, 0, 0] - sharp).abs().max() < EXACT
 
 
 @torch.no_grad()

@@ -55,7 +55,7 @@ class Aaren(Mixer):
         heads, width = at_least_one(heads=heads, width=width)
         super().__init__(space, hidden, heads * width)
         self.heads = heads
-        self.score = space.convolution(hidden, heads)
+        self.score = space.convolution(hidden, heads, bias=False)  # it would cancel
         self.value = space.convolution(hidden, heads * width)
         self.rate = nn.Parameter(torch.zeros(heads, 1, 1, 1)) if decay else None
 
