@@ -110,10 +110,17 @@ def of_arrays(results: Path) -> dict[str, list[Any]]:
 
 
 def processor() -> str:
-    """What decides how sums are rounded: torch and its instructions."""
+    """What decides how sums are rounded: torch and the vector instructions.
+
+    What torch names, such as AVX512, is not enough: oneDNN and MKL choose among more.
+    """
     import torch
 
-    return f"torch {torch.__version__} {torch.backends.cpu.get_cpu_capability()}"
+    cpuinfo = Path("/proc/cpuinfo")
+    words = set(cpuinfo.read_text().split()) if cpuinfo.exists() else set()
+    vector = sorted(word for word in words if word.startswith(("avx", "amx", "fma")))
+    capability = torch.backends.cpu.get_cpu_capability()
+    return " ".join([f"torch {torch.__version__}", capability, *vector])
 
 
 def differences(made: dict[str, list], pinned: dict[str, list], same: bool) -> list:
