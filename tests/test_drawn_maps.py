@@ -193,6 +193,17 @@ def test_velocity_a_row_of_each_cube_and_none_for_a_model_that_it_lacks():
     assert cells(other) == pytest.approx(cells(blue))
 
 
+@pytest.mark.parametrize(("across", "rows"), [(2, 1), (1, 2)])
+def test_velocity_of_many_models_there_are_several_rows(monkeypatch, across, rows):
+    beside = velocity_generalization.draw([velocities()]).axes
+    monkeypatch.setattr(velocity_generalization, "ACROSS", across)
+    red, blue, _ = velocity_generalization.draw([velocities()]).axes
+    assert [each.get_title() for each in (red, blue)] == ["Red net", "Blue net"]
+    assert [cells(each) for each in (red, blue)] == [cells(e) for e in beside[:2]]
+    assert red.get_subplotspec().get_gridspec().get_geometry() == (rows, across)
+    assert (blue.get_position().y1 < red.get_position().y0) == (rows == 2)
+
+
 FLOWS = [-1, 0, 1]
 
 

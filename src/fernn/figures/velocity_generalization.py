@@ -20,6 +20,7 @@ ours, *exact*.
 from __future__ import annotations
 
 import itertools
+import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -55,6 +56,7 @@ MARK: dict[str, Any] = {
     "linestyle": "none",
 }
 FACES = ("black", "white", "0.6")  # of marks
+ACROSS = 4  # maps beside each other
 LEGIBLE = 7  # cells a side up to which the values are printed
 TRAINED = (("black", 2.8, "solid"), ("white", 1.6, "solid"))  # cased in black
 MODEL = (("#D41159", 1.3, (0, (3, 1.5))),)
@@ -62,36 +64,51 @@ MODEL = (("#D41159", 1.3, (0, (3, 1.5))),)
 
 @theme
 def draw(cubes: Sequence[xr.Dataset]) -> Figure:
-    """A row of heat maps for each `velocity` cube (the paper's Fig. 5), one a model."""
+    """A row of heat maps for each `velocity` cube (the paper's Fig. 5), one a model.
+
+    Of many models, it is several rows.
+    """
     grids = [error_grid(cube) for cube in cubes]
     looks = looks_of(cubes, baselines=False)
     levels = _baselines(cubes[0], grids[0])
     norm = _norm(grids, looks, [*levels.values()])
-    figure = Figure(figsize=(PAGE, 0.7 + 2.0 * len(cubes)))
-    panels = figure.subplots(len(cubes), len(looks), squeeze=False)
-    hatched = False
-    for row, cube, grid in zip(panels, cubes, grids, strict=True):
-        shown = aggregate.models(cube, baselines=False)
-        for axes, name in zip(row, looks, strict=True):
-            if name not in shown:
-                axes.axis("off")
-                continue
-            _heat_map(axes, grid.sel(model=name), norm)
-            _outlines(axes, grid, cube, shown[name]["velocities"])
-            beaten = _beaten(cube, grid, name)
-            parts.hatch(axes, beaten)
-            hatched |= bool(beaten.any())
-            axes.set_xlabel(_summary(cube, name, shown[name]), size=6)
-        heading = textwrap.fill(parts.title(cube), 32)
-        alike = "\nall digits alike" if velocities.shared(cube) else ""
-        row[0].set_ylabel(f"{heading}{alike}\nrows (pixel/frame)")
-    for axes, look in zip(panels[0], looks.values(), strict=True):
-        axes.set_title(look.label, color=look.color)
+    lines = math.ceil(len(looks) / ACROSS)
+    figure = Figure(figsize=(PAGE, 0.7 + 2.0 * len(cubes) * lines))
+    panels = figure.subplots(len(cubes) * lines, min(len(looks), ACROSS), squeeze=False)
+    blocks = np.split(panels, len(cubes))
+    hatched = [
+        _maps(block, cube, grid, looks, norm)
+        for block, cube, grid in zip(blocks, cubes, grids, strict=True)
+    ]
+    for block in blocks if lines > 1 else blocks[:1]:
+        for axes, look in zip(block.flat, looks.values(), strict=False):
+            axes.set_title(look.label, color=look.color)
     for axes in panels[-1]:
         axes.set_xlabel(f"columns (pixel/frame)\n{axes.get_xlabel()}")
-    _colorbar(figure, panels, norm, [*levels.values()])
-    _legend(figure, [*levels], hatched)
+    _colorbar(figure, panels, norm, [*levels.values()], aspect=25 * lines)
+    _legend(figure, [*levels], any(hatched))
     return figure
+
+
+def _maps(
+    block: np.ndarray, cube: xr.Dataset, grid: xr.DataArray, looks: dict, norm: LogNorm
+) -> bool:
+    """The maps of a cube; whether one of them is hatched."""
+    shown, hatched = aggregate.models(cube, baselines=False), False
+    for axes, name in itertools.zip_longest(block.flat, looks):
+        if name not in shown:
+            axes.axis("off")
+            continue
+        _heat_map(axes, grid.sel(model=name), norm)
+        _outlines(axes, grid, cube, shown[name]["velocities"])
+        beaten = _beaten(cube, grid, name)
+        parts.hatch(axes, beaten)
+        hatched |= bool(beaten.any())
+        axes.set_xlabel(_summary(cube, name, shown[name]), size=6)
+    heading = textwrap.fill(parts.title(cube), 32)
+    alike = "\nall digits alike" if velocities.shared(cube) else ""
+    block[0, 0].set_ylabel(f"{heading}{alike}\nrows (pixel/frame)")
+    return hatched
 
 
 def error_grid(cube: xr.Dataset) -> xr.DataArray:
@@ -190,10 +207,12 @@ def _outlines(axes: Axes, grid: xr.DataArray, cube: xr.Dataset, known) -> None:
         parts.outline(axes, mask, strokes)
 
 
-def _colorbar(figure: Figure, panels, norm: LogNorm, levels: Sequence[float]) -> None:
+def _colorbar(
+    figure: Figure, panels, norm: LogNorm, levels: Sequence[float], aspect: float
+) -> None:
     label = "error (MSE) × 10³"
     scale = ScalarMappable(norm, CMAP)
-    bar = figure.colorbar(scale, ax=panels, pad=0.025, aspect=25, label=label)
+    bar = figure.colorbar(scale, ax=panels, pad=0.025, aspect=aspect, label=label)
     bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     bar.ax.yaxis.set_minor_formatter(NullFormatter())
