@@ -82,10 +82,9 @@ def forecaster():
         flow = {"kind": "translation", "max_speed": 1}
         spec = {"kind": "forecaster", "flow": flow, "hidden": 3, "decoder_layers": 1}
         model = models.build({**spec, **changes}, size).double()
-        for weight in (
-            model.rollout_weights.parameters() if model.rollout_weights else ()
-        ):
-            torch.nn.init.normal_(weight, std=0.3)  # else it has no effect at first
+        if model.rollout_weights:  # which have no effect at first
+            for weight in model.rollout_weights.parameters():
+                torch.nn.init.normal_(weight, std=0.3)
         return model
 
     return build
