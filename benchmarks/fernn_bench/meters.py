@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import pickle
+import multiprocessing
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -17,6 +16,8 @@ import torch
 
 from fernn.devices import keep_freed_memory
 
+FRESH = multiprocessing.get_context("forkserver")
+FRESH.set_forkserver_preload(["torch", "fernn.models.forecaster"])
 STATUS = Path("/proc/self/status")
 Times = dict[str, list[float]]
 Call = Callable[[], object]
@@ -90,20 +91,26 @@ def memory(device: torch.device, call: Call) -> float:
 def added(small: Callable[[], Call], made: Callable[[], Call]) -> float:
     """Mebibytes that two calls add to the peak of a fresh process.
 
+    The process is forked from a server that has imported torch, and done nothing else.
+
     Args:
         small: makes a small call, which loads what libraries load when first used, some
             100 MiB, before the memory is read; it can be pickled.
         made: makes the call; two, since Adam's moments come with the first.
     """
-    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-    done = subprocess.run(
-        [sys.executable, "-m", __name__],
-        input=pickle.dumps((small, made)),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return float(done.stdout)
+    with ProcessPoolExecutor(1, mp_context=FRESH) as process:
+        return process.submit(_added, small, made).result()
+
+
+def _added(small: Callable[[], Call], made: Callable[[], Call]) -> float:
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    small()()
+    loaded = peak()
+    call = made()
+    for _ in range(2):
+        call()
+    return peak() - loaded
 
 
 def peak() -> float:
@@ -117,20 +124,3 @@ def peak() -> float:
         return int(high.split()[1]) / 2**10
     unit = 1 if sys.platform == "darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-
-
-def main() -> None:
-    """Print what `added` asks for; the calls come by standard input."""
-    keep_freed_memory()
-    torch.set_num_threads(1)
-    small, made = pickle.load(sys.stdin.buffer)
-    small()()
-    loaded = peak()
-    call = made()
-    for _ in range(2):
-        call()
-    print(peak() - loaded)
-
-
-if __name__ == "__main__":
-    main()

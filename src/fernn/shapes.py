@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import flop_registry
 
 
 class Known(NamedTuple):
@@ -35,7 +35,6 @@ class Elsewhere(Exception):
 
 
 _KNOWN: dict[Hashable, Known] = {}
-_COUNTED = FlopCounterMode(display=False).flop_registry
 
 
 class Shapes(TorchDispatchMode):
@@ -76,11 +75,9 @@ class Shapes(TorchDispatchMode):
 
 def _computed(func: Any, args: tuple, kwargs: dict[str, Any]) -> tuple[Any, int]:
     """What torch finds, and how many operations it counts."""
-    if func.overloadpacket not in _COUNTED:
-        return func(*args, **kwargs), 0
-    with FlopCounterMode(display=False) as counter:
-        found = func(*args, **kwargs)
-    return found, counter.get_total_flops()
+    found = func(*args, **kwargs)
+    count = flop_registry.get(func.overloadpacket)
+    return found, count(*args, **kwargs, out_val=found) if count else 0
 
 
 @functools.cache
