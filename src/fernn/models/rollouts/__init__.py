@@ -99,7 +99,15 @@ class Unfed(RollOut):
     def pool(
         self, model: Forecaster, carry: Carry, count: int
     ) -> tuple[Carry, list[Pooled]]:
-        """What is decoded in the next `count` steps: states, pooled over V."""
+        """What is decoded in the next `count` steps: states, moved, pooled over V."""
+        pooled = []
+        for _ in range(count):
+            carry = self.advance(model, carry)
+            pooled.append(model.pool_moved(carry.state, carry.time))
+        return carry, pooled
+
+    def advance(self, model: Forecaster, carry: Carry) -> Carry:
+        """What the next frame is decoded from; at first the observed state."""
         raise NotImplementedError
 
     def step(self, model: Forecaster, carry: Carry) -> tuple[Carry, Frame]:

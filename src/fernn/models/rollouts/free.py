@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fernn.models.rollouts import Carry, Pooled, State, Unfed
+from fernn.models.rollouts import Carry, State, Unfed
 
 
 class Free(Unfed):
@@ -21,13 +21,9 @@ class Free(Unfed):
 
     STACKED = ()
 
-    def pool(self, model: Any, carry: Carry, count: int) -> tuple[Carry, list[Pooled]]:
-        """The states of so many steps, moved and pooled."""
-        pooled = []
-        for _ in range(count):
-            carry = coast(model, carry)
-            pooled.append(model.pool_moved(carry.state, carry.time))
-        return carry, pooled
+    def advance(self, model: Any, carry: Carry) -> Carry:
+        """See `coast`."""
+        return coast(model, carry)
 
 
 def coast(model: Any, carry: Carry) -> Carry:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from fernn.cells import Cell
-from fernn.models.rollouts import Carry, Pooled, Unfed
+from fernn.models.rollouts import Carry, Unfed
 from fernn.velocities import whole
 from labrun.errors import UserError
 
@@ -79,16 +79,12 @@ class Masked(Unfed):
             )
         return Mask(cell, self.rank)
 
-    def pool(self, model: Any, carry: Carry, count: int) -> tuple[Carry, list[Pooled]]:
-        """The states of so many steps, moved and pooled; the first is the observed."""
-        pooled = []
-        for _ in range(count):
-            state, time = carry.state, carry.time
-            if carry.memory:
-                state, time = step(model, state, time), time + 1
-            carry = Carry(state, time, memory=True)
-            pooled.append(model.pool_moved(state, time))
-        return carry, pooled
+    def advance(self, model: Any, carry: Carry) -> Carry:
+        """The state one step on; at first as it was observed."""
+        state, time = carry.state, carry.time
+        if carry.memory:
+            state, time = step(model, state, time), time + 1
+        return Carry(state, time, memory=True)
 
 
 def step(model: Any, state: Tensor, time: int) -> Tensor:
