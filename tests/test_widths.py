@@ -85,9 +85,19 @@ def test_a_search_takes_multiples_of_each_models_own_width():
     searched = {name: each["tuning"] for name, each in made.items()}
     assert searched["fernn_line"]["ranges"]["hidden"] == {"choices": [3, 6, 12]}
     assert searched["fernn_line_wide"]["ranges"]["hidden"] == {"choices": [6, 11, 22]}
-    assert {point["hidden"] for point in searched["fernn_line"]["first"]} == {6}
+    points = searched["fernn_line"]["first"]  # those of the next trials
+    assert [point["hidden"] for point in points[:2]] == [3, 12]
+    assert len({point["learning_rate"] for point in points[:2]}) == 1
+    assert {point["hidden"] for point in points[2:]} == {6}
     without = resolved(["fernn_line"], match="compute")["models"]["fernn_line"]
     assert "hidden" not in without["tuning"]["ranges"]
+
+
+def test_there_is_a_trial_for_each_width():
+    tuning = {"trials": 2, "epochs": 1, "widths": [0.5, 2]}
+    with pytest.raises(UserError, match="trials: 2 are fewer than the 3 widths, 1"):
+        resolved(match="compute", tuning=tuning)
+    resolved(match="compute", tuning=tuning | {"trials": 3})
 
 
 def test_a_width_is_not_both_matched_and_tuned():

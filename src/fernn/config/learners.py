@@ -157,13 +157,23 @@ def search_of(config: Config, budget: Budget, experiment: Experiment) -> Search:
 def _with_width(
     search: Search, budget: Budget, model: dict[str, Any]
 ) -> tuple[Search, dict[str, int]]:
-    """A search that takes the width too, and the width of its trial 0."""
+    """A search that takes the width too, and the width of its trial 0.
+
+    The next trials have the other widths, each once.
+    """
     given = multiples(model, budget.tuning.widths, budget.frame_size)
     spans = {
         option: Range(integer=False, choices=[*values])
         for option, (_, values) in given.items()
     }
-    widened = Search(ranges={**search.ranges, **spans}, first=search.first)
+    others = [
+        {option: width}
+        for option, (own, widths) in given.items()
+        for width in widths
+        if width != own
+    ]
+    ranges = {**search.ranges, **spans}
+    widened = Search(ranges=ranges, first=[*others, *search.first])
     return widened, {option: own for option, (own, _) in given.items()}
 
 

@@ -224,7 +224,7 @@ class Trials(Strict):
     widths: list[Amount] = Field(
         [],
         description="tuned besides: multiples of the width that each model has, at as"
-        " many epochs",
+        " many epochs; each is tried first",
     )
     workers: Count = Field(1, description="of a study; mode batch: trials in a round")
     mode: Literal["workers", "batch"] = Field(

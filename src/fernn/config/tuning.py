@@ -41,10 +41,15 @@ def _searched_in(config: Config, experiments: list[str]) -> set[str]:
 
 
 def _taken(given: Trials | None, known: set[str], path: tuple) -> Iterator[Problem]:
-    """The ranges that a budget takes must be there."""
-    where = (*path, "tuning", "ranges")
-    if given is not None and given.ranges is not None:
-        yield from each_known(given.ranges, known, where, "range")
+    """The ranges that a budget takes must be there, and trials for each width."""
+    if given is None:
+        return
+    if given.ranges is not None:
+        yield from each_known(given.ranges, known, (*path, "tuning", "ranges"), "range")
+    least = len({1.0, *given.widths})
+    if given.trials < least:
+        message = f"{given.trials} are fewer than the {least} widths, 1 among them"
+        yield Problem((*path, "tuning", "trials"), message)
 
 
 def _all(config: Config) -> Iterator[Users]:
