@@ -7,8 +7,8 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
 
@@ -98,11 +98,18 @@ def added(small: Callable[[], Call], made: Callable[[], Call]) -> float:
             100 MiB, before the memory is read; it can be pickled.
         made: makes the call; two, since Adam's moments come with the first.
     """
-    with ProcessPoolExecutor(1, mp_context=FRESH) as process:
-        return process.submit(_added, small, made).result()
+    answer, end = FRESH.Pipe(duplex=False)
+    process = FRESH.Process(target=_added, args=(small, made, end), daemon=True)
+    process.start()
+    end.close()  # so that the process alone has it, and its death ends `recv`
+    found = answer.recv()
+    process.join()
+    return found
 
 
-def _added(small: Callable[[], Call], made: Callable[[], Call]) -> float:
+def _added(
+    small: Callable[[], Call], made: Callable[[], Call], end: Connection
+) -> None:
     keep_freed_memory()
     torch.set_num_threads(1)
     small()()
@@ -110,7 +117,7 @@ def _added(small: Callable[[], Call], made: Callable[[], Call]) -> float:
     call = made()
     for _ in range(2):
         call()
-    return peak() - loaded
+    end.send(peak() - loaded)
 
 
 def peak() -> float:
