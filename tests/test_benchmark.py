@@ -100,19 +100,21 @@ def test_ranks_and_ratios_are_means_over_tests_by_hand():
     )
 
 
-def test_other_budgets_and_other_models_are_ranked_apart():
+def test_other_budgets_protocols_and_models_are_ranked_apart():
     alike = constant(EASY, experiment="alike").assign_attrs(match="parameters")
     wide = constant(EASY, experiment="wide", widths="[1, 2]")
     fewer = constant(EASY, experiment="fewer").sel(model=["grnn", "fernn_v2"])
-    table = board(constant(EASY), alike, wide, fewer)
+    changing = constant(EASY, experiment="bounced", protocol="changing")
+    table = board(constant(EASY), alike, wide, fewer, changing)
     shared = table.groupby("group")["budget"].first().to_dict()
     assert shared == {
         "A": "equal compute",
         "B": "equal parameters",
         "C": "equal compute, width tuned",
         "D": "equal compute",
+        "E": "equal compute",
     }
-    assert (table.groupby("group").size() == [5, 5, 5, 2]).all()
+    assert (table.groupby("group").size() == [5, 5, 5, 2, 5]).all()
     notes = " ".join(table.attrs["notes"])
     assert "D: equal compute; reference: G-RNN; 3 seeds: fewer." in notes
 

@@ -1,7 +1,7 @@
 """Models of a benchmark over all its tests, the best first.
 
-Experiments with the same models and the same budget, what their models share, are a
-group. In each test of it, for each seed, models are ranked by their error, the mean
+Experiments with the same models, the same protocol and the same budget, what their
+models share, are a group. In each test of it, for each seed, models are ranked by their error, the mean
 squared error of predictions clipped to [0, 1], or the share of clips that a classifier
 names wrongly; a model's *mean rank* is over tests and seeds, beside its 95 % interval
 over seeds. The columns of tests are the error over that
@@ -29,7 +29,7 @@ from fernn.tables._benchmark import SHOWS, budget, reference, tests, versions
 
 __all__ = ["SHOWS", "tabulate"]
 ONLY_LISTED = True
-Key = tuple[tuple[str, ...], str]
+Key = tuple[tuple[str, ...], str, str]
 AGAIN = "1x"  # the test in distribution, of other sequences
 NOTE = (
     "mean rank: over the tests of a group and the seeds; rank low, rank high: its 95"
@@ -81,11 +81,12 @@ def _letters() -> Iterator[str]:
 
 
 def _groups(cubes: Sequence[xr.Dataset]) -> dict[Key, list[xr.Dataset]]:
-    """Cubes with the same models that share the same."""
+    """Cubes with the same models, trained by the same protocol, that share the same."""
     found: dict[Key, list[xr.Dataset]] = {}
     for cube in cubes:
         names = tuple(aggregate.models(cube, baselines=False))
-        found.setdefault((names, budget(cube)), []).append(cube)
+        key = names, cube.attrs.get("protocol", ""), budget(cube)
+        found.setdefault(key, []).append(cube)
     return found
 
 
