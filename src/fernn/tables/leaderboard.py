@@ -1,11 +1,11 @@
 """Models of a benchmark over all its tests, the best first.
 
 Experiments with the same models, the same protocol and the same budget, what their
-models share, are a group. In each test of it, for each seed, models are ranked by their error, the mean
-squared error of predictions clipped to [0, 1], or the share of clips that a classifier
-names wrongly; a model's *mean rank* is over tests and seeds, beside its 95 % interval
-over seeds. The columns of tests are the error over that
-of the reference, the geometric mean over the experiments and seeds of the group; so is
+models share, are a group. In each test of it, for each seed, models are ranked by their
+error, the mean squared error of predictions clipped to [0, 1], or the share of clips
+that a classifier names wrongly; a model's *mean rank* is over tests and seeds, beside
+its 95 % interval over seeds. The columns of tests are the error over that of the
+reference, the geometric mean over the experiments and seeds of the group; so is
 *ratio*, over all tests. It has a 95 % interval over seeds, in pairs, and the p-value of
 a sign-flip test, corrected by Holm's method for all comparisons of the table. *seconds*
 are of the processor, for one training of every experiment.
