@@ -51,9 +51,9 @@ a difference, with the 95 % interval over seeds. Verdicts are those of the table
 [`zoo`](../src/fernn/tables/zoo.py). *Not run* means not run with this table; earlier
 results are on the page to which the title leads, such as that of ACE.
 
-Three seeds decide little. An earlier run of the budget `zoo` on another processor,
-which rounds otherwise, gave 16 of 223 rows another verdict, all between decided and
-undecided; none was reversed. `python docs/pages.py` writes this page after these runs:
+Three seeds leave much undecided. An earlier run of the budget `zoo` on another
+processor, which rounds otherwise, gave 16 of 223 rows another verdict: each changed
+from or to *undecided*. `python docs/pages.py` writes this page after these runs:
 
 ```
 snakemake zoo --cores 2 --config budget=zoo   # half an hour

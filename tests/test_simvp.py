@@ -7,6 +7,7 @@ from fernn import models
 from fernn.models._translator import Temporal
 from fernn.models.simvp import SimVP
 from labrun.errors import UserError
+from test_recurrent import descend
 
 EXACT = 1e-10  # in double precision
 SMALL = {"kernel": 5, "dilation": 2, "expansion": 2, "scale": 1.0}
@@ -78,14 +79,17 @@ def test_all_frames_of_a_block_depend_on_the_last_observed_one():
     ("attention", "count", "millions"),
     [("gsta", 46_769_665, 46.8), ("tau", 44_656_001, 44.7)],
 )
-def test_published_sizes_have_the_published_numbers_of_parameters(
+def test_published_sizes_have_the_published_parameters_and_train(
     attention, count, millions
 ):
     """Moving MNIST: 10 frames, 64 channels, 512 inside, 8 blocks, 4 stages."""
-    with torch.device("meta"):
-        model = SimVP(64, width=512, attention=attention)
+    torch.manual_seed(0)
+    model = SimVP(16, width=512, attention=attention)
     assert models.parameters(model) == count
     assert round(count / 1e6, 1) == millions
+    frames = torch.rand(1, 20, 1, 16, 16)
+    losses = descend(model, frames[:, :10], frames[:, 10:], steps=2, rate=1e-4)
+    assert losses[1] < losses[0]
 
 
 def test_a_small_count_by_hand():

@@ -48,7 +48,8 @@ def _taken(given: Trials | None, known: set[str], path: tuple) -> Iterator[Probl
         yield from each_known(given.ranges, known, (*path, "tuning", "ranges"), "range")
     least = len({1.0, *given.widths})
     if given.trials < least:
-        message = f"{given.trials} are fewer than the {least} widths, 1 among them"
+        widths = f"{least} widths, 1 (the model's own) among them"
+        message = f"{given.trials} are fewer than the {widths}"
         yield Problem((*path, "tuning", "trials"), message)
 
 
