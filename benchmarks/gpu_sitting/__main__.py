@@ -4,10 +4,11 @@
 
 What is most valuable comes first, and every finished step is kept in FOLDER, so that a
 later sitting with the same folder goes on: (1) each execution and precision against
-double precision, with its rate at the published size; (2) learning rates, each by a
-short one-cycle; (3) FERNN-V2 trained with the roll-out `advect` for what is left of
-the time, then tested. `--until rates` stops before (3). Everything that it writes
-names the card.
+double precision, with its rate at the published size, and the step as a product of
+spectra; (2) learning rates, each by a short one-cycle; (3) FERNN-V2 trained with the
+roll-out `advect` for most of what is left of the time, then tested; (4) the G-RNN,
+as its control, trained for as many steps or until the time is over, then tested.
+`--until rates` stops before (3). Everything that it writes names the card.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from fernn.training.loop import Diverged
-from gpu_sitting import data, forms, training
+from gpu_sitting import data, forms, spectra, training
 from gpu_sitting.sizes import PUBLISHED, TINY
 from labrun.lineage import commit
 from labrun.storage import write_text
@@ -37,6 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--minutes", type=float, default=11)
     parser.add_argument("--forms-seconds", type=float, default=100)
+    parser.add_argument("--control-seconds", type=float, default=90)
     parser.add_argument("--rates", type=float, nargs="+", default=training.RATES)
     parser.add_argument("--until", choices=("data", "rates", "end"), default="end")
     parser.add_argument("--tiny", action="store_true", help="to rehearse")
@@ -71,10 +75,13 @@ class Sitting:
             return
         self.tell(f"{self.card}, torch {torch.__version__}")
         self._forms()
-        self._probe()
+        self._spectra()
+        form = self.best()
+        self._probe(form, self.args.rates, "probe")
         if self.args.until == "rates":
             return
-        self._train()
+        self._train(form, RESERVE + self.args.control_seconds)
+        self._control(form)
 
     def tell(self, text: str) -> None:
         """A line with the seconds since the start."""
@@ -123,43 +130,60 @@ class Sitting:
             return forms.Form("fused", "tf32", "advect")
         return min(right, key=lambda form: right[form])
 
-    def _probe(self) -> None:
-        if "probe" in self.known:
-            return
-        form, rates = self.best(), self.args.rates
-        found = training.probe(self.sizes, form, self.args.folder, self.device, rates)
-        self.keep("probe", {"form": str(form), "rates": found})
-        self.tell(f"probe {form}: {json.dumps(found)}")
+    def _spectra(self) -> None:
+        if "spectra" not in self.known:
+            self.keep("spectra", dict(spectra.rows(self.sizes, self.device)))
+            self.tell(f"spectra: {json.dumps(self.known['spectra'])}")
 
-    def _train(self) -> None:
-        form, rates = self.best(), self.known["probe"]["rates"]
-        if "run" not in self.known:
-            self._plan(form, float(min(rates, key=lambda each: rates[each]["error"])))
+    def _probe(self, form: forms.Form, rates: Sequence[float], name: str) -> None:
+        if name not in self.known:
+            where = self.args.folder, self.device
+            found = training.probe(self.sizes, form, *where, rates)
+            self.keep(name, {"form": str(form), "rates": found})
+            self.tell(f"{name} {form}: {json.dumps(found)}")
+
+    def _train(self, form: forms.Form, reserve: float, before: str = "") -> None:
+        """Train and test; what is kept of another model has `before` in its names."""
+        rates = self.known[f"{before}probe"]["rates"]
+        output = self.output / before.strip()
+        run, curve = f"{before}run", f"{before}curve"
+        if run not in self.known:
+            rate = min(rates, key=lambda each: rates[each]["error"])
+            self._plan(form, float(rate), reserve, before)
         where = self.args.folder, self.device
-        while "curve" not in self.known:
-            steps, rate = self.known["run"]["steps"], self.known["run"]["rate"]
+        while curve not in self.known:
+            steps, rate = self.known[run]["steps"], self.known[run]["rate"]
             self.tell(f"training {form}, rate {rate}, {steps} steps")
             try:
-                how = self.sizes, form, *where, steps, rate, self._left()
-                self.keep("curve", training.long_run(*how, self.output, self.tell))
+                how = self.sizes, form, *where, steps, rate, self._left(reserve)
+                self.keep(curve, training.long_run(*how, output, self.tell))
             except Diverged as reason:
                 self.tell(f"{reason}; again with half the rate")
-                self._plan(form, rate / 2)
-        self.keep("test", training.test(self.sizes, *where, self.output))
-        self.tell(f"test: {json.dumps(self.known['test'])}")
+                self._plan(form, rate / 2, reserve, before)
+        if f"{before}test" not in self.known:
+            self.keep(f"{before}test", training.test(self.sizes, *where, output))
+            self.tell(f"{before}test: {json.dumps(self.known[f'{before}test'])}")
 
-    def _plan(self, form: forms.Form, rate: float) -> None:
-        """As many steps as the time that is left allows."""
-        paces = list(self.known["probe"]["rates"].values())
+    def _plan(self, form: forms.Form, rate: float, reserve: float, before: str) -> None:
+        """As many steps as the time that is left allows, and no more than the first."""
+        paces = list(self.known[f"{before}probe"]["rates"].values())
         step = min(pace["step"] for pace in paces)
         validation = min(pace["validation"] for pace in paces)
-        left = self._left() - training.EPOCHS * validation
+        left = self._left(reserve) - training.EPOCHS * validation
         steps = max(training.EPOCHS, int(MARGIN * left / step))
-        self.keep("run", {"form": str(form), "rate": rate, "steps": steps})
+        if before:
+            steps = min(steps, self.known["run"]["steps"])
+        self.keep(f"{before}run", {"form": str(form), "rate": rate, "steps": steps})
 
-    def _left(self) -> float:
+    def _control(self, form: forms.Form) -> None:
+        """The G-RNN; its roll-out is `free`, since `advect` would stand still."""
+        still = replace(form, rollout="free", max_speed=0)
+        self._probe(still, [self.known["run"]["rate"]], "control probe")
+        self._train(still, RESERVE / 2, "control ")
+
+    def _left(self, reserve: float) -> float:
         """Seconds for training."""
-        return self.args.minutes * 60 - self._spent() - RESERVE
+        return self.args.minutes * 60 - self._spent() - reserve
 
 
 if __name__ == "__main__":

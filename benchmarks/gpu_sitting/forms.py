@@ -28,14 +28,17 @@ class Form:
         execution: see `fernn.cells`.
         precision: see `fernn.training.settings.Settings`.
         rollout: see `fernn.models.rollouts`.
+        max_speed: of V, which is a square; 0 makes a G-RNN.
     """
 
     execution: str
     precision: str
     rollout: str
+    max_speed: int = 2
 
     def __str__(self) -> str:
-        return f"{self.execution}, {self.precision}, {self.rollout}"
+        network = "" if self.max_speed == 2 else f", V{self.max_speed}"
+        return f"{self.execution}, {self.precision}, {self.rollout}{network}"
 
 
 FORMS = (
@@ -54,10 +57,10 @@ FORMS = (
 
 
 def spec(sizes: Sizes, form: Form) -> dict[str, Any]:
-    """FERNN-V2 in a form."""
+    """The network in a form."""
     return {
         "kind": "forecaster",
-        "flow": {"kind": "translation", "max_speed": 2},
+        "flow": {"kind": "translation", "max_speed": form.max_speed},
         "hidden": sizes.hidden,
         "decoder_layers": sizes.layers,
         "execution": form.execution,

@@ -1,4 +1,4 @@
-"""FERNN-V2 trained for as long as the sitting lasts, then tested."""
+"""A network trained for as long as the sitting lasts, then tested."""
 
 from __future__ import annotations
 
