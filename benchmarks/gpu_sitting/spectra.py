@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from statistics import median
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from fernn.cells import FusedCell
 from fernn.devices import allow_rounding
+from fernn.flows import Velocity
 from fernn.flows.translation import Translation, square
 from fernn_bench.meters import interleaved
 from gpu_sitting.sizes import Sizes
@@ -88,7 +89,7 @@ def _call(step: Step, state: Tensor, device: torch.device) -> Callable[[], None]
 
 
 def by_products(
-    velocities: list[tuple[float, float]], kernel: Tensor, dtype: torch.dtype
+    velocities: Sequence[Velocity], kernel: Tensor, dtype: torch.dtype
 ) -> tuple[Step, Step, Step]:
     """Transforms as matrix products, three real products for a complex one.
 
@@ -181,7 +182,7 @@ class _Products:
 
 
 def by_fft(
-    velocities: list[tuple[float, float]], kernel: Tensor, dtype: torch.dtype
+    velocities: Sequence[Velocity], kernel: Tensor, dtype: torch.dtype
 ) -> tuple[Step, Step, Step]:
     """The same with the library's FFT and its product of complex matrices."""
     made: dict[int, tuple[Tensor, Tensor]] = {}
