@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fernn import models
-from fernn.cells.flow_equivariant import build, choose
+from fernn.cells.flow_equivariant import _gather, build, choose
 from fernn.flows.rotation import Rotation
 from fernn.flows.translation import Translation, square
 from fernn.models import rollouts
@@ -143,6 +143,19 @@ def test_frames_decoded_together_are_those_one_by_one(forecaster, rollout, pooli
     # By segments of √11 frames, 3, 3 and 1; corrected in twos; advect has no segments.
     several = {"free": 3, "masked": 3, "advect": 1, "corrected": 5}
     assert decoded == several.get(rollout, 7)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_gather_in_words_as_on_a_gpu_reads_the_same(monkeypatch, dtype, slots):
+    """Also from a state whose channels are not last in memory."""
+    state = torch.randn(2, slots, 16, 5, 5).to(dtype).movedim(2, -1)
+    table = _gather.sources([(1, 2), (0, 1)][:slots], (5, 5), 1)
+    expected = _gather.gather(state, table, slots, 1)
+    monkeypatch.setattr(_gather, "ACCELERATOR", "cpu")
+    assert torch.equal(_gather.gather(state, table, slots, 1), expected)
+    inner = expected[:, :, 1:-1, 1:-1]
+    assert torch.equal(inner[:, 0], state[:, 0].roll((1, 2), (1, 2)))
 
 
 @pytest.mark.parametrize("rollout", rollouts.kinds())
