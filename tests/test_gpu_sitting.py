@@ -56,7 +56,14 @@ def test_a_sitting_is_continued_and_what_is_cut_short_is_tested(sit, tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT / "benchmarks")},
     )
     assert page.returncode == 0 and (tmp_path / "page.png").exists()
-    assert f"{curve[-1]['validation_error']:.3g}" in (tmp_path / "page.md").read_text()
+    written = (tmp_path / "page.md").read_text()
+    for network in ("", "control "):
+        assert f"{more[f'{network}curve'][-1]['validation_error']:.3g}" in written
+        assert f"{more[f'{network}test']['length']['raw']:.3g}" in written
+    assert more["control run"]["form"].endswith("free, V0")
+    for tables in ("spectra", "rotations", "profiles"):
+        assert all(f"| {name.rpartition(': ')[0] or name} |" in written
+                   for name in more[tables])  # fmt: skip
 
 
 def test_the_published_page_is_made_of_its_sittings(tmp_path):
@@ -66,4 +73,4 @@ def test_the_published_page_is_made_of_its_sittings(tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "benchmarks")}
     subprocess.run([*command, *sittings], env=environment, check=True)
     made = (tmp_path / "nvidia-h200.md").read_text()
-    assert len(sittings) == 2 and made == (pages / "nvidia-h200.md").read_text()
+    assert len(sittings) == 3 and made == (pages / "nvidia-h200.md").read_text()

@@ -1,13 +1,18 @@
 """Kernels are compared with torch before they are used; here pretended ones."""
 
+import math
 from types import ModuleType
 
 import pytest
 import torch
 
-from fernn.cells.flow_equivariant import _trust, fused
+from fernn.cells.flow_equivariant import _trust
+from fernn.cells.flow_equivariant.comoving import ComovingCell
 from fernn.cells.flow_equivariant.fused import FusedCell
 from fernn.cells.flow_equivariant.plain import FlowEquivariantCell
+from fernn.devices import allow_rounding
+from fernn.flows import _harmonic
+from fernn.flows.rotation import Rotation
 from fernn.flows.translation import Translation, square
 
 
@@ -50,10 +55,10 @@ def used(monkeypatch):
 
         kernels = ModuleType("kernels")
         monkeypatch.setattr(kernels, "moved_maxima", moved_maxima, raising=False)
-        monkeypatch.setattr(fused, "_triton_kernels", lambda: kernels)
+        monkeypatch.setattr(_trust, "_kernels", lambda: kernels)
         return calls
 
-    monkeypatch.setattr(fused, "ACCELERATOR", "cpu")
+    monkeypatch.setattr(_trust, "ACCELERATOR", "cpu")
     monkeypatch.setattr(_trust, "_VERDICTS", {})
     return pretend
 
@@ -61,7 +66,7 @@ def used(monkeypatch):
 def torch_maxima(dtype):
     """`maxima` where no card is pretended."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fused, "ACCELERATOR", "cuda")
+        patch.setattr(_trust, "ACCELERATOR", "cuda")
         return maxima(dtype)
 
 
@@ -110,3 +115,81 @@ def test_rounding_is_allowed_by_precision(used, capsys):
     assert calls == [1] and "differ by 0.0001" in capsys.readouterr().err
     maxima(torch.bfloat16)
     assert calls == [1, 1, 2]
+
+
+@pytest.fixture
+def turned(monkeypatch):
+    """A harmonic convolution of orientations, and whether a processor is its card."""
+    torch.manual_seed(0)
+    flow = Rotation(orientations=4, velocities=[(90,)], basis="rings")
+    part = ComovingCell(flow, hidden=2, kernel=3).conv_h
+    part.form = "harmonic"
+    signal = torch.randn(2, 8, 5, 5).requires_grad_()
+    monkeypatch.setattr(_trust, "_VERDICTS", {})
+
+    def convolved(accelerator, kernels=None):
+        monkeypatch.setattr(_trust, "ACCELERATOR", accelerator)
+        if kernels:
+            monkeypatch.setattr(_trust, "_kernels", lambda: kernels)
+        found = part(signal)
+        return found, *torch.autograd.grad(found.square().sum(), (signal, part.weight))
+
+    return convolved
+
+
+def test_right_kernels_convolve_orientations(turned, capsys):
+    """Those of Triton, run as Python."""
+    expected = turned("cuda")
+    assert not capsys.readouterr().err
+    for one, other in zip(expected, turned("cpu"), strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-5)
+        assert not torch.equal(other, one)
+    assert capsys.readouterr().err == (
+        "kernels used for convolutions of orientations: they give what torch gives"
+        " (cpu, float32)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "halve_signal", "halve_mixing"),
+    [("gradients differ by 0.5", 1, 0), ("gradients of weights differ by 0.5", 0, 1)],
+)
+def test_each_gradient_of_a_convolution_is_compared(
+    turned, capsys, reason, halve_signal, halve_mixing
+):
+    def convolve(signal, mixing, tables):
+        signal = Halved.apply(signal) if halve_signal else signal
+        mixing = Halved.apply(mixing) if halve_mixing else mixing
+        return _harmonic.convolve(signal, mixing, tables)
+
+    kernels = ModuleType("kernels")
+    kernels.harmonic_convolution = convolve
+    expected = turned("cuda")
+    assert all(map(torch.equal, turned("cpu", kernels), expected))
+    line = capsys.readouterr().err
+    assert line.startswith("kernels not used for convolutions of orientations: their ")
+    assert reason in line
+
+
+@pytest.fixture
+def tf32():
+    """Let products round their factors, or not."""
+    yield allow_rounding
+    allow_rounding(False)
+
+
+def test_factors_in_tf32_are_allowed_its_rounding_and_maxima_are_not(tf32):
+    tf32(True)
+    state = torch.ones(1, 3)
+    rough = 1 + 2**-10
+
+    def same(*factors):
+        return math.prod(factors)
+
+    def rounded(*factors):
+        return rough * math.prod(factors)
+
+    assert _trust.trusted("a", rounded, same, state, weights=[torch.ones(3)])
+    assert not _trust.trusted("b", rounded, same, state)
+    tf32(False)
+    assert not _trust.trusted("a", rounded, same, state, weights=[torch.ones(3)])

@@ -89,7 +89,7 @@ def gpu(quick: bool) -> Iterator[Row]:
         yield Row(f"{name}: form / floor", found[form]["slower"], "×")
         yield Row(f"{name}: memory", found[form]["memory"], "MiB")
     yield from _targets(found)
-    yield from _rotation_rows(device, quick)
+    yield from rotation_rows(device, quick)
 
 
 def _targets(found: dict[tuple[str, str], Measured]) -> Iterator[Row]:
@@ -139,7 +139,7 @@ def _measured(
     }
 
 
-def _rotation_rows(device: torch.device, quick: bool) -> Iterator[Row]:
+def rotation_rows(device: torch.device, quick: bool) -> Iterator[Row]:
     """Time and memory, forward and backward, kernels at hand.
 
     Without a GPU there is one form alone.

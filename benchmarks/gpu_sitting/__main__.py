@@ -4,10 +4,11 @@
 
 What is most valuable comes first, and every finished step is kept in FOLDER, so that a
 later sitting with the same folder goes on: (1) each execution and precision against
-double precision, with its rate at the published size, and the step as a product of
-spectra; (2) learning rates, each by a short one-cycle; (3) FERNN-V2 trained with the
-roll-out `advect` for most of what is left of the time, then tested; (4) the G-RNN,
-as its control, trained for as many steps or until the time is over, then tested.
+double precision, with its rate at the published size, the step as a product of
+spectra, and convolutions of rotations; (2) learning rates, each by a short one-cycle;
+(3) FERNN-V2 trained with the roll-out `advect` for most of what is left of the time,
+then tested; (4) the G-RNN, as its control, trained for as many steps or until the time
+is over, then tested.
 `--until rates` stops before (3). Everything that it writes names the card.
 """
 
@@ -26,6 +27,7 @@ from typing import Any
 import torch
 
 from fernn.training.loop import Diverged
+from fernn_bench.gpu import rotation_rows
 from gpu_sitting import data, forms, spectra, training
 from gpu_sitting.sizes import PUBLISHED, TINY
 from labrun.lineage import commit
@@ -75,7 +77,7 @@ class Sitting:
             return
         self.tell(f"{self.card}, torch {torch.__version__}")
         self._forms()
-        self._spectra()
+        self._others()
         form = self.best()
         self._probe(form, self.args.rates, "probe")
         if self.args.until == "rates":
@@ -130,10 +132,23 @@ class Sitting:
             return forms.Form("fused", "tf32", "advect")
         return min(right, key=lambda form: right[form])
 
-    def _spectra(self) -> None:
-        if "spectra" not in self.known:
-            self.keep("spectra", dict(spectra.rows(self.sizes, self.device)))
-            self.tell(f"spectra: {json.dumps(self.known['spectra'])}")
+    def _others(self) -> None:
+        """Spectra, where the time of two forms goes, and convolutions of rotations."""
+        sizes, device = self.sizes, self.device
+        measurements = {
+            "spectra": lambda: dict(spectra.rows(sizes, device)),
+            "profiles": lambda: {
+                str(form): forms.profile(sizes, form, device)
+                for form in forms.FORMS[:2]
+            },
+            "rotations": lambda: {
+                row.what: row.value for row in rotation_rows(device, self.args.tiny)
+            },
+        }
+        for name, measure in measurements.items():
+            if name not in self.known:
+                self.keep(name, measure())
+                self.tell(f"{name}: {json.dumps(self.known[name])}")
 
     def _probe(self, form: forms.Form, rates: Sequence[float], name: str) -> None:
         if name not in self.known:

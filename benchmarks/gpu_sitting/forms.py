@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity
+from torch.profiler import profile as record
 
 from fernn import models
 from fernn.devices import allow_rounding
@@ -107,6 +110,36 @@ def measure(
     }
 
 
+def profile(sizes: Sizes, form: Form, device: torch.device) -> dict[str, float]:
+    """Of one optimiser step: when it was launched and done, and how long kernels ran.
+
+    Returns:
+        Milliseconds until Python had launched it and until the card had done it, both
+        without the profiler, the milliseconds that kernels ran, and their number.
+    """
+    video = _video(sizes, device)
+    step = _optimiser_step(sizes, form, device, video)
+    deque((step() for _ in range(3)), maxlen=0)
+    started = _now(device)
+    step()
+    launched = time.perf_counter() - started
+    done = _now(device) - started
+    activities = [ProfilerActivity.CPU, ProfilerActivity.CUDA]
+    with record(activities=activities) as profiler:
+        step()
+        _now(device)
+    kernels = [
+        event for event in profiler.events() or () if event.device_type.name == "CUDA"
+    ]
+    busy = sum(event.device_time_total for event in kernels) / 1e3
+    return {
+        "launched": 1e3 * launched,
+        "done": 1e3 * done,
+        "busy": busy,
+        "kernels": len(kernels),
+    }
+
+
 def floor(sizes: Sizes, device: torch.device) -> dict[str, float]:
     """The bare convolutions of `repeat` in bfloat16."""
     size = Size(
@@ -173,10 +206,9 @@ def _distance(one: Tensor, other: Tensor) -> float:
     return ((one - other).norm() / other.norm()).item()
 
 
-def _timed(
+def _optimiser_step(
     sizes: Sizes, form: Form, device: torch.device, video: Tensor
-) -> tuple[float, float]:
-    """Seconds of an optimiser step, the median, and mebibytes at its peak."""
+) -> Callable[[], None]:
     allow_rounding(form.precision == "tf32")
     model = _model(sizes, form, device)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
@@ -188,6 +220,14 @@ def _timed(
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
 
+    return step
+
+
+def _timed(
+    sizes: Sizes, form: Form, device: torch.device, video: Tensor
+) -> tuple[float, float]:
+    """Seconds of an optimiser step, the median, and mebibytes at its peak."""
+    step = _optimiser_step(sizes, form, device, video)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     seconds = median(_rounds(step, sizes.rounds, device))

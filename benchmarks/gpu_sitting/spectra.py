@@ -55,7 +55,7 @@ def _row(sizes: Sizes, precision: str, device: torch.device) -> dict[str, float]
     flow = Translation(square(2), sizes.frame)
     torch.manual_seed(0)
     cell = FusedCell(flow, hidden=sizes.hidden, activation="relu").to(device)
-    kernel = cell.conv_h.weight.detach()
+    kernel = cell.state_dict()["conv_h.weight"].clone()
     shape = sizes.batch, len(flow.velocities), sizes.hidden, sizes.frame, sizes.frame
     state = torch.randn(shape, device=device)
     exact = cell.double()(None, state[:1].double()).detach()

@@ -242,8 +242,12 @@ class RegularConvolution(_Convolution):
         pairs = zip(
             signal.chunk(self.members, 1), kernels.chunk(self.members), strict=True
         )
-        found = [_harmonic.convolve(*pair, self.tables) for pair in pairs]
+        found = [self.by_harmonics(*pair) for pair in pairs]
         return torch.cat(found, 1) if len(found) > 1 else found[0]
+
+    def by_harmonics(self, signal: Tensor, mixing: Tensor) -> Tensor:
+        """One member's convolution with the matrices of `Tables.mixing`."""
+        return _harmonic.convolve(signal, mixing, self.tables)
 
 
 def faster(orientations: int, channels: int, kernel: int, functions: int) -> Form:

@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from fernn.cells._base import State
+from fernn.cells.flow_equivariant import _trust
 from fernn.flows import Frame, Velocity
 
-ACCELERATOR = "cuda"  # whose threads each copy one number
 WORD = 16  # bytes of the largest number that torch copies
 CACHE = 2**22  # bytes of a state that are worked on at once on a processor
 
@@ -71,7 +71,7 @@ def _select(rows: Tensor, table: Table) -> Tensor:
     A GPU moves a number per thread, so it is given the largest there are, 16 bytes.
     """
     wide = WORD // rows.element_size()
-    if rows.device.type != ACCELERATOR or rows.shape[-1] % wide:
+    if rows.device.type != _trust.ACCELERATOR or rows.shape[-1] % wide:
         return rows.index_select(1, table)
     # Rows of one slot may be a view whose channels are not last in memory.
     words = rows.contiguous().view(torch.complex128).index_select(1, table)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from einops import rearrange
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from fernn.cells._base import State, Video
+from fernn.cells._base import Role, State, Video
 from fernn.cells._checks import check_lift
+from fernn.cells.flow_equivariant._trust import kernels_for, trusted
 from fernn.cells.flow_equivariant.plain import FlowEquivariantCell
 from fernn.flows import Flow, pull_back, push_forward
+from fernn.flows._numerics import autocast
+from fernn.flows._regular import RegularConvolution
+from fernn.flows.rotation import Rotation
 
 
 class ComovingCell(FlowEquivariantCell):
@@ -57,6 +63,38 @@ class ComovingCell(FlowEquivariantCell):
     def move(self, state: State) -> State:
         """The state as it is: its frame moves instead."""
         return state
+
+    def layer(self, role: Role, inputs: int, outputs: int) -> nn.Module:
+        """See `Cell.layer`."""
+        flow = self.flow
+        if role == "convolution" and isinstance(flow, Rotation):
+            group = self.kernel, flow.fibre, flow.basis
+            return GuardedConvolution(
+                inputs, outputs, *group, initial=flow.initial_weights
+            )
+        return super().layer(role, inputs, outputs)
+
+
+class GuardedConvolution(RegularConvolution):
+    """`RegularConvolution`, on a GPU by Triton kernels where they are right."""
+
+    def by_harmonics(self, signal: Tensor, mixing: Tensor) -> Tensor:
+        """See `RegularConvolution.by_harmonics`."""
+        kernels = kernels_for(signal)
+        if kernels is None or not self._trusts(kernels, signal, mixing):
+            return super().by_harmonics(signal, mixing)
+        return kernels.harmonic_convolution(signal, mixing, self.tables)
+
+    def _trusts(self, kernels: ModuleType, signal: Tensor, mixing: Tensor) -> bool:
+        """Whether the kernels give, for such a signal, what torch gives."""
+        return trusted(
+            "convolutions of orientations",
+            lambda *factors: kernels.harmonic_convolution(*factors, self.tables),
+            super().by_harmonics,
+            autocast(signal),
+            (self.orientations, self.basis, self.kernel),
+            weights=[autocast(mixing)],
+        )
 
 
 build = ComovingCell

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import math
 from collections.abc import Sequence
-from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -29,11 +27,10 @@ from fernn.cells.flow_equivariant._step import (
     Step,
     TorusConv2d,
 )
-from fernn.cells.flow_equivariant._trust import trusted
+from fernn.cells.flow_equivariant._trust import kernels_for, trusted
 from fernn.cells.flow_equivariant.plain import FlowEquivariantCell
 from fernn.flows import Flow, Frame, Velocity
 
-ACCELERATOR = "cuda"  # whose memory Triton's kernels read
 TRIED = (1, 2)  # steps ahead by which kernels are compared with torch
 
 
@@ -162,7 +159,7 @@ class FusedCell(FlowEquivariantCell):
         self, state: State, time: int, ahead: Sequence[int]
     ) -> list[Pooled]:
         """See `Cell.moved_maxima`; on a GPU by Triton kernels, where they are right."""
-        kernels = _triton_kernels() if state.device.type == ACCELERATOR else None
+        kernels = kernels_for(state)
         if kernels is None or not self._trusts(kernels, state):
             return super().moved_maxima(state, time, ahead)
         return kernels.moved_maxima(state, self.flow, ahead)
@@ -190,15 +187,6 @@ class FusedCell(FlowEquivariantCell):
 def equal_in_all_slots(state: State) -> bool:
     """Whether a state of several slots is a view of one, as after the first frame."""
     return state.shape[1] > 1 and state.stride(1) == 0
-
-
-@functools.cache
-def _triton_kernels() -> ModuleType | None:
-    """The kernels of the execution ``triton``, if that and its compiler are there."""
-    home = f"{__package__}.triton"
-    if find_spec("triton") is None or find_spec(home) is None:
-        return None
-    return importlib.import_module(home)
 
 
 @functools.lru_cache(maxsize=256)

@@ -33,6 +33,7 @@ from fernn.flows._basis import Basis
 from fernn.flows._initial_weights import InitialWeights
 from fernn.flows._numerics import autocast
 from fernn.flows._regular import RegularConvolution
+from fernn.flows._tables import Tables
 from fernn.flows.rotation import Rotation
 from labrun.errors import UserError
 
@@ -190,20 +191,31 @@ class KernelConvolution(RegularConvolution):
         group = orientations, basis, "harmonic", initial
         super().__init__(inputs, outputs, kernel, *group)
 
-    def apply_kernels(self, signal: Tensor, kernels: Tensor) -> Tensor:
-        """See `RegularConvolution.apply_kernels`; without data work is only counted.
+    def by_harmonics(self, signal: Tensor, mixing: Tensor) -> Tensor:
+        """See `RegularConvolution.by_harmonics`; without data work is only counted.
 
         Raises:
             UserError: the package triton or a GPU is missing.
         """
         if signal.is_meta:
-            return super().apply_kernels(signal, kernels)
+            return super().by_harmonics(signal, mixing)
         require(signal.device, "comoving")
-        from fernn.cells.flow_equivariant.triton._harmonic import KernelHarmonic
+        return harmonic_convolution(signal, mixing, self.tables)
 
-        found = KernelHarmonic.apply(autocast(signal), autocast(kernels), self.tables)
-        assert isinstance(found, Tensor)
-        return found
+
+def harmonic_convolution(signal: Tensor, mixing: Tensor, tables: Tables) -> Tensor:
+    """The harmonic convolution by kernels.
+
+    Args:
+        signal: batch × (orientation channel) × height × width.
+        mixing: of `Tables.mixing`.
+        tables: of the group and the basis.
+    """
+    from fernn.cells.flow_equivariant.triton._harmonic import KernelHarmonic
+
+    found = KernelHarmonic.apply(autocast(signal), autocast(mixing), tables)
+    assert isinstance(found, Tensor)
+    return found
 
 
 def moved_maxima(state: State, flow: Flow, ahead: Sequence[int]) -> list[Pooled]:
