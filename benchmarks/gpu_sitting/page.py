@@ -160,7 +160,11 @@ def _draw(runs: list[tuple[int, str, dict[str, Any]]], path: Path) -> None:
         label = f"{NETWORKS[before]}, sitting {number}"
         axes.semilogy(seconds, errors, "o-", color=color, label=label, markersize=4)
     end = max(axes.get_xlim()[1], 1.0)
-    points = [point for line in axes.lines for point in line.get_xydata()]
+    points = [
+        (record["seconds"], record["validation_error"])
+        for _, before, sitting in runs
+        for record in sitting[f"{before}curve"]
+    ]
     for name, error in PUBLISHED.items():
         axes.axhline(error, color="0.6", linewidth=0.8, linestyle="--")
         place, side = max(

@@ -46,8 +46,9 @@ def train(
 ) -> tuple[list[Record], dict[str, Any]]:
     """Minimise the loss of the task that the sequences are made for.
 
-    Test data are not seen. A run that is stopped and continued from `states` gives the
-    same bits as one that never stopped.
+    Test data are not seen. On a processor, a run that is stopped and continued from
+    `states` gives the same bits as one that never stopped; libraries for GPUs may add
+    in another order.
 
     Args:
         model: called with what the task gives; see `fernn.training.tasks`.
