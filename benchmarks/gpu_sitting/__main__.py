@@ -8,7 +8,8 @@ double precision, with its rate at the published size, the step as a product of
 spectra, and convolutions of rotations; (2) learning rates, each by a short one-cycle;
 (3) FERNN-V2 trained with the roll-out `advect` for most of what is left of the time,
 then tested; (4) the G-RNN, as its control, trained for as many steps or until the time
-is over, then tested.
+is over, then tested; (5) in sittings after that, the published protocol by instalments,
+from the states in FOLDER.
 `--until rates` stops before (3). Everything that it writes names the card.
 """
 
@@ -28,7 +29,7 @@ import torch
 
 from fernn.training.loop import Diverged
 from fernn_bench.gpu import rotation_rows
-from gpu_sitting import data, forms, spectra, training
+from gpu_sitting import data, forms, published, spectra, training
 from gpu_sitting.sizes import PUBLISHED, TINY
 from labrun.lineage import commit
 from labrun.storage import write_text
@@ -84,6 +85,7 @@ class Sitting:
             return
         self._train(form, RESERVE + self.args.control_seconds)
         self._control(form)
+        self._published()
 
     def tell(self, text: str) -> None:
         """A line with the seconds since the start."""
@@ -195,6 +197,25 @@ class Sitting:
         still = replace(form, rollout="free", max_speed=0)
         self._probe(still, [self.known["run"]["rate"]], "control probe")
         self._train(still, RESERVE / 2, "control ")
+
+    def _published(self) -> None:
+        """The published protocol, one network after the other, each to its end."""
+        for name in published.MODELS:
+            key = f"published {name}"
+            found = self.known.get(key, {"step": 0, "steps": 1})
+            if found["step"] < found["steps"]:
+                left = self._left(RESERVE)
+                if left <= 0:
+                    self.tell(f"no time is left for {key}; a later sitting goes on")
+                    return
+                where = self.args.folder, self.device, left, self.tell
+                found = published.instalment(name, self.sizes, *where)
+                self.keep(key, found)
+            if found["step"] == found["steps"] and f"{key} test" not in self.known:
+                home = self.args.folder / "published" / name
+                where = self.args.folder, self.device, home
+                self.keep(f"{key} test", training.test(self.sizes, *where))
+                self.tell(f"{key} test: {json.dumps(self.known[f'{key} test'])}")
 
     def _left(self, reserve: float) -> float:
         """Seconds for training."""

@@ -13,6 +13,13 @@ from typing import Any
 
 PUBLISHED = {"G-RNN": 8.1e-3, "FERNN-V1": 5.3e-4, "FERNN-V2": 1.5e-4}  # test MSE
 COLUMNS = ("prediction error", "gradient error", "ms", "sequences/s", "MiB")
+TESTED = (
+    "test",
+    "frames 1–70",
+    "frames 61–70",
+    "velocities in V",
+    "velocities outside V",
+)
 COLORS = ("#56B4E9", "#0072B2", "#D55E00", "#009E73")
 NETWORKS = {"": "FERNN-V2", "control ": "G-RNN"}  # by what begins their names
 
@@ -35,6 +42,7 @@ def main() -> None:
     ]
     if runs:
         lines += _training(runs, output.with_suffix(".png"))
+    lines += _published(sittings[-1])
     output.write_text("\n".join(lines).rstrip() + "\n")
 
 
@@ -104,18 +112,12 @@ TABLES = {"profiles": _profiles, "spectra": _spectra, "rotations": _rotations}
 def _training(runs: list[tuple[int, str, dict[str, Any]]], picture: Path) -> list[str]:
     _draw(runs, picture)
     head = "sitting", "network", "how", "largest rate", "steps", "seconds"
-    errors = "validation", "test", "frames 1–70", "frames 61–70"
-    velocities = "velocities in V", "velocities outside V"
     rows = []
     for number, before, sitting in runs:
         run, last = sitting[f"{before}run"], sitting[f"{before}curve"][-1]
         row = [number, NETWORKS[before], run["form"], run["rate"], last["updates"]]
         row += [last["seconds"], last["validation_error"]]
-        test = sitting.get(f"{before}test")
-        if test:
-            row += [test["in_distribution"]["raw"], test["length"]["raw"]]
-            row += [test["last"], test["in V"], test["outside"]]
-        rows.append(row + [None] * (12 - len(row)))
+        rows.append(row + _tested(sitting.get(f"{before}test")))
     return [
         "## Time to the published error",
         "",
@@ -131,9 +133,33 @@ def _training(runs: list[tuple[int, str, dict[str, Any]]], picture: Path) -> lis
         " roll-out `repeat`. The G-RNN of a sitting has the seconds that are left, and"
         " fewer steps than FERNN-V2.",
         "",
-        *_table([*head, *errors, *velocities], rows),
+        *_table([*head, "validation", *TESTED], rows),
         "",
     ]
+
+
+def _tested(test: dict[str, Any] | None) -> list[float | None]:
+    """The test errors of a row, in the order of `TESTED`."""
+    if test is None:
+        return [None] * len(TESTED)
+    both = [test[name]["raw"] for name in ("in_distribution", "length")]
+    return both + [test[name] for name in ("last", "in V", "outside")]
+
+
+def _published(sitting: dict[str, Any]) -> list[str]:
+    """How far the published protocol came by instalments; nothing before."""
+    rows = [
+        [
+            name.removeprefix("published "),
+            f"{found['step']} of {found['steps']}",
+            found["curve"][-1]["validation_error"] if found["curve"] else None,
+            *_tested(sitting.get(f"{name} test")),
+        ]
+        for name, found in sitting.items()
+        if name.startswith("published ") and not name.endswith(" test")
+    ]
+    head = ["network", "steps", "validation", *TESTED]
+    return ["## The published protocol", "", *_table(head, rows), ""] if rows else []
 
 
 def _table(head: list[str], rows: list[list[Any]]) -> list[str]:

@@ -22,6 +22,8 @@ class Sizes:
         widest: largest speed of the test of velocities, pixels per frame.
         rounds: timed steps of each form.
         probe: steps of a trial of a learning rate.
+        instalment: steps of an epoch of the published protocol, two epochs of it; None
+            for the published ones.
     """
 
     frame: int = 28
@@ -36,6 +38,7 @@ class Sizes:
     widest: int = 4
     rounds: int = 8
     probe: int = 400
+    instalment: int | None = None
 
 
 PUBLISHED = Sizes()
@@ -50,4 +53,5 @@ TINY = Sizes(
     tests=(4, 4, 1),
     rounds=1,
     probe=8,
+    instalment=3,
 )
