@@ -7,7 +7,7 @@ PORT ?= 5000
 BIN := $(VENV)/bin
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo quick report test test-slurm test-faults ui lint docs docs-results bench bench-gpu gpu-sitting help clean
+.PHONY: demo quick report test test-slurm test-faults test-gpu ui lint docs docs-results bench bench-gpu gpu-sitting help clean
 
 demo: $(VENV)/installed ## run the workflow at budget demo
 	snakemake --cores $(CORES) --config budget=demo -- all paper
@@ -30,6 +30,9 @@ test-slurm: $(VENV)/installed ## the smoke budget through a real Slurm, made for
 
 test-faults: $(VENV)/installed ## kill, fill, cut, flip, also on a real Slurm, and other tests of minutes: hours
 	python -m pytest tests/faults $$(grep -l mark.minutes tests/*.py) -m "" --durations=10
+
+test-gpu: $(VENV)/installed ## shipped models and statistics on a GPU, beside a processor: minutes
+	python -m pytest -n 8 tests/test_gpu.py -m ""
 
 ui: $(VENV)/installed ## open the tracker at http://127.0.0.1:$(PORT), also while the workflow runs
 	fernn ui --port $(PORT)
