@@ -31,7 +31,7 @@ from fernn_bench.steps import (
 BASE = Size(frame=16, hidden=16, decoder_layers=1, batch=4, context=5, horizon=5)
 SPEED = 2
 FORMS = ("auto", "naive")
-SPEEDS = (0, 1, 2, 3, 4)  # of V, pixel/frame
+SPEEDS = (0, 1, 2, 3)  # of V, pixel/frame
 ROUNDS = 3
 PROCESSES = 2  # whose memory is measured at the same time
 FASTER, LONG = 3.0, 70
