@@ -31,7 +31,8 @@ def main(budget: str) -> None:
     files.append(source / "look.html")
     for path in files:
         shutil.copy(path, target / path.name)
-    shutil.copy(source / "reproduction.md", ROOT / "docs")
+    if (source / "reproduction.md").exists():  # if its target was asked for
+        shutil.copy(source / "reproduction.md", ROOT / "docs")
     for page in pages():
         page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
     print(f"copied {len(files)} files to {target.relative_to(ROOT)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -37,6 +38,11 @@ def apart(cubes: Sequence[xr.Dataset]) -> list[xr.Dataset]:
 def title(cube: xr.Dataset) -> str:
     """What a panel shows: the experiment and the budget."""
     return f"{cube.attrs['title']} ({cube.attrs['budget']})"
+
+
+def wrapped(text: str, letters: int) -> str:
+    """A text in lines of so many letters; a name with a hyphen stays in one line."""
+    return textwrap.fill(text, letters, break_on_hyphens=False)
 
 
 def seeds(cubes: Sequence[xr.Dataset]) -> str:

@@ -13,7 +13,6 @@ is at that second, and lower.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 import xarray as xr
@@ -73,7 +72,7 @@ def _label(axes: Axes, cube: xr.Dataset) -> None:
     sizes = " or ".join(f"{count:,}" for count in sorted(counts))
     if len(counts) > 2:
         sizes = f"{min(counts):,} to {max(counts):,}"
-    title = textwrap.fill(parts.title(cube), LETTERS)
+    title = parts.wrapped(parts.title(cube), LETTERS)
     axes.set(xscale="log", yscale="log", title=f"{title}\n{sizes} parameters")
     axes.set_xlabel("processor seconds of training")
     axes.set_ylabel(

@@ -37,6 +37,7 @@ from fernn.evaluation.errors import (
 )
 from fernn.evaluation.numbers import Number, over_seeds
 
+LETTERS = 34  # of a line of a title
 SHOWS = {"length": {"statistic": "squared_error", "draw": "sampled", "longer": True}}
 LONG = 20  # trained horizons; of more frames than these the axis is logarithmic
 BINS = 24  # a factor ten of a logarithmic axis, on each of which frames are averaged
@@ -150,7 +151,7 @@ def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
         axes.set_yscale("log")
     row[0].set(ylabel="error (MSE)")
     row[1].set(ylabel="error (MSE, clipped)")
-    row[0].set_title(parts.title(cube))
+    row[0].set_title(parts.wrapped(parts.title(cube), LETTERS))
     row[1].set_title("clipped")
     row[2].set_title("median, clipped")
     row[2].tick_params(labelleft=False)
@@ -163,7 +164,7 @@ def _label(row: Sequence[Axes], cube: xr.Dataset) -> None:
         axes.set(xlabel="predicted frame", xlim=(0, last + 1))
         parts.mark(axes, horizon, "trained\nhorizon")
         if horizon < longest <= last:
-            parts.mark(axes, longest, "longest\nin training", 0.86 if near else 0.99)
+            parts.mark(axes, longest, "longest\nin training", 0.81 if near else 0.99)
 
 
 def numbers(cubes: Sequence[xr.Dataset]) -> Iterator[Number]:

@@ -20,6 +20,7 @@ from fernn.drawing.style import PAGE, looks_of, theme
 from fernn.evaluation import aggregate
 
 SHOWS = {"rollouts": {"statistic": "frames"}}
+LETTERS = 44  # of a line of a title
 SAMPLES = 2  # shown at most, of each cube
 OBSERVED = 3  # of the frames before the forecast
 MULTIPLES = (0, 0.5, 1, 2, 4, 7, 14)  # shown frames, in trained horizons
@@ -36,7 +37,8 @@ def draw(cubes: Sequence[xr.Dataset]) -> Figure:
     for cube in cubes:
         for sample in range(min(SAMPLES, cube.sizes["sample"])):
             blocks.append(cube.isel(sample=sample, seed=0))
-            titles.append(f"{parts.title(cube)}, sequence {sample}")
+            title = f"{parts.title(cube)}, sequence {sample}"
+            titles.append(parts.wrapped(title, LETTERS))
     columns = min(2, len(blocks))
     rows = -(-len(blocks) // columns)
     sizes = [_extent(block) for block in blocks]

@@ -8,7 +8,6 @@ is as it was trained.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -72,7 +71,7 @@ def _label(axes: Axes, cube: xr.Dataset) -> None:
     axes.set(yscale="log", xlabel=about["option"].replace("_", " "))
     axes.set_ylabel(f"error (MSE, frames 1 to {int(cube['frame'].max())})")
     words = (about["treatment"].replace("_", " "), parts.title(cube))
-    axes.set_title("\n".join(textwrap.fill(each, LETTERS) for each in words))
+    axes.set_title("\n".join(parts.wrapped(each, LETTERS) for each in words))
     values = cube["value"].values
     axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
 

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -105,7 +104,7 @@ def _maps(
         parts.hatch(axes, beaten)
         hatched |= bool(beaten.any())
         axes.set_xlabel(_summary(cube, name, shown[name]), size=6)
-    heading = textwrap.fill(parts.title(cube), 32)
+    heading = parts.wrapped(parts.title(cube), 32)
     alike = "\nall digits alike" if velocities.shared(cube) else ""
     block[0, 0].set_ylabel(f"{heading}{alike}\nrows (pixel/frame)")
     return hatched
