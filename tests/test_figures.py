@@ -122,7 +122,8 @@ def test_two_cubes_of_an_experiment_are_told_apart():
     cubes = [mock_cubes.length(), mock_cubes.length().assign_attrs(axis="noisy")]
     module = modules.load("fernn.figures", "length_generalization")
     titles = [axes.get_title() for axes in module.draw(parts.apart(cubes)).axes[::3]]
-    assert titles == [f"Digits in translation, {n}\n(demo)" for n in ("length", "noisy")]
+    names = "length", "noisy"
+    assert titles == [f"Digits in translation, {name}\n(demo)" for name in names]
     (alone,) = parts.apart(cubes[:1])
     assert parts.title(alone) == "Digits in translation (demo)"
     table = modules.load("fernn.tables", "generalization").tabulate(cubes)
