@@ -70,6 +70,7 @@ BOOKS = (
     "reproduction",
     "numbers",
     "look",
+    "playground",
 )  # jobs about all other jobs
 
 
