@@ -25,6 +25,7 @@ rule all:
         f"results/{BUDGET}/lineage.txt",
         f"results/{BUDGET}/SHA256SUMS",
         f"results/{BUDGET}/look.html",
+        f"results/{BUDGET}/playground.html",
         f"results/{BUDGET}/tracking.json",
 
 

@@ -2,7 +2,7 @@
 
 REQUIRED INPUTS: results/{budget}/cubes/
 OUTPUTS: results/{budget}/figures/{figure}.png and .pdf, tables/{table}.csv, .md, .tex and .html, tables/numbers.tex,
-    look.html
+    look.html, playground.html
 """
 
 
@@ -104,3 +104,22 @@ rule look:
         **asked("look"),
     shell:
         "fernn look {input:q} --output {output.page:q} 2> {log:q}"
+
+
+rule playground:
+    output:
+        page=report(
+            f"results/{BUDGET}/playground.html",
+            caption="../report/playground.rst",
+            category="Playground",
+            labels={"what": "trained models that come along"},
+        ),
+    log:
+        f"results/{BUDGET}/logs/playground.log",
+    localrule: True
+    conda:
+        "../../envs/fernn.yaml"
+    resources:
+        **asked("playground"),
+    shell:
+        "fernn playground --output {output.page:q} 2> {log:q}"

@@ -3,7 +3,7 @@
 Those of `targets` are made likewise.
 
 REQUIRED INPUTS: results/{budget}/figures/, results/{budget}/tables/
-OUTPUTS: results/{budget}/reproduction.md, results/{budget}/playground.html
+OUTPUTS: results/{budget}/reproduction.md
 """
 
 for item in filter(shown_in, [*PLAN["targets"], *PLAN["paper"]]):  # of this budget
@@ -20,27 +20,7 @@ rule paper:
     input:
         [shown_in(item) for item in PLAN["paper"]],
         f"results/{BUDGET}/reproduction.md",
-        f"results/{BUDGET}/playground.html",
     localrule: True
-
-
-rule playground:
-    output:
-        page=report(
-            f"results/{BUDGET}/playground.html",
-            caption="../report/playground.rst",
-            category="Playground",
-            labels={"what": "trained models that come along"},
-        ),
-    log:
-        f"results/{BUDGET}/logs/playground.log",
-    localrule: True
-    conda:
-        "../../envs/fernn.yaml"
-    resources:
-        **asked("playground"),
-    shell:
-        "fernn playground --output {output.page:q} 2> {log:q}"
 
 
 rule reproduction:
