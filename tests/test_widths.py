@@ -41,7 +41,7 @@ def test_widths_bring_models_to_the_parameters_of_the_reference():
     assert first["hidden"] == 48 and about[0] == 9 * (2 * 48**2 + 2 * 48) == 42336
     assert mixed["hidden"] == 34 and about[1] == 9 * (4 * 34**2 + 2 * 34) == 42228
     epochs = {entry["training"]["epochs"] for entry in made["models"].values()}
-    assert epochs == {8}
+    assert epochs == {7}
     alike = resolved(["grnn_line", "fernn_line"])["models"].values()
     assert {entry["model"]["hidden"] for entry in alike} == {48}
 

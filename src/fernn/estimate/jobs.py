@@ -205,6 +205,7 @@ def _showing(plan: dict[str, Any]) -> Iterator[Job]:
     tables = tuple(key for key in shown if key[0] == "table")
     yield _plain(("numbers",), tables)
     yield _plain(("look",), tuple(dict.fromkeys(made)))
+    yield _plain(("playground",))
     yield _plain(("trace",), (*shown, ("numbers",)))
     yield _plain(("track",), tuple(shown))
 

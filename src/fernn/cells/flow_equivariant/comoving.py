@@ -78,6 +78,8 @@ class ComovingCell(FlowEquivariantCell):
 class GuardedConvolution(RegularConvolution):
     """`RegularConvolution`, on a GPU by Triton kernels where they are right."""
 
+    STACKED = ("members",)
+
     def by_harmonics(self, signal: Tensor, mixing: Tensor) -> Tensor:
         """See `RegularConvolution.by_harmonics`."""
         kernels = kernels_for(signal)
