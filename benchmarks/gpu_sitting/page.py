@@ -58,14 +58,13 @@ def _rates(number: int, sitting: dict[str, Any]) -> list[str]:
         f" `repeat` in bfloat16 take {floor['ms']:.1f} ms"
         f" ({floor['TFLOP/s']:.0f} TFLOP/s).",
         "",
-        f"| {' | '.join(head)} |",
-        f"|{'---|' * len(head)}",
     ]
-    for name, found in sitting.items():
-        if name.startswith("form "):
-            cells = [f"{found[column]:.3g}" for column in COLUMNS]
-            lines.append(f"| {name.removeprefix('form ')} | {' | '.join(cells)} |")
-    return [*lines, ""]
+    rows = [
+        [name.removeprefix("form "), *(found[column] for column in COLUMNS)]
+        for name, found in sitting.items()
+        if name.startswith("form ")
+    ]
+    return [*lines, *_table(head, rows), ""]
 
 
 def _profiles(found: dict[str, dict[str, float]]) -> list[str]:

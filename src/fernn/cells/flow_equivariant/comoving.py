@@ -18,6 +18,30 @@ from fernn.flows._regular import RegularConvolution
 from fernn.flows.rotation import Rotation
 
 
+class GuardedConvolution(RegularConvolution):
+    """`RegularConvolution`, on a GPU by Triton kernels where they are right."""
+
+    STACKED = ("members",)
+
+    def by_harmonics(self, signal: Tensor, mixing: Tensor) -> Tensor:
+        """See `RegularConvolution.by_harmonics`."""
+        kernels = kernels_for(signal)
+        if kernels is None or not self._trusts(kernels, signal, mixing):
+            return super().by_harmonics(signal, mixing)
+        return kernels.harmonic_convolution(signal, mixing, self.tables)
+
+    def _trusts(self, kernels: ModuleType, signal: Tensor, mixing: Tensor) -> bool:
+        """Whether the kernels give, for such a signal, what torch gives."""
+        return trusted(
+            "convolutions of orientations",
+            lambda *factors: kernels.harmonic_convolution(*factors, self.tables),
+            super().by_harmonics,
+            autocast(signal),
+            (self.orientations, self.basis, self.kernel),
+            weights=[autocast(mixing)],
+        )
+
+
 class ComovingCell(FlowEquivariantCell):
     r"""`FlowEquivariantCell` with each slot in the frame of its own flow.
 
@@ -32,8 +56,12 @@ class ComovingCell(FlowEquivariantCell):
     that it is remembered, and any velocity is allowed.
 
     Args are those of `FlowEquivariantCell`.
+
+    Attributes:
+        group_convolution: makes the convolution of a rotation's orientations.
     """
 
+    group_convolution: type[RegularConvolution] = GuardedConvolution
     orders = ("convolve_first",)
     STACKED = ("hidden", "channels", "members")
 
@@ -69,34 +97,9 @@ class ComovingCell(FlowEquivariantCell):
         flow = self.flow
         if role == "convolution" and isinstance(flow, Rotation):
             group = self.kernel, flow.fibre, flow.basis
-            return GuardedConvolution(
-                inputs, outputs, *group, initial=flow.initial_weights
-            )
+            initial = flow.initial_weights
+            return self.group_convolution(inputs, outputs, *group, initial=initial)
         return super().layer(role, inputs, outputs)
-
-
-class GuardedConvolution(RegularConvolution):
-    """`RegularConvolution`, on a GPU by Triton kernels where they are right."""
-
-    STACKED = ("members",)
-
-    def by_harmonics(self, signal: Tensor, mixing: Tensor) -> Tensor:
-        """See `RegularConvolution.by_harmonics`."""
-        kernels = kernels_for(signal)
-        if kernels is None or not self._trusts(kernels, signal, mixing):
-            return super().by_harmonics(signal, mixing)
-        return kernels.harmonic_convolution(signal, mixing, self.tables)
-
-    def _trusts(self, kernels: ModuleType, signal: Tensor, mixing: Tensor) -> bool:
-        """Whether the kernels give, for such a signal, what torch gives."""
-        return trusted(
-            "convolutions of orientations",
-            lambda *factors: kernels.harmonic_convolution(*factors, self.tables),
-            super().by_harmonics,
-            autocast(signal),
-            (self.orientations, self.basis, self.kernel),
-            weights=[autocast(mixing)],
-        )
 
 
 build = ComovingCell

@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 from jaxtyping import Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from fernn.cells._base import Pooled, Role, State
+from fernn.cells._base import Pooled, State
 from fernn.cells.flow_equivariant._gather import (
     ChannelsLast,
     channels_last,
@@ -152,27 +152,6 @@ class TritonCell(FusedCell):
         return ImplicitGemm(self.starts, self.starts_back, direct)
 
 
-class TritonComovingCell(ComovingCell):
-    """`ComovingCell` on rotations, whose group convolutions are kernels of their own.
-
-    The convolutions of orientations, also those of its decoder, are harmonic, and make
-    their reduced planes where they are multiplied.
-
-    Args are those of `FlowEquivariantCell`.
-
-    Raises:
-        UserError: when it computes, the package triton or a GPU is missing.
-    """
-
-    def layer(self, role: Role, inputs: int, outputs: int) -> nn.Module:
-        """See `Cell.layer`."""
-        flow = self.flow
-        if role == "convolution" and isinstance(flow, Rotation):
-            group = self.kernel, flow.fibre, flow.basis, flow.initial_weights
-            return KernelConvolution(inputs, outputs, *group)
-        return super().layer(role, inputs, outputs)
-
-
 class KernelConvolution(RegularConvolution):
     """The harmonic `RegularConvolution` by kernels.
 
@@ -201,6 +180,21 @@ class KernelConvolution(RegularConvolution):
             return super().by_harmonics(signal, mixing)
         require(signal.device, "comoving")
         return harmonic_convolution(signal, mixing, self.tables)
+
+
+class TritonComovingCell(ComovingCell):
+    """`ComovingCell` on rotations, whose group convolutions are kernels of their own.
+
+    The convolutions of orientations, also those of its decoder, are harmonic, and make
+    their reduced planes where they are multiplied.
+
+    Args are those of `FlowEquivariantCell`.
+
+    Raises:
+        UserError: when it computes, the package triton or a GPU is missing.
+    """
+
+    group_convolution = KernelConvolution
 
 
 def harmonic_convolution(signal: Tensor, mixing: Tensor, tables: Tables) -> Tensor:
