@@ -26,6 +26,22 @@ HEAVY = (
 )
 
 
+def test_commands_run_in_turn_until_one_fails(tmp_path):
+    """`then` before a name begins the next; elsewhere it is a word."""
+
+    def run(*argv):
+        command = [sys.executable, "-m", "fernn", *argv]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    fetch = ["fetch", "--source", '{"kind": "handwritten"}', "--output"]
+    done = run(*fetch, "then", "then", *fetch, "b.nc")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "then").exists() and (tmp_path / "b.nc").exists()
+    done = run(*fetch[:-1], "then", *fetch, "c.nc")
+    assert done.returncode == 2 and not (tmp_path / "c.nc").exists()
+    assert "--output" in done.stderr
+
+
 @pytest.fixture(scope="module")
 def helps():
     """What each command's help prints, and the modules in memory at the end."""

@@ -137,7 +137,7 @@ def test_a_rule_asks_for_its_own_resources_under_those_of_the_profile():
         "set-resources": overrides,
     }
     rules = cluster.submitted(place)
-    jobs = {"tune", "trial", "train", "train_seeds", "evaluate", "combine"}
+    jobs = {"tune", "trial", "learn", "train", "train_seeds", "evaluate", "combine"}
     assert {*rules} == jobs
     train = {"gpu": 2, "gpu_model": "h200", "slurm_partition": "gpu", "nodes": 1}
     assert rules["train"] == {**train, "threads": 1, "mem_mb": 16000, "runtime": 720}

@@ -99,6 +99,19 @@ def test_a_job_that_trains_all_seeds_computes_what_they_compute():
     assert ("train", "actions", "grnn_pan", "0") in together  # of one seed
 
 
+def test_a_job_that_trains_a_whole_model_computes_its_trials_and_its_seeds():
+    tuning = {"trials": 3, "workers": 1, "epochs": 1}
+    apart, one = (jobs(resolved(train=by, tuning=tuning)) for by in ("seeds", "model"))
+    place = "translation", "fernn_v2"
+    learn = one["learn", *place]
+    trials, seeds = apart["tune", *place, "0"], apart["train_seeds", *place]
+    assert learn.frames == trials.frames + seeds.frames and learn.stage == "train"
+    assert learn.after == trials.after
+    assert not {("tune", *place, "0"), ("select", *place)} & {*one}
+    assert learn.key in one[EVALUATE].after
+    assert ("tune", "actions", "grnn_pan", "0") in one  # of one seed
+
+
 @pytest.mark.parametrize("mode", ["workers", "batch"])
 def test_a_model_waits_for_those_that_its_strategy_names(mode):
     """Its training for the one of its seed, its trials for that of the first seed."""
@@ -279,14 +292,16 @@ def test_two_devices_halve_the_time_and_count_twice():
 def test_disk_is_counted_from_shapes(tmp_path):
     forecasts = ["translation", "translation_slow", "translation_published"]
     made = resolved("paper", experiments=forecasts, sizes={})
-    found = disk(made, jobs(made), tmp_path)
+    found = disk(made, tmp_path)
     assert found["weights"] == 27 * 4 * 739_584
     assert found["saved states"] == 8 * found["weights"]
     path = tmp_path.joinpath("runs", *TRAIN[1:], "model.pt")
     path.parent.mkdir(parents=True)
     path.write_bytes(bytes(10))
-    smaller = disk(made, jobs(made), tmp_path)
+    smaller = disk(made, tmp_path)
     assert smaller["weights"] == 26 * 4 * 739_584 + 10
+    one, two = (disk(resolved(train=by), tmp_path) for by in ("seed", "seeds"))
+    assert one == two  # whichever job trains them
     data = {"kind": "flowing_digits"}
     grid = {**data, "draw": "grid", "sequences": 3, "grid_speed": 2}
     assert sequences(grid) == 75 and sequences({**grid, "draw": "sampled"}) == 3

@@ -93,8 +93,8 @@ def test_the_rules_ask_for_what_the_doctor_tries(planned):
     groups = first_attempt(ROOT / "workflow/resources.yaml", {"devices": 2})
     place = Place(profile=ROOT / "slurm", resources=groups)
     jobs = submitted(place)
-    assert {*jobs} == {"tune", "trial", "train", "train_seeds", "evaluate"}
-    del jobs["trial"], jobs["train_seeds"]  # of the other modes
+    assert {*jobs} == {"tune", "trial", "learn", "train", "train_seeds", "evaluate"}
+    del jobs["trial"], jobs["learn"], jobs["train_seeds"]  # of the other modes
     assert {rule: found[rule] for rule in jobs} == {
         rule: numbers(asked) for rule, asked in jobs.items()
     }

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from copied import copy, environment
 from labrun.storage import read_dataset
@@ -108,6 +109,17 @@ class Project:
             files.append("change.yaml")
         module = [sys.executable, "-m", "snakemake"]
         return self.run(*module, "--configfile", *files, *arguments)
+
+    def made(self, change, until):
+        """Run the jobs of a rule, and what they need."""
+        done = self.snakemake("--cores", "2", "--until", until, change=change)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+    def weights(self, model, seed):
+        """The bytes of a trained model's weights, by name."""
+        path = self.folder / f"results/tiny/runs/tiny/{model}/{seed}/model.pt"
+        weights = torch.load(path, weights_only=True)["weights"]
+        return {name: value.numpy().tobytes() for name, value in weights.items()}
 
     def jobs(self, change="", key="wildcards", hidden=BOOKS, options=()):
         """What would run: a rule and the values of its wildcards, or of another key."""
@@ -232,11 +244,32 @@ def test_all_seeds_of_a_model_are_trained_in_one_job(project, tmp_path):
     assert other.jobs(change) == trained | MEASURED | COMBINE | SHOW
     path = other.folder / "results/tiny/runs/tiny/grnn/0/model.pt"
     before = path.read_bytes()
-    done = other.snakemake("--cores", "2", "--until", "train_seeds", change=change)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    other.made(change, until="train_seeds")
     assert path.read_bytes() == before
     assert path.parents[1].joinpath("1/history.nc").exists()
     assert other.jobs(change) == MEASURED | COMBINE | SHOW
+
+
+def test_one_job_makes_the_trials_of_a_model_and_trains_its_seeds(project, tmp_path):
+    """To the bits of jobs for each; other settings of training repeat no trial."""
+    seeds = "budgets: { tiny: { train: seeds, seeds: [0, 1] } }"
+    whole = "budgets: { tiny: { train: model, seeds: [0, 1] } }"
+    apart, other = Project(tmp_path / "a", project), Project(tmp_path / "b", project)
+    shutil.rmtree(other.folder / "results/tiny/studies")
+    learned = {"learn grnn", "learn fernn_v1"}
+    assert other.jobs(whole) == learned | MEASURED | COMBINE | SHOW
+    apart.made(seeds, until="train_seeds")
+    other.made(whole, until="learn")
+    assert apart.weights("grnn", 1) == other.weights("grnn", 1)
+    assert apart.weights("grnn", 0) != other.weights("grnn", 1)
+    trials = other.folder / "results/tiny/studies/tiny/grnn/trials"
+    before = {path: path.read_bytes() for path in trials.rglob("*.jsonl")}
+    longer = whole.replace("train:", "epochs: 2, train:")
+    assert learned <= other.jobs(longer)
+    other.made(longer, until="learn")
+    assert apart.weights("grnn", 1) != other.weights("grnn", 1)
+    assert before == {path: path.read_bytes() for path in trials.rglob("*.jsonl")}
+    assert len(before) == 1
 
 
 def test_a_new_seed_is_trained_and_tunes_nothing(project):

@@ -54,10 +54,9 @@ class Configured:
             UserError: the configuration has mistakes.
         """
         from fernn.estimate.disk import disk
-        from fernn.estimate.jobs import jobs
 
         plan = self.plan
-        return sum(disk(plan, jobs(plan), results / plan["budget"]).values())
+        return sum(disk(plan, results / plan["budget"]).values())
 
     def config(self, place: Place) -> Iterator[Finding]:
         """Whether the configuration has mistakes, and what it asks for."""

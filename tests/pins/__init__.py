@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 DEPTH = 4  # levels of a plan that are told apart
 FLAGS = re.compile(r"--[a-z][a-z-]*")
-COMMAND = re.compile(r'"(?:exec )?fernn ([a-z]+)')
+COMMAND = re.compile(r'"(?:exec fernn|fernn| then) ([a-z]+)(.*?)(?=" then |$)', re.S)
 FINGERPRINT = re.compile(r"\b[0-9a-f]{12}(?=\.(events|journal))")
 CLOSE = 1e-3  # relative, of means, between processors that round otherwise
 
@@ -56,8 +56,8 @@ def flags_of_rules() -> dict[str, list[str]]:
     for file in sorted((ROOT / "workflow/rules").glob("*.smk")):
         for block in file.read_text().split("shell:")[1:]:
             text = block.split("\n\n\n")[0]
-            for command in COMMAND.findall(text)[:1]:
-                found.setdefault(command, set()).update(FLAGS.findall(text))
+            for command, part in COMMAND.findall(text):
+                found.setdefault(command, set()).update(FLAGS.findall(part))
     return {command: sorted(flags) for command, flags in sorted(found.items())}
 
 

@@ -258,6 +258,10 @@ def needed_by_all(wildcards):
     return [path for models in each for path in models.values()]
 
 
+def needed_by_trials_and_seeds(wildcards):
+    return [*needed_models(wildcards), *needed_by_all(wildcards)]
+
+
 def needs_of_each(wildcards):
     """As `needs`, with `{seed}` for the seed."""
     given = needed(wildcards, "{seed}").items()

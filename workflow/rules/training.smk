@@ -1,4 +1,4 @@
-"""Trained models: a job for each seed or, with `train: seeds`, for all of a model.
+"""Trained models: a job for each seed or for all seeds of a model, or its study too.
 
 REQUIRED INPUTS: results/{budget}/data/, results/{budget}/studies/
 OUTPUTS: results/{budget}/runs/{experiment}/{model}/{seed}/model.pt and history.nc
@@ -8,7 +8,8 @@ TOGETHER = PLAN["together"]  # seeds that one job trains
 
 
 # Experiments with other seeds than the budget's have a job for each seed.
-ruleorder: train_seeds > train
+ruleorder: learn > train_seeds > train
+ruleorder: learn > select > tune
 
 
 rule train:
@@ -82,3 +83,54 @@ rule train_seeds:
         " --model {params.model:q} --training {params.training:q} --best {input.best:q}"
         " --seed {params.seeds} {params.needs:q} --key {params.key:q} --shown {params.shown:q}"
         " --output {output.models:q} 2>> {log:q}"
+
+
+rule learn:
+    input:
+        train=f"results/{BUDGET}/data/{{experiment}}/train.nc",
+        val=f"results/{BUDGET}/data/{{experiment}}/val.nc",
+        atlas=atlas,
+        needed=needed_by_trials_and_seeds,
+    output:
+        done=f"results/{BUDGET}/studies/{{experiment}}/{{model}}/worker-0.json",
+        best=f"results/{BUDGET}/studies/{{experiment}}/{{model}}/best.json",
+        models=of_each_seed("model.pt"),
+        described=of_each_seed("model.pt.json"),
+        histories=of_each_seed("history.nc"),
+    log:
+        f"results/{BUDGET}/logs/learn/{{experiment}}.{{model}}.log",
+    benchmark:
+        f"results/{BUDGET}/benchmarks/learn/{{experiment}}.{{model}}.tsv"
+    wildcard_constraints:
+        experiment=any_of(PLAN["learned"]),
+    priority: depth_first("train")
+    conda:
+        "../../envs/fernn.yaml"
+    threads: 1
+    resources:
+        **asked("learn"),
+    params:
+        model=entry("{experiment}", "models", "{model}", "model"),
+        training=entry("{experiment}", "models", "{model}", "training"),
+        trial=entry("{experiment}", "models", "{model}", "trial"),
+        tuning=entry("{experiment}", "models", "{model}", "tuning"),
+        trials=trials,
+        study=lambda wildcards, output: Path(output.done).parent,
+        together=first_together,
+        seeds=TOGETHER,
+        needs_of_trials=needs,
+        needs=needs_of_each,
+        shown=shown,
+        key=f"{BUDGET}/{{experiment}}/{{model}}",
+    shell:  # three commands in one process, which starts and loads torch once
+        "exec fernn tune --train {input.train:q} --val {input.val:q} --atlas {input.atlas:q}"
+        " --model {params.model:q} --training {params.trial:q}"
+        " --tuning {params.tuning:q} --study {params.study:q}"
+        " {params.together} {params.needs_of_trials:q} --key {params.key:q}/tune"
+        " --shown {params.shown:q} --output {output.done:q}"
+        " then select --results {output.done:q} --trials {params.trials}"
+        " --output {output.best:q}"
+        " then train --train {input.train:q} --val {input.val:q} --atlas {input.atlas:q}"
+        " --model {params.model:q} --training {params.training:q} --best {output.best:q}"
+        " --seed {params.seeds} {params.needs:q} --key {params.key:q}/train"
+        " --shown {params.shown:q} --output {output.models:q} 2>> {log:q}"

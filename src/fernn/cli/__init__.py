@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -65,15 +66,33 @@ class _Version(argparse.Action):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command: 0, or 2 with one line for what the user can mend.
+    """Run a command, or several in turn as `fernn ONE … then OTHER …`, up to a failure.
 
-    75 says that the work is saved and the same command continues it, 130 that Ctrl-C
-    ended it.
+    0, or 2 with one line for what the user can mend. 75 says that the work is saved and
+    the same command continues it, 130 that Ctrl-C ended it.
     """
-    outermost = argv is None  # not called by another command
-    if argv is None:
-        guard()
-        argv = sys.argv[1:]
+    if argv is not None:  # called by another command
+        return _one_command(argv, outermost=False)
+    guard()
+    for each in _in_turn(sys.argv[1:]):
+        if code := _one_command(each, outermost=True):
+            return code
+    return 0
+
+
+def _in_turn(argv: Sequence[str]) -> list[list[str]]:
+    """The command lines that stand one after the other: `then` and a name begin one."""
+    found: list[list[str]] = [[]]
+    for word, follower in zip_longest(argv, argv[1:]):
+        if word == "then" and follower in names() and found[-1]:
+            found.append([])
+        else:
+            found[-1].append(word)
+    return found
+
+
+def _one_command(argv: Sequence[str], outermost: bool) -> int:
+    """Run one command; see `main`."""
     try:
         args = _parsed(argv)
         with _lease(args), _gpus(args):

@@ -76,7 +76,7 @@ def _estimate(args: argparse.Namespace, plan: dict[str, Any]) -> dict[str, Any]:
     return {
         "budget": plan["budget"],
         **summary(made, cost, args.gpus),
-        "disk": disk(plan, made, results),
+        "disk": disk(plan, results),
         "sources": sources(str(results / "benchmarks"), speed),
     }
 

@@ -10,6 +10,8 @@ from fernn.config.options import each_known, unknown
 from fernn.config.problems import Problem, of_field
 from fernn.config.schema import AxisSizes, Budget, Config
 
+ALONE = 1, "workers"  # jobs for the trials of a study, and their mode
+
 
 def problems(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
     """Of one budget, those of its experiments' own sizes among them."""
@@ -29,6 +31,9 @@ def problems(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
         for key in sorted(tuned & {"workers", "mode"}):
             message = "is the budget's, one for all experiments"
             yield Problem((*where, "tuning", key), message)
+    if budget.train == "model" and (budget.tuning.workers, budget.tuning.mode) != ALONE:
+        message = "has one job for the trials of a model; tuning has several"
+        yield Problem((*path, "train"), message)
 
 
 def _gives(own: Any, key: str, inner: list) -> bool:

@@ -47,6 +47,7 @@ def plan(config: Config) -> dict[str, Any]:
         "devices": budget.devices,
         "jobs_per_gpu": budget.jobs_per_gpu,
         "together": _together(budget),
+        "learned": _learned(budget, experiments),
         "quick": budget.quick,
         "experiments": experiments,
         "figures": figures,
@@ -85,7 +86,21 @@ def _together(budget: Budget) -> list[int]:
     Several devices share the batch of one seed.
     """
     several = len(budget.seeds) > 1 and budget.devices == 1
-    return budget.seeds if several and budget.train == "seeds" else []
+    return budget.seeds if several and budget.train != "seed" else []
+
+
+def _learned(budget: Budget, experiments: dict[str, Any]) -> list[str]:
+    """The experiments of which a job makes the trials of a model and trains its seeds.
+
+    Each model of these has trials, and the seeds are those that train together.
+    """
+    together = _together(budget) if budget.train == "model" else []
+    return [
+        name
+        for name, experiment in experiments.items()
+        if experiment["seeds"] == together
+        and all(each["tuning"]["trials"] for each in experiment["models"].values())
+    ]
 
 
 def _experiment(

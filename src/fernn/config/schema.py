@@ -302,10 +302,10 @@ class Budget(Sizes):
         "model",
         description="what one job measures; experiment: where a model takes seconds",
     )
-    train: Literal["seed", "seeds"] = Field(
+    train: Literal["seed", "seeds", "model"] = Field(
         "seed",
         description="what one job trains; seeds: all of a model together on one"
-        " device, where models are small (docs/speed.md)",
+        " device, where models are small (docs/speed.md); model: its trials too",
     )
     sizes: dict[Name, OwnSizes] = Field(  # pyright: ignore
         {}, description="of single experiments, in place of the budget's"

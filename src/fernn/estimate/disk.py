@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fernn.config.options import constant
 from fernn.config.widths import parameters
 from fernn.estimate.work import repeats, sequences
-from labrun.estimate.job import Job, Key
 
 NUMBER = 4.0  # bytes in a cube: of float32, or of what compression leaves of it in 64
 USUAL = (("sequences", "horizon"),)  # the arrays of a statistic that lists none
@@ -28,12 +27,14 @@ ATLASES = {  # bytes of others: of the digits inside scikit-learn, and of clips
 }
 
 
-def disk(
-    plan: dict[str, Any], jobs: Mapping[Key, Job], results: Path
-) -> dict[str, float]:
+def disk(plan: dict[str, Any], results: Path) -> dict[str, float]:
     """Bytes by kind."""
-    weights = _weights(jobs, results)
-    trained = [weights[job.key] for job in jobs.values() if job.rule == "train"]
+    trained = [
+        _weights(results, name, model, entry, seed)
+        for name, experiment in plan["experiments"].items()
+        for model, entry in experiment["models"].items()
+        for seed in experiment["seeds"]
+    ]
     cubes = sum(_cubes(plan, name) for name in plan["experiments"])
     points = _points(plan)
     return {
@@ -47,19 +48,15 @@ def disk(
     }
 
 
-def _weights(jobs: Mapping[Key, Job], results: Path) -> dict[Key, int]:
-    """Bytes of each run's weights: of its file if it is there, else four a weight."""
-    found = {}
-    for job in jobs.values():
-        if job.rule != "train":
-            continue
-        path = results.joinpath("runs", *job.names, "model.pt")
-        network = job.works[0].network
-        if path.exists():
-            found[job.key] = path.stat().st_size
-        else:
-            found[job.key] = 4 * parameters(network.spec, network.size)
-    return found
+def _weights(
+    results: Path, name: str, model: str, entry: dict[str, Any], seed: int
+) -> int:
+    """Bytes of a run's weights: of its file if it is there, else four a weight."""
+    path = results / "runs" / name / model / str(seed) / "model.pt"
+    if path.exists():
+        return path.stat().st_size
+    spec = json.dumps(entry["model"], sort_keys=True)
+    return 4 * parameters(spec, entry["frame_size"])
 
 
 def _cubes(plan: dict[str, Any], name: str) -> float:

@@ -60,6 +60,12 @@ def _of_model(plan: dict[str, Any], name: str, model: str) -> Iterator[Job]:
         training(network, entry[key], validation) for key in ("trial", "training")
     )
     data = tuple(("synthesize", name, split) for split in ("train", "val"))
+    if name in plan.get("learned", ()):
+        key = _trainer(plan, name, model, seeds[0])
+        after = (*data, *_needed_by(plan, name, entry, seeds))
+        whole = times(trial, entry["tuning"]["trials"]) + times(works, len(seeds))
+        yield _learner(key, after, 1, whole)
+        return
     # Trials have those of one seed.
     ready = (*data, *_needed(plan, name, entry, seeds[0]))
     tuned = [*MODES[plan["tuning_mode"]](plan, (name, model), ready, trial)]
@@ -72,13 +78,14 @@ def _of_model(plan: dict[str, Any], name: str, model: str) -> Iterator[Job]:
     for seed in seeds:
         by_key.setdefault(_trainer(plan, name, model, seed), []).append(seed)
     for key, own in by_key.items():
-        waits = [each for seed in own for each in _needed(plan, name, entry, seed)]
-        after = (*data, *dict.fromkeys(waits), *selected)
+        after = (*data, *_needed_by(plan, name, entry, own), *selected)
         yield _learner(key, after, plan.get("devices", 1), times(works, len(own)))
 
 
 def _trainer(plan: dict[str, Any], name: str, model: str, seed: int) -> Key:
     """The job that trains a model with a seed."""
+    if name in plan.get("learned", ()):
+        return ("learn", name, model)
     if plan["experiments"][name]["seeds"] == plan.get("together"):
         return ("train_seeds", name, model)
     return ("train", name, model, str(seed))
@@ -90,6 +97,14 @@ def _needed(
     """The trainings of the models that a strategy names."""
     others = entry.get("needs", {}).values()
     return tuple(_trainer(plan, name, other, seed) for other in others)
+
+
+def _needed_by(
+    plan: dict[str, Any], name: str, entry: dict[str, Any], seeds: list[int]
+) -> tuple[Key, ...]:
+    """Those of several seeds, each once."""
+    each = [key for seed in seeds for key in _needed(plan, name, entry, seed)]
+    return tuple(dict.fromkeys(each))
 
 
 def _workers(

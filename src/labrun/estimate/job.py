@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 Key = tuple[str, ...]
 STAGES = ("tune", "train", "evaluate")
-OTHERS = {"trial": "tune", "train_seeds": "train"}  # rules of these stages
+# Rules of these stages.
+OTHERS = {"trial": "tune", "train_seeds": "train", "learn": "train"}
 
 
 class Work(Protocol):
