@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from statistics import median
@@ -33,7 +32,6 @@ SPEED = 2
 FORMS = ("auto", "naive")
 SPEEDS = (0, 1, 2, 3)  # of V, pixel/frame
 ROUNDS = 3
-PROCESSES = 2  # whose memory is measured at the same time
 FASTER, LONG = 3.0, 70
 
 
@@ -93,9 +91,10 @@ def velocities(quick: bool) -> Iterator[Row]:
 
     A training step with V a square of velocities, at the sizes of the other scalings,
     as a user gets it (`auto`) and as a loop that rolls the slots one by one (`naive`).
-    Every V and form takes turns; times are of the processor, memory is what the steps
-    add to a fresh process. `python benchmarks velocities --output velocities.nc` writes
-    the same as a cube with every round, from which the figure is drawn.
+    Every V and form takes turns on one thread; times are of the processor, so that
+    other jobs may run beside, and memory is what the steps add to a fresh process.
+    `python benchmarks velocities --output velocities.nc` writes the same as a cube with
+    every round, from which the figure is drawn.
     """
     found = velocities_cube(quick)
     middle = found["step_time"].median("round")
@@ -112,9 +111,7 @@ def velocities_cube(quick: bool) -> xr.Dataset:
     points = list(itertools.product(FORMS, speeds))
     steps = {f"{f} {s}": optimiser_step(size, s, f) for f, s in points}
     seconds = np.array(list(interleaved(steps, rounds).values()))
-    with ThreadPoolExecutor(PROCESSES) as pool:  # memory is not disturbed by others
-        found = pool.map(lambda point: added(size, point[1], point[0]), points)
-        memory = np.array(list(found))
+    memory = np.array([added(size, speed, form) for form, speed in points])
     shape = len(FORMS), len(speeds)
     dims = ("form", "velocities")
     times = {"units": "ms", "long_name": "processor time of a training step"}

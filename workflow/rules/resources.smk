@@ -68,9 +68,3 @@ def learned(rule, name, value):
         return grown({growth: known[name]} if name in known else told, attempt)
 
     return look_up
-
-
-def all_cores(rule):
-    """The cores of the run, for a job that nothing may disturb; 1 if Slurm gives them."""
-    cores = workflow.resource_settings.cores
-    return cores if cores and is_local(rule) else 1
