@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from labrun import gpu_shares
+from labrun import gpu_shares, gpus
 from labrun.errors import UserError
 from labrun.gpus import visible
 
@@ -23,7 +23,8 @@ BUSY = "no share of 4 visible GPUs is free; waiting for {}\n"
 HOLD = """
 import os, sys, time
 from labrun.gpu_shares import hold
-with hold(int(sys.argv[1])):
+needed = float(sys.argv[2])
+with hold(int(sys.argv[1]), (lambda: needed) if needed else None):
     print(os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
     time.sleep(60)
 """
@@ -33,10 +34,13 @@ with hold(int(sys.argv[1])):
 def cards(tmp_path, monkeypatch):
     """Pretend that the driver lists these."""
 
-    def pretend(lines):
+    def pretend(lines, mebibytes=80_000):
         (tmp_path / "list").write_text("\n".join(lines) + "\n")
+        totals = [f"GPU-{n}0aa, {mebibytes}\n" for n in range(len(CARDS))]
+        (tmp_path / "totals").write_text("".join(totals))
         command = tmp_path / "nvidia-smi"
-        command.write_text(f"#!/bin/sh\ncat '{tmp_path}/list'\n")
+        answers = f"-L) cat '{tmp_path}/list';; *) cat '{tmp_path}/totals';;"
+        command.write_text(f'#!/bin/sh\ncase "$1" in {answers} esac\n')
         command.chmod(command.stat().st_mode | stat.S_IXUSR)
 
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
@@ -53,8 +57,8 @@ def job():
     """Another process that holds GPUs; what it sees is its first line."""
     started = []
 
-    def start(count=1, wait=True):
-        command = [sys.executable, "-c", HOLD, str(count)]
+    def start(count=1, wait=True, needed=0):
+        command = [sys.executable, "-c", HOLD, str(count), str(needed)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         process = subprocess.Popen(command, **pipes)
         started.append(process)
@@ -123,8 +127,40 @@ def test_two_meet_on_a_card_only_where_asked_and_when_each_has_one(
     seen = [job().sees for _ in range(4)]
     assert {*seen[:2]} == {*seen[2:]} == {"GPU-00aa", "GPU-10aa"}
     monkeypatch.setenv(gpu_shares.JOBS_PER_GPU, "many")
-    with pytest.raises(UserError, match="must be a positive number, got 'many'"):
+    with pytest.raises(UserError, match="must be a positive number or 'memory'"):
         gpu_shares.hold(1).__enter__()
+
+
+def test_jobs_meet_on_a_card_whose_memory_holds_them(cards, job, monkeypatch):
+    """Of those that ask; one that does not say how much it takes has a card alone."""
+    monkeypatch.setenv(gpu_shares.JOBS_PER_GPU, gpu_shares.BY_MEMORY)
+    cards(CARDS[:2], mebibytes=1000)
+    half, rest = 500 * 2**20, 501 * 2**20
+    first = job(needed=half)
+    assert job(needed=rest).sees == "GPU-10aa"  # least is taken there
+    assert job(needed=half).sees == "GPU-00aa"
+    for needed in (half, 0, 2**40):  # 2^40 is more than any card has
+        assert job(needed=needed, wait=False).stderr.readline().startswith("no share")
+    first.kill()
+    assert job(needed=half).sees == "GPU-00aa"
+
+
+def test_shares_by_number_and_by_memory_add_up(cards, job, monkeypatch):
+    cards(CARDS[:1], mebibytes=1000)
+    monkeypatch.setenv(gpu_shares.JOBS_PER_GPU, "3")
+    job()
+    monkeypatch.setenv(gpu_shares.JOBS_PER_GPU, gpu_shares.BY_MEMORY)
+    assert job(needed=600 * 2**20).stderr.readline() == "takes 60% of GPU GPU-00aa\n"
+    monkeypatch.delenv(gpu_shares.JOBS_PER_GPU)
+    assert job(wait=False).stderr.readline().startswith("no share")
+
+
+def test_the_driver_tells_the_memory_of_cards_and_parts(cards):
+    parts = ["  MIG 1g.18gb+me  Device  0: (UUID: MIG-one)", "  MIG x  (UUID: MIG-two)"]
+    cards([CARDS[0], *parts])
+    found = gpus.memory()
+    assert found["GPU-00aa"] == 80_000 * 2**20
+    assert found["MIG-one"] == 18 * 10**9 and "MIG-two" not in found
 
 
 def test_a_job_of_two_devices_takes_two_cards_or_none(cards, job):

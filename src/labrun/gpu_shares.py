@@ -1,9 +1,10 @@
 """Shares of this machine's GPUs, so that jobs meet on a card only where it was asked.
 
-A share is a lock of the operating system on a file, which ends with its process however
-that ends. The files lie in a folder that all processes of a user on this machine see,
-so several workflows share the cards too. Slurm gives each of its jobs cards of its own;
-within a job of Slurm, shares are of that job's cards alone.
+A share is a part of a card, noted in a file on which its job holds a lock of the
+operating system, which ends with the process however that ends. The files lie in a
+folder that all processes of a user on this machine see, so several workflows share the
+cards too. Slurm gives each of its jobs cards of its own; within a job of Slurm, shares
+are of that job's cards alone.
 """
 
 from __future__ import annotations
@@ -14,20 +15,27 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from fractions import Fraction
+from math import ceil
 from pathlib import Path
 
-from labrun import slurm
+from labrun import gpus, slurm
 from labrun.errors import UserError
 from labrun.gpus import Gpu, visible
 from labrun.stopping import stoppable
 
-JOBS_PER_GPU = "LABRUN_JOBS_PER_GPU"  # environment: how many jobs one card takes
+JOBS_PER_GPU = "LABRUN_JOBS_PER_GPU"  # environment: how many jobs one card takes, or
+BY_MEMORY = "memory"  # as many as its memory holds
 LOOK = 1.0  # seconds between looks at cards that are waited for
 
 
 @contextmanager
-def hold(count: int, tell: Callable[[str], None] | None = None) -> Iterator[None]:
+def hold(
+    count: int,
+    memory: Callable[[], float] | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Iterator[None]:
     """Hold shares of so many GPUs within the block, which sees no others.
 
     Without a GPU that CUDA would use, nothing is held. Among several cards those with
@@ -35,20 +43,26 @@ def hold(count: int, tell: Callable[[str], None] | None = None) -> Iterator[None
 
     Args:
         count: of cards, each another one.
+        memory: gives the bytes that the job takes on each; asked only if shares are
+            chosen by memory. A job without it takes whole cards.
         tell: is told once that the block waits; default: standard error.
 
     Raises:
         UserError: fewer cards are there, or they are parts of divided ones.
         ContinueMe: a signal asks to stop, before any card was free.
     """
-    cards = visible()
+    cards = list({card.identity: card for card in reversed(visible())}.values())[::-1]
     if not cards:
         yield
         return
     _require(cards, count)
+    shares = _shares(cards, memory)
     with ExitStack() as locks:
         with stoppable():
-            taken = _waited_for(cards, count, locks, tell or _warn)
+            taken = _waited_for(shares, count, locks, tell or _warn)
+        if os.environ.get(JOBS_PER_GPU) == BY_MEMORY:
+            for card in taken:
+                (tell or _warn)(f"takes {float(shares[card]):.0%} of GPU {card.name}")
         before = os.environ.get("CUDA_VISIBLE_DEVICES")
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(each.name for each in taken)
         try:
@@ -67,52 +81,88 @@ def _require(cards: list[Gpu], count: int) -> None:
         raise UserError(f"{count} GPUs are asked for, but a process can use one of MIG")
 
 
+def _shares(
+    cards: list[Gpu], memory: Callable[[], float] | None
+) -> dict[Gpu, Fraction]:
+    """Which part of each card the job takes; all of one whose memory is not known."""
+    given = os.environ.get(JOBS_PER_GPU, "1")
+    if given != BY_MEMORY:
+        if not given.isdecimal() or int(given) < 1:
+            known = f"a positive number or {BY_MEMORY!r}"
+            raise UserError(f"{JOBS_PER_GPU} must be {known}, got {given!r}")
+        return dict.fromkeys(cards, Fraction(1, int(given)))
+    if memory is None:
+        return dict.fromkeys(cards, Fraction(1))
+    needed, there = ceil(memory()), gpus.memory()
+    parts = {card: Fraction(needed, there.get(card.identity, 1)) for card in cards}
+    return {card: min(part, Fraction(1)) for card, part in parts.items()}
+
+
 def _waited_for(
-    cards: list[Gpu], count: int, locks: ExitStack, tell: Callable[[str], None]
+    shares: dict[Gpu, Fraction],
+    count: int,
+    held: ExitStack,
+    tell: Callable[[str], None],
 ) -> list[Gpu]:
     told = False
     while True:
-        with ExitStack() as attempt:
-            taken = _take(cards, count, attempt)
-            if len(taken) == count:
-                locks.push(attempt.pop_all())
-                return taken
+        taken = _take(shares, count, held)
+        if taken:
+            return taken
         if not told:
-            tell(f"no share of {len(cards)} visible GPUs is free; waiting for {count}")
+            tell(f"no share of {len(shares)} visible GPUs is free; waiting for {count}")
             told = True
         time.sleep(LOOK)
 
 
-def _take(cards: list[Gpu], count: int, attempt: ExitStack) -> list[Gpu]:
-    """As many of `count` cards as are free, those with the fewest jobs first."""
-    taken: list[Gpu] = []
-    for share in range(_jobs_per_gpu()):
-        for card in cards:
-            if len(taken) == count:
-                return taken
-            if card not in taken and _lock(card, share, attempt):
-                taken.append(card)
-    return taken
+def _take(shares: dict[Gpu, Fraction], count: int, held: ExitStack) -> list[Gpu]:
+    """The cards that have the share free, those of which least is taken first; or none.
+
+    What living jobs have is read, and the own share noted, by one process at a time.
+    """
+    with _alone():
+        taken = {card: _taken(card) for card in shares}
+        free = [card for card, share in shares.items() if taken[card] + share <= 1]
+        if len(free) < count:
+            return []
+        chosen = sorted(free, key=taken.__getitem__)[:count]
+        for card in chosen:
+            _note(card, shares[card], held)
+    return chosen
 
 
-def _jobs_per_gpu() -> int:
-    given = os.environ.get(JOBS_PER_GPU, "1")
-    if not given.isdecimal() or int(given) < 1:
-        raise UserError(f"{JOBS_PER_GPU} must be a positive number, got {given!r}")
-    return int(given)
+@contextmanager
+def _alone() -> Iterator[None]:
+    with (_folder() / "turn").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
-def _lock(card: Gpu, share: int, attempt: ExitStack) -> bool:
-    name = card.identity.replace("/", "_")
-    path = _folder() / f"{name}.{share}"
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
-        return False
-    attempt.callback(os.close, file)
-    return True
+def _taken(card: Gpu) -> Fraction:
+    """What living jobs have of a card; the notes of dead ones are removed."""
+    total = Fraction(0)
+    for path in _folder().glob(f"{_name(card)}.*"):
+        with suppress(FileNotFoundError), path.open("r+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                total += Fraction(file.read())
+            else:
+                path.unlink()
+    return total
+
+
+def _note(card: Gpu, share: Fraction, held: ExitStack) -> None:
+    """Write a share down, in a file that is locked as long as the job lives."""
+    number, path = tempfile.mkstemp(prefix=f"{_name(card)}.", dir=_folder())
+    held.callback(os.close, number)
+    held.callback(Path(path).unlink, missing_ok=True)
+    fcntl.flock(number, fcntl.LOCK_EX)
+    os.write(number, str(share).encode())
+
+
+def _name(card: Gpu) -> str:
+    return card.identity.replace("/", "_")
 
 
 def _folder() -> Path:

@@ -13,6 +13,8 @@ from labrun.commands import run_command
 
 CARD = re.compile(r"^GPU (\d+): .*\(UUID: (GPU-[^)]+)\)")
 PART = re.compile(r"^\s+MIG .*\(UUID: (MIG-[^)]+)\)")
+SIZE = re.compile(r"^\s+MIG \S*?(\d+)gb\S* .*\(UUID: (MIG-[^)]+)\)")
+TOTAL = ("nvidia-smi", "--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,19 @@ def visible() -> list[Gpu]:
         if not identity:
             break
         found.append(Gpu(name, identity))
+    return found
+
+
+def memory() -> dict[str, int]:
+    """Bytes of each card or part whose memory the driver tells, by its identity."""
+    found = {}
+    for line in run_command(*TOTAL).text.splitlines():
+        identity, _, mebibytes = line.partition(", ")
+        if mebibytes.isdecimal():
+            found[identity] = int(mebibytes) * 2**20
+    for line in run_command("nvidia-smi", "-L").text.splitlines():
+        if part := SIZE.match(line):
+            found[part[2]] = int(part[1]) * 10**9
     return found
 
 

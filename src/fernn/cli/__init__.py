@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from types import ModuleType
@@ -53,6 +54,7 @@ def parser(wanted: Sequence[str] | None = None) -> argparse.ArgumentParser:
         module.add_arguments(sub)
         computes = getattr(module, "COMPUTES", False)
         sub.set_defaults(run=module.run, command=name, computes=computes)
+        sub.set_defaults(gpu_memory=getattr(module, "gpu_memory", None))
         sub.set_defaults(usage=sub.format_usage)
     return top
 
@@ -159,7 +161,8 @@ def _gpus(args: argparse.Namespace) -> Iterator[None]:
     if not args.computes or os.environ.get("LOCAL_RANK", "0") != "0":
         yield
         return
-    with gpu_shares.hold(getattr(args, "devices", 1)):
+    memory = partial(args.gpu_memory, args) if args.gpu_memory else None
+    with gpu_shares.hold(getattr(args, "devices", 1), memory):
         yield
 
 

@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from fernn.cli import _run
+from fernn.cli import _gpu_memory, _run
 from labrun import slurm
 from labrun.errors import UserError
 
@@ -47,6 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="model.pt",
         help="one for each seed",
     )
+
+
+def gpu_memory(args: argparse.Namespace) -> float:
+    """Bytes of a GPU that a run of the command takes."""
+    from labrun.storage import read_json
+
+    params = read_json(args.best, params=dict)["params"] if args.best else {}
+    return _gpu_memory.of_training(_run.tuned(args, params), len(args.seed))
 
 
 def run(args: argparse.Namespace) -> None:

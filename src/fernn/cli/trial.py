@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from fernn.cli import _run, _trial
+from fernn.cli import _gpu_memory, _run, _trial
 from labrun import slurm
 from labrun.errors import Damaged, UserError, shown
 from labrun.slurm import Countdown
@@ -29,11 +29,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, type=Path, metavar="TRIAL.json")
 
 
+def gpu_memory(args: argparse.Namespace) -> float:
+    """Bytes of a GPU that a run of the command takes."""
+    params = _asked(args)["slots"][str(args.slot)]
+    return _gpu_memory.of_training(_run.tuned(args, params))
+
+
 def run(args: argparse.Namespace) -> None:
     """Train, and write the result."""
     from labrun.json_lines import plain
     from labrun.lineage import stamp
-    from labrun.storage import read_json, write_json
+    from labrun.storage import write_json
+
+    asked = _asked(args)
+    data = _run.inputs(args)
+    ended = _result(args, asked, stamp(data))
+    record = {**ended.record(), "lineage": stamp([*data, args.asked])}
+    write_json(dict(sorted(plain(record).items())), args.output)
+
+
+def _asked(args: argparse.Namespace) -> dict[str, Any]:
+    """The round, which has hyperparameters for the slot."""
+    from labrun.storage import read_json
 
     asked = read_json(args.asked, slots=dict, ranges=dict)
     if str(args.slot) not in asked["slots"]:
@@ -42,10 +59,7 @@ def run(args: argparse.Namespace) -> None:
     params = asked["slots"][str(args.slot)]
     if not isinstance(params, dict):
         raise Damaged(args.asked, f"hyperparameters are needed, found {shown(params)}")
-    data = _run.inputs(args)
-    ended = _result(args, asked, stamp(data))
-    record = {**ended.record(), "lineage": stamp([*data, args.asked])}
-    write_json(dict(sorted(plain(record).items())), args.output)
+    return asked
 
 
 def _result(args: argparse.Namespace, asked: dict[str, Any], lineage: dict) -> Any:

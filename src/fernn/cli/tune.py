@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fernn.cli import _run, _trial
+from fernn.cli import _gpu_memory, _run, _trial
 from labrun import slurm
 from labrun.slurm import Countdown
 
@@ -31,6 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " model, where that is known to be right",
     )
     parser.add_argument("--output", required=True, type=Path, metavar="DONE.json")
+
+
+def gpu_memory(args: argparse.Namespace) -> float:
+    """Bytes of a GPU that a run of the command takes."""
+    groups = alike(_trial.points(args)) if args.together else []
+    return _gpu_memory.of_trials(args, max(map(len, groups), default=1))
 
 
 def run(args: argparse.Namespace) -> None:

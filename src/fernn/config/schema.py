@@ -295,8 +295,10 @@ class Budget(Sizes):
     bench: bool = Field(False, description="measure this machine for figures of speed")
     quick: bool = Field(False, description="measurements of speed are tiny")
     devices: Count = Field(1, description="of one machine, which share a batch")
-    jobs_per_gpu: Count = Field(
-        1, description="that may meet on a card of the machine where Snakemake runs"
+    jobs_per_gpu: Count | Literal["memory"] = Field(
+        1,
+        description="that may meet on a card of the machine where Snakemake runs;"
+        " memory: trainings whose estimated memory the card has (docs/gpu.md)",
     )
     evaluate: Literal["model", "experiment"] = Field(
         "model",
