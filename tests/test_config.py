@@ -296,6 +296,14 @@ def test_names_in_an_experiment_that_cannot_be_read_are_told(told):
         ),
         ("protocols: {kth: {rollout: free}}", "rollout: no model of its experiments"),
         ("protocols: {kth: {extend_horizon: true}}", "no model of its experiments"),
+        (
+            "budgets: {demo: {tuning: {workers: 2}}}",
+            "workers: train: model has one job",
+        ),
+        (
+            "budgets: {demo: {tuning: {mode: batch}}}",
+            "choose workers or train: seeds",
+        ),
         ("seed: 2020-01-01", "is no number or text; write '2020-01-01'"),
     ],
 )
@@ -310,7 +318,9 @@ def test_what_is_right_is_not_told(told):
     assert told("models: {grnn: {flow: {max_speed: null, closed: true}}}") == []
     assert told(r"models: {grnn: {label: '$h_t$ costs 3 \$'}}") == []
     assert told(f"budgets: {{demo: {{seeds: {[*range(3000)]}}}}}") == []
-    assert told("budgets: {demo: {devices: 4, tuning: {mode: batch}}}") == []
+    assert (
+        told("budgets: {demo: {train: seeds, devices: 4, tuning: {mode: batch}}}") == []
+    )
     quarters = "execution: plain, flow: {max_speed: null, velocities: [0, 90]}"
     assert told(f"models: {{grnn_turn: {{{quarters}}}}}") == []
     assert told("models: {grnn_turn: {execution: plain}}") == []  # it is at rest

@@ -10,7 +10,7 @@ from fernn.config.options import each_known, unknown
 from fernn.config.problems import Problem, of_field
 from fernn.config.schema import AxisSizes, Budget, Config
 
-ALONE = 1, "workers"  # jobs for the trials of a study, and their mode
+ALONE = {"workers": 1, "mode": "workers"}  # of a study whose trials one job makes
 
 
 def problems(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
@@ -31,9 +31,12 @@ def problems(config: Config, budget: Budget, path: tuple) -> Iterator[Problem]:
         for key in sorted(tuned & {"workers", "mode"}):
             message = "is the budget's, one for all experiments"
             yield Problem((*where, "tuning", key), message)
-    if budget.train == "model" and (budget.tuning.workers, budget.tuning.mode) != ALONE:
-        message = "has one job for the trials of a model; tuning has several"
-        yield Problem((*path, "train"), message)
+    for key, one in ALONE.items() if budget.train == "model" else ():
+        if getattr(budget.tuning, key) != one:
+            message = (
+                f"train: model has one job for all trials; choose {one} or train: seeds"
+            )
+            yield Problem((*path, "tuning", key), message)
 
 
 def _gives(own: Any, key: str, inner: list) -> bool:
