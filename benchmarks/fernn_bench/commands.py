@@ -51,7 +51,7 @@ def workflow(quick: bool) -> Iterator[Row]:
     require_snakefile()
     if find_spec("snakemake") is None:
         raise UserError("snakemake is not installed; pip install 'fernn[pipeline]'")
-    repeats, copies = (1, 1) if quick else (3, 40)
+    repeats, copies = (1, 1) if quick else (3, 47)
     yield Row("load average, before", os.getloadavg()[0], "")
     with tempfile.TemporaryDirectory() as folder:
         yield _dry_run(folder, "budget paper", ["budget=paper"], repeats)

@@ -5,11 +5,20 @@ OUTPUTS: results/{budget}/runs/{experiment}/{model}/{seed}/model.pt and history.
 """
 
 TOGETHER = PLAN["together"]  # seeds that one job trains
+APART = {  # seeds of experiments with other ones, and of models that trials need
+    PLAN["tuning_seed"],
+    *(
+        s
+        for each in EXPERIMENTS.values()
+        if each["seeds"] != TOGETHER
+        for s in each["seeds"]
+    ),
+}
 
 
-# Experiments with other seeds than the budget's have a job for each seed.
+# A seed of both kinds of experiments. Else one rule alone fits a file: Snakemake plans
+# a job for each rule that does.
 ruleorder: learn > train_seeds > train
-ruleorder: learn > select > tune
 
 
 rule train:
@@ -27,6 +36,8 @@ rule train:
         f"results/{BUDGET}/logs/train/{{experiment}}.{{model}}.{{seed}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/train/{{experiment}}.{{model}}.{{seed}}.tsv"
+    wildcard_constraints:
+        seed=any_of(APART),
     priority: depth_first("train")
     conda:
         "../../envs/fernn.yaml"
@@ -63,7 +74,9 @@ rule train_seeds:
         f"results/{BUDGET}/benchmarks/train_seeds/{{experiment}}.{{model}}.tsv"
     wildcard_constraints:
         experiment=any_of(
-            name for name, each in EXPERIMENTS.items() if each["seeds"] == TOGETHER
+            name
+            for name, each in EXPERIMENTS.items()
+            if each["seeds"] == TOGETHER and name not in PLAN["learned"]
         ),
     priority: depth_first("train")
     conda:

@@ -9,6 +9,8 @@ ENDED = {  # the files that say that a number of trials of a study have ended, b
     "batch": lambda number: expand("trial-{slot}.json", slot=range(number)),
 }
 
+TUNED = any_of(EXPERIMENTS.keys() - {*PLAN["learned"]})  # by jobs of these rules
+
 
 rule tune:
     input:
@@ -22,6 +24,8 @@ rule tune:
         f"results/{BUDGET}/logs/tune/{{experiment}}.{{model}}.{{worker}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/tune/{{experiment}}.{{model}}.{{worker}}.tsv"
+    wildcard_constraints:
+        experiment=TUNED,
     priority: depth_first("tune")
     conda:
         "../../envs/fernn.yaml"
@@ -57,6 +61,8 @@ rule select:
         f"results/{BUDGET}/logs/select/{{experiment}}.{{model}}.log",
     benchmark:
         f"results/{BUDGET}/benchmarks/select/{{experiment}}.{{model}}.tsv"
+    wildcard_constraints:
+        experiment=TUNED,
     priority: depth_first("select")
     localrule: is_local("select")
     conda:
