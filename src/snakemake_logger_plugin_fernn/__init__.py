@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from labrun.terminal.handler import Handler
 
 
@@ -9,4 +11,10 @@ class LogHandler(Handler):
     """The terminal's display, with the commands of fernn."""
 
     command = "fernn"
-    syntax_check = ("-m", "fernn", "config", "--syntax")
+
+    @staticmethod
+    def syntax_check(path: Path) -> int:
+        """See `Handler`."""
+        from fernn.cli import main
+
+        return main(["config", "--syntax", str(path)])

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from logging import Handler as Logging
 from logging import LogRecord
@@ -28,12 +27,12 @@ class Handler(LogHandlerBase):
 
     Attributes:
         command: of the laboratory, which the last line of a run mentions.
-        syntax_check: arguments of Python for a command that checks a configuration
-            file before Snakemake reads it; none by default.
+        syntax_check: looks at a configuration file before Snakemake reads it; gives
+            the exit code of a run that it ends, or 0. None by default.
     """
 
     command = ""
-    syntax_check: Sequence[str] = ()
+    syntax_check: Callable[[Path], int] | None = None
 
     def __post_init__(self) -> None:
         if self.syntax_check:
@@ -118,17 +117,17 @@ def _snakemakes_own(settings: Any) -> Logging:
     )
 
 
-def check_first(command: Sequence[str]) -> None:
-    """Let a command look at each configuration file that Snakemake is about to read.
+def check_first(check: Callable[[Path], int]) -> None:
+    """Look at each configuration file that Snakemake is about to read.
 
     Snakemake reports neither the place of a mistake in YAML nor, without a traceback, a
     file that is missing; and it runs the expressions of a file that begins
     ``__use_yte__: true``, even in a dry run. It makes its loggers before it reads
     `--configfile`, but offers no hook between the two: its reader is wrapped. A file
-    that the command refuses ends Snakemake with the command's exit code.
+    that is refused ends Snakemake.
 
     Args:
-        command: arguments of Python, to which the path is added.
+        check: says on standard error what is wrong, and gives the exit code, or 0.
     """
     from snakemake.common import configfile
 
@@ -139,9 +138,8 @@ def check_first(command: Sequence[str]) -> None:
     @functools.wraps(read)
     def checked(path: Any, filetype: str = "Config") -> Any:
         if isinstance(path, str | Path) and filetype == "Config":
-            done = subprocess.run([sys.executable, *command, str(path)])
-            if done.returncode:
-                raise SystemExit(done.returncode)
+            if code := check(Path(path)):
+                raise SystemExit(code)
         return read(path, filetype)
 
     checked.checks_first = True  # pyright: ignore[reportAttributeAccessIssue]
