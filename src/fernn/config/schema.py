@@ -297,8 +297,7 @@ class Budget(Sizes):
     devices: Count = Field(1, description="of one machine, which share a batch")
     jobs_per_gpu: Count | Literal["memory"] = Field(
         1,
-        description="that may meet on a card of the machine where Snakemake runs;"
-        " memory: trainings whose estimated memory the card has (docs/gpu.md)",
+        description="that may meet on a GPU; memory: trainings that fit (docs/gpu.md)",
     )
     evaluate: Literal["model", "experiment"] = Field(
         "model",
@@ -339,8 +338,8 @@ class Config(Strict):
     )
     targets: dict[Name, SomeNames] = Field(
         {},
-        description="of Snakemake, by name: the figures and tables that it makes; there"
-        " is one in budgets that have the first of them",
+        description="of Snakemake, by name: the figures and tables that it makes; only"
+        " in budgets that have the first",
     )
     paper: dict[Name, SomeNames] = Field(
         {}, description="its items: the figures and tables here that show each"
