@@ -67,6 +67,23 @@ def test_a_longer_forecast_and_more_sequences_take_more():
     assert of_training(advected, 4, 5, 20) < 0.6 * longer
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"kind": "conv3d", "hidden": 4, "classes": 3},
+        {"kind": "classifier", "flow": FLOW, "hidden": 4, "classes": 3},
+        {
+            "kind": "forecaster",
+            "flow": {"kind": "rotation", "orientations": 8, "max_speed": 1},
+            "hidden": 2,
+        },
+    ],
+)
+def test_each_sequence_takes_as_much_whatever_the_model(spec):
+    few, more, most = (of_training(network(spec), batch, 8, 4) for batch in (4, 8, 12))
+    assert most - more == pytest.approx(more - few, rel=0.05) and more - few > 1e5
+
+
 @pytest.fixture
 def needed(tmp_path, atlas, recipe):
     """What a command with the tiny data says that it takes of a GPU, bytes."""

@@ -20,7 +20,7 @@ from fernn.training.settings import Precision
 
 STATES = 4  # numbers of a weight: itself, its gradient, and Adam's two moments
 BYTES = 4  # of a weight
-HALVES = {"bfloat16": 0.5}  # of a number of a state, by precision
+SHARES = {"bfloat16": 0.5}  # of the bytes of states that a precision takes
 CONVOLUTION = torch.ops.aten.convolution.default
 GRADIENTS = torch.ops.aten.convolution_backward.default
 
@@ -34,9 +34,7 @@ def of_training(
 ) -> float:
     """Bytes of weights, their optimiser and a step, without what libraries need.
 
-    On one H200, PyTorch's allocator measured at the published size, of the
-    executions `fused` and `plain` with the roll-out `repeat`, within 3 % of this
-    (docs/gpu.md).
+    docs/gpu.md compares it with what an allocator measured on a card.
     """
     model, (task, loss) = build(network), task_of(network)
     seen, target = task.batch(Blank(network.size), 0, batch, context, horizon)
@@ -44,7 +42,7 @@ def of_training(
         loss(model(*seen), target).backward()
     model.zero_grad()
     held = STATES * BYTES * parameters(model)
-    return held + HALVES.get(precision, 1.0) * living.most
+    return held + SHARES.get(precision, 1.0) * living.most
 
 
 class Living(Shapes):
@@ -90,7 +88,7 @@ def _in_the_order_of(images: Tensor, found: Any) -> Any:
     """
     if isinstance(found, tuple):
         return _in_the_order_of(images, found[0]), *found[1:]
-    if found is None or found.dim() != images.dim() != 4:
+    if found is None or images.dim() != 4:
         return found
     last = images.is_contiguous(memory_format=torch.channels_last)
     return found.contiguous(memory_format=torch.channels_last) if last else found
