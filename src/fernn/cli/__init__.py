@@ -23,6 +23,7 @@ from labrun.command_line import EXPECTED, explained
 from labrun.errors import UserError, nearest
 from labrun.lease import hold
 
+IN_TURN = "fernn ONE ... then OTHER ... runs commands in turn, up to one that fails."
 INTERRUPTED = 130  # as a shell has it of a command that Ctrl-C ends
 
 
@@ -40,7 +41,7 @@ def commands(wanted: Sequence[str] | None = None) -> dict[str, ModuleType]:
 
 def parser(wanted: Sequence[str] | None = None) -> argparse.ArgumentParser:
     """The command line of some subcommands; each module's docstring is its help."""
-    top = argparse.ArgumentParser(prog="fernn", description=__doc__)
+    top = argparse.ArgumentParser(prog="fernn", description=__doc__, epilog=IN_TURN)
     top.add_argument("--version", action=_Version, nargs=0, help="print the version")
     subparsers = top.add_subparsers(title="commands", metavar="command", required=True)
     for name, module in commands(wanted).items():
