@@ -106,11 +106,11 @@ def test_equal_compute_divides_epochs_by_cost(resolved):
 
 def test_a_mode_of_tuning_changes_no_science_and_no_study(resolved):
     def change(raw):
-        raw["budgets"]["demo"]["tuning"]["mode"] = "batch"
+        raw["budgets"]["mnist-small"]["tuning"]["mode"] = "batch"
 
-    one, other = resolved("demo"), resolved("demo", change)
+    one, other = resolved("mnist-small"), resolved("mnist-small", change)
     assert (one.pop("tuning_mode"), other.pop("tuning_mode")) == ("workers", "batch")
-    assert one == other and one["trials"] == 3
+    assert one == other and one["trials"] == 5
 
 
 def test_the_published_protocol_is_trained_as_it_stands_and_others_are_tuned(resolved):
@@ -155,16 +155,19 @@ def test_the_published_rotation_is_the_authors(resolved):
 
 
 def test_how_much_a_job_trains_changes_nothing_else(resolved):
-    def change(raw):
-        raw["budgets"]["demo"]["train"] = "seed"
+    def trained(by, devices=1):
+        def change(raw):
+            raw["budgets"]["demo"] |= {"train": by, "devices": devices}
 
-    def shared(raw):
-        raw["budgets"]["demo"]["devices"] = 2
+        plan = resolved("demo", change)
+        return plan.pop("together"), plan.pop("learned"), plan
 
-    together, apart = resolved("demo"), resolved("demo", change)
-    assert resolved("demo", shared)["together"] == []  # they share a seed's batch
-    assert together.pop("together") == [0, 1, 2] and apart.pop("together") == []
-    assert together == apart
+    seeds, whole, apart = (trained(by) for by in ("seeds", "model", "seed"))
+    assert seeds[:2] == ([0, 1, 2], []) and apart[:2] == ([], [])
+    assert whole[:2] == ([0, 1, 2], [*whole[2]["experiments"]])
+    assert seeds[2] == whole[2] == apart[2]
+    for by in ("seeds", "model"):
+        assert trained(by, devices=2)[:2] == ([], [])  # they share a seed's batch
 
 
 def test_how_much_a_job_measures_changes_nothing_else(resolved):
