@@ -1,4 +1,6 @@
-"""What Snakemake has no hook for: two changes of its internals, and no others.
+"""What Snakemake has no hook for: two changes of its internals.
+
+A third, which comes before this file is read, is in `labrun.terminal`.
 
 `tests/test_snakemake_internals.py` reads in Snakemake's source what they rely on;
 pyproject.toml bounds its version to those that were tested.
