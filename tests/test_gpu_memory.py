@@ -136,5 +136,5 @@ def test_a_study_takes_what_its_largest_trial_takes(needed):
     assert study(two) == needed("train")
     assert study(two, "--together") == 2 * needed("train")
     wide = needed("train", model={**SMALL, "hidden": 16})
-    assert study([], hidden={"low": 4, "high": 16}) == wide
-    assert study([{"hidden": 16}], hidden={"low": 4, "high": 12}) == wide
+    assert study([], hidden={"low": 4, "high": 16, "integer": True}) == wide
+    assert study([{"hidden": 16}], hidden={"choices": [4, 12]}) == wide
