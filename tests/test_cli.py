@@ -40,6 +40,11 @@ def test_commands_run_in_turn_until_one_fails(tmp_path):
     done = run(*fetch[:-1], "then", *fetch, "c.nc")
     assert done.returncode == 2 and not (tmp_path / "c.nc").exists()
     assert "--output" in done.stderr
+    none = ["fetch", "--source", '{"kind": "none"}', "--output", "d.nc"]
+    done = run(*none, "then", *fetch, "e.nc")
+    assert done.returncode == 2 and not (tmp_path / "e.nc").exists()
+    done = run(*fetch, "f.nc", "then", "select", "--trails", "3")
+    assert done.returncode == 2 and not (tmp_path / "f.nc").exists()
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Jobs of one machine take GPUs of their own, and give them back however they end."""
 
+import argparse
 import os
 import signal
 import stat
@@ -8,6 +9,7 @@ import sys
 
 import pytest
 
+from fernn import cli
 from labrun import gpu_shares, gpus
 from labrun.errors import UserError
 from labrun.gpus import visible
@@ -207,3 +209,37 @@ def test_a_command_that_computes_holds_one_and_others_none(cards, job, tmp_path)
     combine = ["combine", "--shards", "s.nc", "--axis", "a", "--output", "c.nc"]
     done = subprocess.run([*command, *combine], timeout=60, check=False, **pipes)
     assert "no share" not in done.stderr and done.returncode == 2
+
+
+def test_commands_of_one_process_hold_the_same_card(cards, monkeypatch):
+    """CUDA keeps the cards that it saw first; they are given back at the end."""
+    seen = []
+
+    def run(args):
+        seen.append((args.command, os.environ.get("CUDA_VISIBLE_DEVICES")))
+
+    def holds():
+        return [*gpu_shares._folder().glob("GPU-*")]
+
+    def entry(name, computes):
+        about = {"command": name, "computes": computes, "gpu_memory": None}
+        return argparse.Namespace(run=run, output=None, devices=1, **about)
+
+    made = {"tune": entry("tune", True), "select": entry("select", False)}
+    made["train"] = entry("train", True)
+    monkeypatch.setattr(cli, "_parsed", lambda argv: made[argv[0]])
+    taken = []
+    monkeypatch.setattr(gpu_shares, "_take", counted(gpu_shares._take, taken))
+    assert cli._run_all([["tune"], ["select"], ["train"]], outermost=True) == 0
+    assert seen == [(name, "GPU-00aa") for name in ("tune", "select", "train")]
+    assert len(taken) == 1 and not holds()
+
+
+def counted(function, calls):
+    """The function, which notes that it is called."""
+
+    def noted(*arguments):
+        calls.append(arguments)
+        return function(*arguments)
+
+    return noted

@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from types import ModuleType
@@ -75,12 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     the same command continues it, 130 that Ctrl-C ended it.
     """
     if argv is not None:  # called by another command
-        return _one_command(argv, outermost=False)
+        return _run_all([argv], outermost=False)
     guard()
-    for each in _in_turn(sys.argv[1:]):
-        if code := _one_command(each, outermost=True):
-            return code
-    return 0
+    return _run_all(_in_turn(sys.argv[1:]), outermost=True)
 
 
 def _in_turn(argv: Sequence[str]) -> list[list[str]]:
@@ -94,12 +90,22 @@ def _in_turn(argv: Sequence[str]) -> list[list[str]]:
     return found
 
 
-def _one_command(argv: Sequence[str], outermost: bool) -> int:
-    """Run one command; see `main`."""
+def _run_all(lines: Sequence[Sequence[str]], outermost: bool) -> int:
+    """Run commands in turn, see `main`; none of them if one has a mistake.
+
+    A process has the GPUs that CUDA saw first, so all of its commands hold the same.
+    """
+    argv, commands = lines[0], []
     try:
-        args = _parsed(argv)
-        with _lease(args), _gpus(args):
-            args.run(args)
+        for argv in lines:
+            commands.append(_parsed(argv))
+        with ExitStack() as cards:
+            held = False
+            for argv, args in zip(lines, commands, strict=True):
+                with _lease(args):
+                    if args.computes and not held:
+                        held = cards.enter_context(_gpus(commands))
+                    args.run(args)
     except KeyboardInterrupt:
         if not outermost:
             raise
@@ -157,14 +163,20 @@ def _lease(args: argparse.Namespace) -> Iterator[None]:
 
 
 @contextmanager
-def _gpus(args: argparse.Namespace) -> Iterator[None]:
-    """Hold GPUs for a command that computes on one; further devices see the same."""
-    if not args.computes or os.environ.get("LOCAL_RANK", "0") != "0":
-        yield
+def _gpus(commands: Sequence[argparse.Namespace]) -> Iterator[bool]:
+    """Hold GPUs for the commands that compute on one; further devices see the same."""
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        yield True
         return
-    memory = partial(args.gpu_memory, args) if args.gpu_memory else None
-    with gpu_shares.hold(getattr(args, "devices", 1), memory):
-        yield
+    computing = [args for args in commands if args.computes]
+
+    def memory() -> float:
+        return max(args.gpu_memory(args) for args in computing)
+
+    count = max(getattr(args, "devices", 1) for args in computing)
+    told = all(args.gpu_memory for args in computing)
+    with gpu_shares.hold(count, memory if told else None):
+        yield True
 
 
 def _named(argv: Sequence[str]) -> list[str] | None:

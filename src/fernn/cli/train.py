@@ -50,10 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def gpu_memory(args: argparse.Namespace) -> float:
-    """Bytes of a GPU that a run of the command takes."""
+    """Bytes of a GPU that a run of the command takes.
+
+    Where a command before it in the process chooses the hyperparameters, they are
+    those of the model as it is given.
+    """
     from labrun.storage import read_json
 
-    params = read_json(args.best, params=dict)["params"] if args.best else {}
+    chosen = args.best and args.best.exists()
+    params = read_json(args.best, params=dict)["params"] if chosen else {}
     return _gpu_memory.of_training(_run.tuned(args, params), len(args.seed))
 
 
