@@ -95,13 +95,15 @@ def _run_all(lines: Sequence[Sequence[str]], outermost: bool) -> int:
 
     A process has the GPUs that CUDA saw first, so all of its commands hold the same.
     """
-    argv, commands = lines[0], []
+    name, commands = "", []
     try:
         for argv in lines:
+            name = "".join(argv[:1])
             commands.append(_parsed(argv))
         with ExitStack() as cards:
             held = False
-            for argv, args in zip(lines, commands, strict=True):
+            for args in commands:
+                name = args.command
                 with _lease(args):
                     if args.computes and not held:
                         held = cards.enter_context(_gpus(commands))
@@ -109,10 +111,10 @@ def _run_all(lines: Sequence[Sequence[str]], outermost: bool) -> int:
     except KeyboardInterrupt:
         if not outermost:
             raise
-        print(f"fernn {argv[0]}: interrupted", file=sys.stderr)
+        print(f"fernn {name}: interrupted", file=sys.stderr)
         return INTERRUPTED
     except (ModuleNotFoundError, *EXPECTED) as error:
-        text, code = _explained(error, argv[0])
+        text, code = _explained(error, name)
         if not code:
             raise
         print(text, end="\n" if text else "", file=sys.stderr)
