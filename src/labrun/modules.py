@@ -28,7 +28,8 @@ class Kind:
     package: str
 
 
-def names(package: str) -> list[str]:
+@functools.cache
+def names(package: str) -> tuple[str, ...]:
     """The kinds in a package: its public modules and folders, sorted.
 
     Args:
@@ -36,7 +37,7 @@ def names(package: str) -> list[str]:
     """
     paths = importlib.import_module(package).__path__
     found = {module.name for module in pkgutil.iter_modules(paths)}
-    return sorted(name for name in found if not name.startswith("_"))
+    return tuple(sorted(name for name in found if not name.startswith("_")))
 
 
 @functools.cache

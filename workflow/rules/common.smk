@@ -5,7 +5,6 @@ mistake ends the run with exit code 2 before any job.
 """
 
 import ast
-import gc
 import json
 import os
 import subprocess
@@ -15,10 +14,6 @@ from pathlib import Path
 
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
-
-# Snakemake makes a million objects that stay: to look for garbage among them as often
-# as by default takes an eighth of a dry run.
-gc.set_threshold(50_000)
 
 # Jobs find the `fernn` that belongs to this Snakemake; a conda environment wins.
 os.environ |= {
