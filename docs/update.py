@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+OF_PAGES = "demo"  # the budget of whose results docs has whole pages
 HIDDEN = re.compile(r"<!-- lineage: .*? -->\n?", re.DOTALL)
 BLOCK = re.compile(
     r"(?P<head><!-- table (?P<path>[\w/-]+): (?P<selection>[^>]*) -->\n)"
@@ -28,11 +29,11 @@ def main(budget: str) -> None:
     source, target = ROOT / "results" / budget, ROOT / "docs" / "results" / budget
     target.mkdir(parents=True, exist_ok=True)
     files = sorted([*source.glob("figures/*.png"), *source.glob("tables/*.md")])
-    files.append(source / "look.html")
+    if budget == OF_PAGES:
+        files.append(source / "look.html")
+        shutil.copy(source / "reproduction.md", ROOT / "docs")
     for path in files:
         shutil.copy(path, target / path.name)
-    if (source / "reproduction.md").exists():  # if its target was asked for
-        shutil.copy(source / "reproduction.md", ROOT / "docs")
     for page in pages():
         page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
     print(f"copied {len(files)} files to {target.relative_to(ROOT)}")
