@@ -28,16 +28,20 @@ class Kind:
     package: str
 
 
-@functools.cache
-def names(package: str) -> tuple[str, ...]:
+def names(package: str) -> list[str]:
     """The kinds in a package: its public modules and folders, sorted.
 
     Args:
         package: dotted name, such as ``mine.flows``.
     """
+    return sorted(name for name in _within(package) if not name.startswith("_"))
+
+
+@functools.cache
+def _within(package: str) -> set[str]:
+    """All modules and folders in a package; its folder is read once."""
     paths = importlib.import_module(package).__path__
-    found = {module.name for module in pkgutil.iter_modules(paths)}
-    return tuple(sorted(name for name in found if not name.startswith("_")))
+    return {module.name for module in pkgutil.iter_modules(paths)}
 
 
 @functools.cache
