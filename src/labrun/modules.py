@@ -34,14 +34,9 @@ def names(package: str) -> list[str]:
     Args:
         package: dotted name, such as ``mine.flows``.
     """
-    return sorted(name for name in _within(package) if not name.startswith("_"))
-
-
-@functools.cache
-def _within(package: str) -> set[str]:
-    """All modules and folders in a package; its folder is read once."""
     paths = importlib.import_module(package).__path__
-    return {module.name for module in pkgutil.iter_modules(paths)}
+    found = {module.name for module in pkgutil.iter_modules(paths)}
+    return sorted(name for name in found if not name.startswith("_"))
 
 
 @functools.cache
