@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OF_PAGES = "demo"  # the budget of whose results docs has whole pages
+PAGES_FROM = "demo"  # the budget whose pages of results are copied whole
 HIDDEN = re.compile(r"<!-- lineage: .*? -->\n?", re.DOTALL)
 BLOCK = re.compile(
     r"(?P<head><!-- table (?P<path>[\w/-]+): (?P<selection>[^>]*) -->\n)"
@@ -29,7 +29,7 @@ def main(budget: str) -> None:
     source, target = ROOT / "results" / budget, ROOT / "docs" / "results" / budget
     target.mkdir(parents=True, exist_ok=True)
     files = sorted([*source.glob("figures/*.png"), *source.glob("tables/*.md")])
-    if budget == OF_PAGES:
+    if budget == PAGES_FROM:
         files.append(source / "look.html")
         shutil.copy(source / "reproduction.md", ROOT / "docs")
     for path in files:

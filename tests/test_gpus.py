@@ -229,16 +229,17 @@ def test_commands_of_one_process_hold_the_same_card(cards, monkeypatch):
     made["train"] = entry("train", True)
     monkeypatch.setattr(cli, "_parsed", lambda argv: made[argv[0]])
     taken = []
-    monkeypatch.setattr(gpu_shares, "_take", counted(gpu_shares._take, taken))
+    monkeypatch.setattr(gpu_shares, "_take", once(gpu_shares._take, taken))
     assert cli._run_all([["tune"], ["select"], ["train"]], outermost=True) == 0
     assert seen == [(name, "GPU-00aa") for name in ("tune", "select", "train")]
     assert len(taken) == 1 and not holds()
 
 
-def counted(function, calls):
-    """The function, which notes that it is called."""
+def once(function, calls):
+    """The function, which notes its call and fails at a second: one would wait on."""
 
     def noted(*arguments):
+        assert not calls
         calls.append(arguments)
         return function(*arguments)
 
